@@ -1,0 +1,190 @@
+package cgroups
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"teu/internal/sys"
+)
+
+// Create makes the container's cgroup in every hierarchy, with the parents it lacks, and makes it fit to hold processes:
+// on v2 all available controllers are enabled on the way down; on v1 an empty cpuset takes over that of its
+// parent. It can be repeated. After an error the caller calls Destroy.
+//
+// In hybrid mode the v2 tree is a convenience (cgroup.kill, CLONE_INTO_CGROUP): where it cannot be written, the Manager goes on
+// without it.
+func (m *Manager) Create() error {
+	for i := 0; i < len(m.rec.Places); i++ {
+		p := m.rec.Places[i] // a copy: Places may be replaced below
+		err := m.create(&p)
+		if err == nil {
+			continue
+		}
+		if m.rec.Mode == Hybrid && p.V2() && unwritable(err) {
+			m.rec.Places = slices.Delete(slices.Clone(m.rec.Places), i, i+1)
+			i--
+			continue
+		}
+		return err
+	}
+	return nil
+}
+
+// unwritable reports whether the kernel or an administrator keeps teu out of a tree.
+func unwritable(err error) bool {
+	for _, e := range [...]error{syscall.EROFS, syscall.EACCES, syscall.EPERM, syscall.ENOENT, syscall.ENODEV} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *Manager) create(p *Place) error {
+	made, err := p.makeDir()
+	if err != nil {
+		return err
+	}
+	if !made && p.Kept != p.Path {
+		// Either this is a second call, or somebody came between Survey and here.
+		if err := p.checkEmpty(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.V2():
+		return m.enable(p)
+	case nameHas(p.Name, "cpuset"):
+		return inherit(p.Mountpoint, p.Path, made)
+	}
+	return nil
+}
+
+// makeDir makes the place's directory and the parents it lacks; made is false when it existed. A parent can vanish again
+// while it is empty (another teu removing the last container below it), so the walk is repeated a few times.
+func (p *Place) makeDir() (made bool, err error) {
+	const tries = 8
+	for range tries {
+		made, err = mkdir(p.Dir())
+		if !errors.Is(err, syscall.ENOENT) {
+			break
+		}
+		for i := 1; i < len(p.Path); i++ {
+			if p.Path[i] != '/' {
+				continue
+			}
+			if _, err := mkdir(p.Mountpoint + p.Path[:i]); err != nil && !errors.Is(err, syscall.ENOENT) {
+				return false, fmt.Errorf("create cgroup %s: %w", p.Mountpoint+p.Path[:i], err)
+			}
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("create cgroup %s: %w", p.Dir(), err)
+	}
+	return made, nil
+}
+
+func mkdir(dir string) (made bool, err error) {
+	err = sys.Mkdirat(sys.AtFdcwd, dir, 0o755)
+	if errors.Is(err, syscall.EEXIST) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// inherit gives a v1 cpuset without CPUs or memory nodes those of its parent; before, no process can join it (ENOSPC). fresh
+// says that it is known to be empty.
+func inherit(mountpoint, dir string, fresh bool) error {
+	for _, file := range [...]string{"cpuset.cpus", "cpuset.mems"} {
+		if _, err := inheritFile(mountpoint, dir, file, fresh); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func inheritFile(mountpoint, dir, file string, fresh bool) (string, error) {
+	name := path.Join(mountpoint, dir, file)
+	if !fresh {
+		v, err := readLine(name)
+		if err != nil || v != "" || dir == "/" {
+			return v, err
+		}
+	}
+	v, err := inheritFile(mountpoint, path.Dir(dir), file, false)
+	if err != nil {
+		return "", err
+	}
+	if err := sys.WriteFileAt(sys.AtFdcwd, name, v); err != nil {
+		return "", writeError(name, v, err)
+	}
+	return v, nil
+}
+
+// enable makes the controllers of the v2 tree available in the place's cgroup, by enabling them in each of its ancestors
+// from the top. Those that cannot be had are noted with the reason, which is reported when a limit needs them: a
+// container without limits works all the same.
+func (m *Manager) enable(p *Place) error {
+	have, err := readLine(p.Mountpoint + "/cgroup.controllers")
+	if err != nil {
+		return err
+	}
+	got, err := readLine(p.Dir() + "/cgroup.controllers")
+	if err != nil {
+		return err
+	}
+	if got != have {
+		m.enableFrom(p, strings.Fields(have))
+	}
+	if err := p.checkDomain(); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (m *Manager) enableFrom(p *Place, controllers []string) {
+	all := "+" + strings.Join(controllers, " +")
+	for i := 0; i < len(p.Path); i++ {
+		if p.Path[i] != '/' {
+			continue
+		}
+		file := p.Mountpoint + p.Path[:i] + "/cgroup.subtree_control"
+		// The write is all or nothing; one controller that cannot be had (no realtime-free cpu, a process in
+		// the way) must not cost the others.
+		if sys.WriteFileAt(sys.AtFdcwd, file, all) == nil {
+			continue
+		}
+		for _, c := range controllers {
+			if err := sys.WriteFileAt(sys.AtFdcwd, file, "+"+c); err != nil {
+				m.deny(c, writeError(file, "+"+c, err))
+			}
+		}
+	}
+}
+
+// deny keeps the first reason: lower down the controller is merely not there.
+func (m *Manager) deny(controller string, err error) {
+	if m.denied == nil {
+		m.denied = make(map[string]error)
+	}
+	if m.denied[controller] == nil {
+		m.denied[controller] = err
+	}
+}
+
+// checkDomain refuses a cgroup that cannot hold processes because it lies below a threaded one (cgroup-v2.rst, "Threads"); a clone
+// into it would say EOPNOTSUPP.
+func (p *Place) checkDomain() error {
+	kind, err := readLine(p.Dir() + "/cgroup.type")
+	if err != nil {
+		return err
+	}
+	if kind == "domain invalid" {
+		return fmt.Errorf("linux.cgroupsPath: %s: is below a threaded cgroup", p.Dir())
+	}
+	return nil
+}

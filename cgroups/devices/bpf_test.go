@@ -1,0 +1,209 @@
+package devices
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"teu/internal/sys"
+)
+
+// run interprets a filter; it knows the instructions that Program uses and fails on any other, on a jump out of the program and on
+// a program that does not end.
+func run(t testing.TB, p []Insn, kind byte, major, minor int64, want Access) bool {
+	t.Helper()
+	ctx := map[int16]uint32{0: uint32(want)<<16 | sys.DevcgChar, 4: uint32(major), 8: uint32(minor)}
+	if kind == 'b' {
+		ctx[0] = uint32(want)<<16 | sys.DevcgBlock
+	}
+	var reg [11]uint32
+	for pc, steps := 0, 0; ; pc, steps = pc+1, steps+1 {
+		if pc >= len(p) || steps > len(p) {
+			t.Fatalf("the program runs away at %d", pc)
+		}
+		jump := false
+		switch i := p[pc]; int(i.Op) {
+		case sys.BPFLdxMemW:
+			v, ok := ctx[i.Off]
+			if !ok || i.Src != regCtx {
+				t.Fatalf("load at %d: offset %d of r%d", pc, i.Off, i.Src)
+			}
+			reg[i.Dst] = v
+		case sys.BPFMov32K:
+			reg[i.Dst] = uint32(i.Imm)
+		case sys.BPFMov32X:
+			reg[i.Dst] = reg[i.Src]
+		case sys.BPFAnd32K:
+			reg[i.Dst] &= uint32(i.Imm)
+		case sys.BPFRsh32K:
+			reg[i.Dst] >>= uint32(i.Imm)
+		case sys.BPFJa:
+			jump = true
+		case sys.BPFJne32K:
+			jump = reg[i.Dst] != uint32(i.Imm)
+		case sys.BPFJset32K:
+			jump = reg[i.Dst]&uint32(i.Imm) != 0
+		case sys.BPFExit:
+			return reg[regVerdict] != 0
+		default:
+			t.Fatalf("instruction %d: opcode %#x", pc, i.Op)
+		}
+		if jump {
+			pc += int(p[pc].Off)
+		}
+	}
+}
+
+func TestProgramMeansWhatTheRulesSay(t *testing.T) {
+	holes := map[string][]string{ // that v1 cannot express
+		"a hole in a major":   {"allow c 10:* rw", "deny c 10:229 w"},
+		"a hole in a hole":    {"allow a -:- rwm", "deny b 8:* rw", "allow b 8:1 r"},
+		"crossing wildcards":  {"allow b 8:* r", "allow b *:1 w", "deny b *:3 rw"},
+		"access in two rules": {"allow b 8:* r", "allow b *:1 w"},
+	}
+	for _, set := range []map[string][]string{lists, holes} {
+		for name, lines := range set {
+			t.Run(name, func(t *testing.T) { compare(t, parsed(t, lines)) })
+		}
+	}
+}
+
+func compare(t *testing.T, rules []Rule) {
+	t.Helper()
+	p, err := Program(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	everyAccess(func(kind byte, major, minor int64, want Access) {
+		if got, ref := run(t, p, kind, major, minor, want), reference(rules, kind, major, minor, want); got != ref {
+			t.Errorf("%c %d:%d %s: the program says %v, the rules %v\n%s", kind, major, minor, want, got, ref, listing(p))
+		}
+	})
+}
+
+// TestRandomRules compares program, list and reference on rules drawn from a small space, where they overlap a lot.
+func TestRandomRules(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	number := func() int64 { return []int64{Any, 1, 8}[rnd.IntN(3)] }
+	representable := 0
+	for range 3000 {
+		var rules []Rule
+		for i := range 1 + rnd.IntN(6) {
+			r := Rule{
+				Allow: rnd.IntN(2) == 0, Kind: "bc"[rnd.IntN(2)], Major: number(), Minor: number(),
+				Access: Access(1 + rnd.IntN(7)), Entry: i,
+			}
+			if rnd.IntN(6) == 0 {
+				r = Rule{Allow: r.Allow, Kind: 'a', Major: Any, Minor: Any, Access: All, Entry: i}
+			}
+			rules = append(rules, r)
+		}
+		compare(t, rules)
+		l, err := V1(rules)
+		if err != nil {
+			continue
+		}
+		representable++
+		everyAccess(func(kind byte, major, minor int64, want Access) {
+			got, ref := kernelList(l, kind, major, minor, want), reference(rules, kind, major, minor, want)
+			// Access given by two exceptions that only cross each other is not joined: the list is the stricter one.
+			if got != ref && (got || want != Read|Write) {
+				t.Errorf("%c %d:%d %s: the list says %v, the rules %v\n%q\n%+v", kind, major, minor, want, got, ref, text(rules), l)
+			}
+		})
+		if t.Failed() {
+			return
+		}
+	}
+	if representable < 500 {
+		t.Errorf("only %d of the lists could be expressed on v1", representable)
+	}
+}
+
+func listing(p []Insn) string {
+	var b strings.Builder
+	for i, n := range p {
+		fmt.Fprintf(&b, "%2d  %s\n", i, mnemonic(i, n))
+	}
+	return b.String()
+}
+
+func mnemonic(at int, i Insn) string {
+	to := at + 1 + int(i.Off)
+	switch int(i.Op) {
+	case sys.BPFLdxMemW:
+		return fmt.Sprintf("r%d = *(u32 *)(r%d + %d)", i.Dst, i.Src, i.Off)
+	case sys.BPFMov32K:
+		return fmt.Sprintf("w%d = %d", i.Dst, i.Imm)
+	case sys.BPFMov32X:
+		return fmt.Sprintf("w%d = w%d", i.Dst, i.Src)
+	case sys.BPFAnd32K:
+		return fmt.Sprintf("w%d &= %#x", i.Dst, i.Imm)
+	case sys.BPFRsh32K:
+		return fmt.Sprintf("w%d >>= %d", i.Dst, i.Imm)
+	case sys.BPFJa:
+		return fmt.Sprintf("goto %d", to)
+	case sys.BPFJne32K:
+		return fmt.Sprintf("if w%d != %d goto %d", i.Dst, i.Imm, to)
+	case sys.BPFJset32K:
+		return fmt.Sprintf("if w%d & %#x goto %d", i.Dst, i.Imm, to)
+	case sys.BPFExit:
+		return "exit"
+	}
+	return fmt.Sprintf("op %#x", i.Op)
+}
+
+// TestProgramText keeps the shape of the code in sight: one block per kind of rule.
+func TestProgramText(t *testing.T) {
+	p, err := Program([]Rule{
+		{true, 'b', 9, Any, All, 0}, // below the reset: gone
+		{false, 'a', Any, Any, All, 1},
+		{true, 'c', 1, 3, Read, 2}, // shadowed by the last rule
+		{false, 'b', 8, 0, Write, 3},
+		{true, 'c', 136, Any, Read | Write, 4},
+		{true, 'c', 1, 3, All, 5},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = ` 0  r2 = *(u32 *)(r1 + 0)
+ 1  w3 = w2
+ 2  w2 &= 0xffff
+ 3  w3 >>= 16
+ 4  r4 = *(u32 *)(r1 + 4)
+ 5  r5 = *(u32 *)(r1 + 8)
+ 6  if w2 != 2 goto 11
+ 7  if w4 != 1 goto 11
+ 8  if w5 != 3 goto 11
+ 9  w0 = 1
+10  exit
+11  if w2 != 2 goto 17
+12  if w4 != 136 goto 17
+13  w3 &= 0x1
+14  if w3 != 0 goto 17
+15  w0 = 1
+16  exit
+17  if w2 != 1 goto 24
+18  if w4 != 8 goto 24
+19  if w5 != 0 goto 24
+20  if w3 & 0x4 goto 22
+21  goto 24
+22  w0 = 0
+23  exit
+24  w0 = 0
+25  exit
+`
+	if got := listing(p); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if b := Encode(p[:1]); len(b) != 8 || b[0] != 0x61 {
+		t.Errorf("encoded % x", b)
+	}
+}
+
+func TestProgramRefusesOtherKinds(t *testing.T) {
+	if _, err := Program([]Rule{{true, 'p', 1, 3, All, 0}}); err == nil {
+		t.Error("a rule of kind p made a program")
+	}
+}

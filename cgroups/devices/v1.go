@@ -1,0 +1,187 @@
+package devices
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// List is the state of a v1 devices cgroup: a default, and the exceptions to it.
+type List struct {
+	// AllowAll makes the exceptions denials; otherwise they are what is allowed.
+	AllowAll bool
+	// Exceptions have no Kind 'a', and no two of them name the same devices.
+	Exceptions []Rule
+}
+
+// V1 works out the list that rules amount to. The kernel keeps no order among exceptions and ignores, without an error, a
+// line that would take something out of the middle of a wider exception; such rules are refused here instead.
+func V1(rules []Rule) (List, error) {
+	var l List
+	for _, r := range rules {
+		if r.Kind == 'a' {
+			l = List{AllowAll: r.Allow}
+			continue
+		}
+		if r.Allow != l.AllowAll {
+			l.add(r)
+			continue
+		}
+		if err := l.remove(r); err != nil {
+			return List{}, err
+		}
+	}
+	l.widen()
+	return l, nil
+}
+
+func (l *List) add(r Rule) {
+	for i := range l.Exceptions {
+		if e := &l.Exceptions[i]; e.covers(r) && r.covers(*e) {
+			e.Access |= r.Access
+			return
+		}
+	}
+	l.Exceptions = append(l.Exceptions, r)
+}
+
+func (l *List) remove(r Rule) error {
+	kept := l.Exceptions[:0]
+	for _, e := range l.Exceptions {
+		switch {
+		case r.covers(e):
+			e.Access &^= r.Access
+		case r.overlaps(e) && r.Access&e.Access != 0:
+			verb, other := "deny", "allowed"
+			if r.Allow {
+				verb, other = "allow", "denied"
+			}
+			return fmt.Errorf("%s: cannot %s %q within %q %s before: cgroup v1 has no exceptions to exceptions",
+				r.place(), verb, r, e, other)
+		}
+		if e.Access != 0 {
+			kept = append(kept, e)
+		}
+	}
+	l.Exceptions = kept
+	return nil
+}
+
+// widen gives each exception the access of those that cover it: the kernel wants all that one open(2) asks for in
+// a single exception ("c 1:* r" beside "c 1:3 w" does not allow O_RDWR on 1:3).
+func (l *List) widen() {
+	if l.AllowAll {
+		return // denials match when any part of the access does
+	}
+	for i := range l.Exceptions {
+		for _, o := range l.Exceptions {
+			if o.covers(l.Exceptions[i]) {
+				l.Exceptions[i].Access |= o.Access
+			}
+		}
+	}
+}
+
+func (r Rule) place() string {
+	if r.Entry < 0 {
+		return "linux.resources.devices: default rule"
+	}
+	return "linux.resources.devices[" + strconv.Itoa(r.Entry) + "]"
+}
+
+// Change is one line for devices.deny or, with Allow, devices.allow.
+type Change struct {
+	Allow bool
+	Line  string
+}
+
+// everything is the line that empties the exceptions and sets the default; the kernel reads no further than the a.
+const everything = "a *:* rwm"
+
+// Transition returns the lines that lead from the content of devices.list to l, and disturb as little as they can: a list
+// of allowed devices becomes another one without a moment in which all are denied.
+func Transition(current string, l List) ([]Change, error) {
+	now, err := parseList(current)
+	if err != nil {
+		return nil, err
+	}
+	var out []Change
+	// devices.list does not show the denials below "a *:* rwm", so such a list is never taken as it is.
+	if l.AllowAll || now.AllowAll {
+		out = append(out, Change{l.AllowAll, everything})
+		now.Exceptions = nil
+	}
+	for _, e := range now.Exceptions {
+		if e.Access &^= l.access(e); e.Access != 0 {
+			out = append(out, Change{false, e.String()})
+		}
+	}
+	for _, e := range l.Exceptions {
+		if e.Access &^= now.access(e); e.Access != 0 {
+			out = append(out, Change{!l.AllowAll, e.String()})
+		}
+	}
+	return out, nil
+}
+
+// access is what the exception for exactly the devices of r holds.
+func (l List) access(r Rule) Access {
+	for _, e := range l.Exceptions {
+		if e.covers(r) && r.covers(e) {
+			return e.Access
+		}
+	}
+	return 0
+}
+
+func parseList(s string) (l List, err error) {
+	for line := range strings.Lines(s) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "a ") {
+			return List{AllowAll: true}, nil
+		}
+		r, ok := parseLine(line)
+		if !ok {
+			return l, fmt.Errorf("devices.list: %q: not understood", line)
+		}
+		l.Exceptions = append(l.Exceptions, r)
+	}
+	return l, nil
+}
+
+func parseLine(line string) (r Rule, ok bool) {
+	kind, rest, _ := strings.Cut(line, " ")
+	dev, access, ok := strings.Cut(rest, " ")
+	major, minor, ok2 := strings.Cut(dev, ":")
+	if !ok || !ok2 || kind != "c" && kind != "b" {
+		return r, false
+	}
+	r.Kind, r.Entry = kind[0], -1
+	for _, c := range []byte(access) {
+		switch c {
+		case 'r':
+			r.Access |= Read
+		case 'w':
+			r.Access |= Write
+		case 'm':
+			r.Access |= Mknod
+		default:
+			return r, false
+		}
+	}
+	for _, n := range []struct {
+		text string
+		to   *int64
+	}{{major, &r.Major}, {minor, &r.Minor}} {
+		if n.text == "*" {
+			*n.to = Any
+			continue
+		}
+		v, err := strconv.ParseUint(n.text, 10, 32)
+		if err != nil {
+			return r, false
+		}
+		*n.to = int64(v)
+	}
+	return r, true
+}

@@ -1,0 +1,114 @@
+package cgroups
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"teu/internal/sys"
+)
+
+// Join moves the process pid into the container's cgroups; cloned says that it was started in the v2 one, by way of [Manager.Dir].
+//
+// The first write can wait some milliseconds for an RCU grace period (cgroup_threadgroup_rwsem, held with the lock that mkdir of
+// a cgroup needs too); the others follow in microseconds. Nothing of the Manager is changed, so Join may run beside
+// other work.
+func (m *Manager) Join(pid int, cloned bool) error {
+	text := strconv.Itoa(pid)
+	for i := range m.rec.Places {
+		p := &m.rec.Places[i]
+		if p.V2() && cloned {
+			continue
+		}
+		file := p.Dir() + "/cgroup.procs"
+		if err := sys.WriteFileAt(sys.AtFdcwd, file, text); err != nil {
+			return fmt.Errorf("join cgroup: adding pid %d to cgroups: %w", pid, writeError(file, text, err))
+		}
+	}
+	return nil
+}
+
+// CheckJoined compares /proc/PID/cgroup with the record: a service manager, or a payload with the power to, may have
+// moved the process elsewhere. Where teu sees only a piece of a hierarchy, the end of the path is compared.
+func (m *Manager) CheckJoined(pid int) error {
+	file := "/proc/" + strconv.Itoa(pid) + "/cgroup"
+	text, err := sys.ReadFileAt(sys.AtFdcwd, file)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", file, err)
+	}
+	return checkJoined(string(text), file, m.rec.Places)
+}
+
+func checkJoined(text, file string, places []Place) error {
+	for i := range places {
+		p := &places[i]
+		at, found := "", false
+		for line := range strings.Lines(text) {
+			name, where, err := parseCgroupLine(line)
+			if err != nil {
+				return fmt.Errorf("read %s: %w", file, err)
+			}
+			if name == p.Name {
+				at, found = where, true
+				break
+			}
+		}
+		if !found || !strings.HasSuffix(at, p.Path) {
+			return fmt.Errorf("join cgroup %s: %s names %q", p.Dir(), file, at)
+		}
+	}
+	return nil
+}
+
+// At returns a Manager for cgroups below the container's, for Join and Dir only: those of exec --cgroup. Keys of sub are
+// controllers, or "" for every hierarchy; values are paths below the container's cgroup.
+func (m *Manager) At(sub map[string]string) (*Manager, error) {
+	out := &Manager{rec: Record{Mode: m.rec.Mode, Places: append([]Place(nil), m.rec.Places...)}, v2: -1}
+	for controller, dir := range sub {
+		for name := range strings.SplitSeq(dir, "/") {
+			if name == ".." {
+				return nil, fmt.Errorf("bad sub cgroup path: %s", dir)
+			}
+		}
+		known := false
+		for i := range out.rec.Places {
+			p := &out.rec.Places[i]
+			if controller != "" && !nameHas(p.Name, controller) && !nameHas(p.Name, "name="+controller) {
+				continue
+			}
+			p.Path = path.Join(m.rec.Places[i].Path, dir)
+			known = true
+		}
+		if !known {
+			return nil, fmt.Errorf("bad sub cgroup path: %s: no %s cgroup controller", dir, controller)
+		}
+	}
+	return out, nil
+}
+
+// AtProcess returns a Manager, for Join and Dir only, for the v2 cgroup that a process of the container is in. It is for
+// exec when the container's own cgroup refuses processes (EBUSY) because its payload, a nested runtime or service manager, has
+// moved down and given controllers to its children.
+func (m *Manager) AtProcess(pid int) (*Manager, error) {
+	p := m.unified()
+	if p == nil {
+		return nil, errors.New("join cgroup: no cgroup v2")
+	}
+	where, err := ownPath("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return nil, err
+	}
+	// What stands before the container's path, if anything, is the part of the tree that teu does not see.
+	i := strings.Index(where+"/", p.Path+"/")
+	if i < 0 {
+		return nil, fmt.Errorf("join cgroup: pid %d: is in %s, not below %s", pid, where, p.Path)
+	}
+	return m.At(map[string]string{"": where[i+len(p.Path):]})
+}
+
+// Busy reports whether err is what a v2 cgroup with controllers enabled for its children says to a process that is to
+// join it (cgroup-v2.rst, "No Internal Process Constraint"); see [Manager.AtProcess].
+func Busy(err error) bool { return errors.Is(err, syscall.EBUSY) }

@@ -1,0 +1,139 @@
+// Package limits turns linux.resources into the writes that set them: pure functions, one file per controller, with cgroup v1
+// and v2 side by side. Which writes are needed can depend on what a file holds now (an update that gives only
+// half of a pair); such reads go through a function that the caller passes in.
+package limits
+
+import (
+	"fmt"
+	"strconv"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Version tells which kind of hierarchy has a controller.
+type Version uint8
+
+// A controller may be missing from both kinds.
+const (
+	None Version = iota
+	V1
+	V2
+)
+
+// Write is one write to a control file of the container's cgroup.
+type Write struct {
+	Controller string
+	File       string
+	Value      string
+	// Field is the place in config.json, for messages.
+	Field string
+	// Late marks a value that the kernel may refuse with EINVAL until another of the same controller is set; it is
+	// then written once more, after them.
+	Late bool
+	// Optional says that it is no error when the file is missing, because the kernel then does what was asked.
+	Optional bool
+}
+
+// Host is what compiling needs to know of the machine.
+type Host struct {
+	// Version says where a controller ("memory") is to be found.
+	Version func(controller string) Version
+	// Read returns the content of a control file of the container's cgroup, without the final newline.
+	Read func(controller, file string) (string, error)
+}
+
+// compiler gathers writes and warnings; the files of the package add methods per controller.
+type compiler struct {
+	host     Host
+	writes   []Write
+	warnings []string
+}
+
+// Compile returns the writes for cpuset, cpu, pids and memory, in the order in which they are to be made: memory comes last and
+// ends with the limit, so that what the earlier ones cost is not charged against it. Warnings tell of fields that have
+// no effect; a field that cannot be honoured is an error that names it. Devices are not handled here.
+func Compile(r *specs.LinuxResources, host Host) ([]Write, []string, error) {
+	if r == nil {
+		return nil, nil, nil
+	}
+	if err := Unsupported(r); err != nil {
+		return nil, nil, err
+	}
+	c := &compiler{host: host}
+	for _, step := range []func(*specs.LinuxResources) error{c.cpuset, c.cpu, c.pids, c.memory} {
+		if err := step(r); err != nil {
+			return nil, nil, err
+		}
+	}
+	return c.writes, c.warnings, nil
+}
+
+// version is where a controller is, or an error that names the field that needs it.
+func (c *compiler) version(controller, field string) (Version, error) {
+	v := c.host.Version(controller)
+	if v == None {
+		return v, fmt.Errorf("%s: no %s cgroup controller", field, controller)
+	}
+	return v, nil
+}
+
+func (c *compiler) write(w Write) { c.writes = append(c.writes, w) }
+
+func (c *compiler) warn(field, text string) { c.warnings = append(c.warnings, field+": "+text) }
+
+// limit is a number in which -1 (and with it any negative value, as in runc) stands for none.
+func limit(n int64, none string) string {
+	if n < 0 {
+		return none
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// value is what a pointer of the spec holds, with nil taken as zero: callers send zero for "not set" (Docker sends
+// blockIO.weight and cpu.shares so).
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// Unsupported refuses, by name, what is not honoured yet.
+func Unsupported(r *specs.LinuxResources) error {
+	no := func(field string) error { return fmt.Errorf("linux.resources.%s: not supported", field) }
+	if b := r.BlockIO; b != nil {
+		switch {
+		case value(b.Weight) != 0:
+			return no("blockIO.weight")
+		case value(b.LeafWeight) != 0:
+			return no("blockIO.leafWeight")
+		case len(b.WeightDevice) != 0:
+			return no("blockIO.weightDevice")
+		case len(b.ThrottleReadBpsDevice) != 0:
+			return no("blockIO.throttleReadBpsDevice")
+		case len(b.ThrottleWriteBpsDevice) != 0:
+			return no("blockIO.throttleWriteBpsDevice")
+		case len(b.ThrottleReadIOPSDevice) != 0:
+			return no("blockIO.throttleReadIOPSDevice")
+		case len(b.ThrottleWriteIOPSDevice) != 0:
+			return no("blockIO.throttleWriteIOPSDevice")
+		}
+	}
+	if n := r.Network; n != nil {
+		switch {
+		case value(n.ClassID) != 0:
+			return no("network.classID")
+		case len(n.Priorities) != 0:
+			return no("network.priorities")
+		}
+	}
+	switch {
+	case len(r.HugepageLimits) != 0:
+		return no("hugepageLimits")
+	case len(r.Rdma) != 0:
+		return no("rdma")
+	case len(r.Unified) != 0:
+		return no("unified")
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package cgroups
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/cgroups/devices"
+	"teu/cgroups/limits"
+	"teu/internal/sys"
+)
+
+// Set applies linux.resources to the cgroups that Create made. Devices are set even when r is nil, since what no entry allows is
+// denied. It returns warnings, for the caller to log, about fields that have no effect, and refuses by name those that cannot
+// be honoured, before anything is written.
+func (m *Manager) Set(r *specs.LinuxResources) (warnings []string, err error) {
+	var entries []specs.LinuxDeviceCgroup
+	if r != nil {
+		entries = r.Devices
+	}
+	rules, err := devices.Parse(entries)
+	if err != nil {
+		return nil, err
+	}
+	writes, warnings, err := limits.Compile(r, limits.Host{Version: m.version, Read: m.read})
+	if err != nil {
+		return nil, err
+	}
+	if err := m.setDevices(rules); err != nil {
+		return nil, err
+	}
+	return warnings, m.apply(writes)
+}
+
+// version tells where a controller is: in a v1 hierarchy, else in the v2 tree.
+func (m *Manager) version(controller string) limits.Version {
+	switch {
+	case m.v1(controller) != nil:
+		return limits.V1
+	case m.rec.Mode == Unified:
+		// When it is not there, the write fails and says why.
+		return limits.V2
+	}
+	if p := m.unified(); p != nil {
+		// A kernel booted with cgroup_no_v1= leaves controllers to the v2 tree of a hybrid host.
+		if have, err := readLine(p.Mountpoint + "/cgroup.controllers"); err == nil && hasField(have, controller) {
+			return limits.V2
+		}
+	}
+	return limits.None
+}
+
+func (m *Manager) place(controller string) *Place {
+	if p := m.v1(controller); p != nil {
+		return p
+	}
+	return m.unified()
+}
+
+func (m *Manager) read(controller, file string) (string, error) {
+	p := m.place(controller)
+	if p == nil {
+		return "", fmt.Errorf("read %s: no %s cgroup controller", file, controller)
+	}
+	return readLine(p.Dir() + "/" + file)
+}
+
+// apply makes the writes in order; a Late one that the kernel refuses is tried again when the others of its controller are
+// done.
+func (m *Manager) apply(writes []limits.Write) error {
+	var late []limits.Write
+	for i, w := range writes {
+		err := m.write(&w)
+		if w.Late && errors.Is(err, syscall.EINVAL) {
+			late = append(late, w)
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+		if i+1 < len(writes) && writes[i+1].Controller == w.Controller {
+			continue
+		}
+		for _, w := range late {
+			if err := m.write(&w); err != nil {
+				return err
+			}
+		}
+		late = nil
+	}
+	return nil
+}
+
+func (m *Manager) write(w *limits.Write) error {
+	p := m.place(w.Controller)
+	if p == nil {
+		return fmt.Errorf("%s: no %s cgroup controller", w.Field, w.Controller)
+	}
+	file := p.Dir() + "/" + w.File
+	err := sys.WriteFileAt(sys.AtFdcwd, file, w.Value)
+	switch {
+	case err == nil, w.Optional && errors.Is(err, syscall.ENOENT):
+		return nil
+	case p.V2() && errors.Is(err, syscall.ENOENT) && m.denied[w.Controller] != nil:
+		return fmt.Errorf("%s: %s cgroup controller: %w", w.Field, w.Controller, m.denied[w.Controller])
+	case p.V2() && errors.Is(err, syscall.ENOENT):
+		return fmt.Errorf("%s: no %s cgroup controller: %w", w.Field, w.Controller, writeError(file, w.Value, err))
+	case errors.Is(err, syscall.EBUSY) && w.File == "memory.limit_in_bytes":
+		if used, uerr := readLine(p.Dir() + "/memory.usage_in_bytes"); uerr == nil {
+			return fmt.Errorf("%s: %w: %s bytes are in use", w.Field, writeError(file, w.Value, err), used)
+		}
+	}
+	return fmt.Errorf("%s: %w", w.Field, writeError(file, w.Value, err))
+}
+
+// setDevices installs the filter: lists where there is a v1 devices hierarchy, else a program on the v2 cgroup. With neither the
+// container is refused.
+func (m *Manager) setDevices(rules []devices.Rule) error {
+	if p := m.v1("devices"); p != nil {
+		return setDeviceList(p.Dir(), rules)
+	}
+	fd, ok := m.Dir()
+	if !ok {
+		return errors.New("linux.resources.devices: no devices cgroup controller, and no cgroup v2 to attach a filter to")
+	}
+	if err := devices.Attach(fd, rules); err != nil {
+		return fmt.Errorf("linux.resources.devices: %s: %w", m.unified().Dir(), err)
+	}
+	return nil
+}
+
+func setDeviceList(dir string, rules []devices.Rule) error {
+	want, err := devices.V1(rules)
+	if err != nil {
+		return err
+	}
+	now, err := sys.ReadFileAt(sys.AtFdcwd, dir+"/devices.list")
+	if err != nil {
+		return fmt.Errorf("linux.resources.devices: read %s/devices.list: %w", dir, err)
+	}
+	changes, err := devices.Transition(string(now), want)
+	if err != nil {
+		return fmt.Errorf("linux.resources.devices: %s: %w", dir, err)
+	}
+	// The kernel takes one line per write(2); lines for the same file share an open.
+	for len(changes) > 0 {
+		file := dir + "/devices.deny"
+		if changes[0].Allow {
+			file = dir + "/devices.allow"
+		}
+		var lines []string
+		for _, c := range changes {
+			if c.Allow != changes[0].Allow {
+				break
+			}
+			lines = append(lines, c.Line)
+		}
+		if done, err := sys.WriteEach(sys.AtFdcwd, file, lines); err != nil {
+			return fmt.Errorf("linux.resources.devices: %w", writeError(file, lines[done], err))
+		}
+		changes = changes[len(lines):]
+	}
+	return nil
+}

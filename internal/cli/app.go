@@ -1,0 +1,230 @@
+// Package cli is the command line: one file per verb, each of which turns flags
+// into the options of one method of libcontainer.Runtime. Names, help and output
+// are runc's, since its callers are to find no difference.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"teu/internal/log"
+	"teu/libcontainer"
+)
+
+const usage = `Open Container Initiative runtime
+
+teu is a command line client for running applications packaged according to
+the Open Container Initiative (OCI) format. It compiles the configuration of a
+container into a program of system calls and runs that.
+
+Containers are configured using bundles. A bundle for a container is a directory
+that includes a specification file named "config.json" and a root filesystem.
+The root filesystem contains the contents of the container.
+
+To start a new instance of a container:
+
+    # teu run [ -b bundle ] <container-id>
+
+Where "<container-id>" is your name for the instance of the container that you
+are starting. The name you provide for the container instance must be unique on
+your host. Providing the bundle directory using "-b" is optional. The default
+value for "bundle" is the current directory.`
+
+// invocation is what one command line asks for.
+type invocation struct {
+	args []string // all of it
+	rt   *libcontainer.Runtime
+	log  *log.Logger
+
+	// status is the exit code when the verb succeeds: what run and exec got
+	// from the process they waited for.
+	status int
+
+	// again is set when the flags of the verb have to be parsed anew from this.
+	again []string
+}
+
+// verb describes a command. Its flags and texts are only made for the verb that
+// was asked for.
+type verb struct {
+	name, usage string
+	build       func(inv *invocation) *cli.Command
+}
+
+var verbs = [...]verb{
+	{"create", "create a container", createCommand},
+	{"delete", "delete any resources held by the container often used with detached container", deleteCommand},
+	{"exec", "execute new process inside the container", execCommand},
+	{"kill", "kill sends the specified signal (default: SIGTERM) to the container's init process", killCommand},
+	{"list", "lists containers started by teu with the given root", listCommand},
+	{"run", "create and run a container", runCommand},
+	{"spec", "create a new specification file", specCommand},
+	{"start", "executes the user defined process in a created container", startCommand},
+	{"state", "output the state of a container", stateCommand},
+}
+
+// exitError carries an exit code other than 1.
+type exitError struct {
+	error
+	code int
+}
+
+// Unwrap gives the error itself.
+func (e exitError) Unwrap() error { return e.error }
+
+// Main runs the command line args, args[0] being the program, and returns the exit
+// code: that of the process for run and exec, 128+n when signal n killed it;
+// 1 for an error, 255 for one of exec.
+func Main(args []string) int {
+	inv := &invocation{args: args}
+	err := newApp(inv).Run(args)
+	if err == nil && inv.again != nil {
+		inv.log.Close()
+		inv = &invocation{args: inv.again}
+		err = newApp(inv).Run(inv.args)
+	}
+	if err == nil {
+		return inv.status
+	}
+	if inv.log == nil {
+		inv.log, _ = log.New("", "", log.Info)
+	}
+	inv.log.Fatal(err)
+	if e := (exitError{}); errors.As(err, &e) {
+		return e.code
+	}
+	return 1
+}
+
+func newApp(inv *invocation) *cli.App {
+	cli.VersionPrinter = func(*cli.Context) { os.Stdout.WriteString("teu version " + versionText()) }
+	app := &cli.App{
+		Name:      "teu",
+		Usage:     usage,
+		UsageText: "teu [global options] command [command options] [arguments...]",
+		Version:   version,
+		Flags:     globalFlags(),
+		// Values hold commas: "-e LIST=a,b" is one variable.
+		DisableSliceFlagSeparator: true,
+		// Main exits, and only after the log was written.
+		ExitErrHandler: func(*cli.Context, error) {},
+		Action:         noVerb,
+		// The default asks the file system for it.
+		Compiled: time.Unix(0, 0),
+	}
+	app.Commands = make([]*cli.Command, len(verbs))
+	for i := range verbs {
+		app.Commands[i] = &cli.Command{Name: verbs[i].name, Usage: verbs[i].usage}
+	}
+	app.Before = func(c *cli.Context) error {
+		asked := c.Args().First()
+		if asked == "help" || asked == "h" {
+			asked = c.Args().Get(1)
+		}
+		for i := range verbs {
+			if verbs[i].name == asked {
+				inv.complete(app.Commands[i], verbs[i].build(inv), len(inv.args)-c.NArg()+1)
+			}
+		}
+		return inv.setup(c)
+	}
+	return app
+}
+
+// complete fills in the command that was only a name so far; its arguments begin
+// at args[first].
+func (inv *invocation) complete(c, full *cli.Command, first int) {
+	c.UsageText = full.UsageText
+	c.ArgsUsage = full.ArgsUsage
+	c.Description = full.Description
+	c.Flags = full.Flags
+	c.HideHelpCommand = true // a container may be called "help"
+	c.Action = func(ctx *cli.Context) error {
+		// After exec's container id everything belongs to the command.
+		if c.Name != "exec" && ctx.NArg() > 0 {
+			if rest, moved := flagsFirst(full.Flags, inv.args[first:]); moved {
+				inv.again = append(slices.Clone(inv.args[:first]), rest...)
+				return nil
+			}
+		}
+		return full.Action(ctx)
+	}
+}
+
+func globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "debug", Usage: "enable debug logging"},
+		&cli.StringFlag{Name: "log", Usage: "set the log file to write teu logs to (default is '/dev/stderr')"},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "set the log format ('text' (default), or 'json')"},
+		&cli.StringFlag{Name: "log-level", Value: "info", Usage: "set the log level ('debug', 'info', 'warning', or 'error')"},
+		&cli.StringFlag{Name: "root", Value: defaultRoot, Usage: "root directory for storage of container state (this should be located in tmpfs)"},
+		&cli.BoolFlag{Name: "systemd-cgroup", Usage: "enable systemd cgroup support, expects cgroupsPath to be of form \"slice:prefix:name\" for e.g. \"system.slice:teu:434234\""},
+		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "ignore cgroup permission errors ('true', 'false', or 'auto')"},
+	}
+}
+
+// setup reads the global flags.
+func (inv *invocation) setup(c *cli.Context) error {
+	level, err := log.ParseLevel(c.String("log-level"))
+	if err != nil {
+		return err
+	}
+	if c.Bool("debug") {
+		level = log.Debug
+	}
+	inv.log, err = log.New(c.String("log"), c.String("log-format"), level)
+	if err != nil {
+		return err
+	}
+	root, err := rootDir(c)
+	if err != nil {
+		return err
+	}
+	rootless := c.String("rootless")
+	if rootless != "auto" {
+		b, err := strconv.ParseBool(rootless)
+		if err != nil {
+			return fmt.Errorf("--rootless %s: want true, false or auto", rootless)
+		}
+		rootless = strconv.FormatBool(b)
+	}
+	if c.Bool("systemd-cgroup") {
+		return errors.New("--systemd-cgroup: the systemd cgroup driver is not supported, only cgroupfs")
+	}
+	inv.rt = &libcontainer.Runtime{
+		Root:     root,
+		Log:      inv.log,
+		Rootless: rootless,
+		Debug:    c.Bool("debug"),
+	}
+	return nil
+}
+
+func noVerb(c *cli.Context) error {
+	if name := c.Args().First(); name != "" {
+		return exitError{fmt.Errorf("No help topic for '%s'", name), 3}
+	}
+	return cli.ShowAppHelp(c)
+}
+
+// writeOut writes to standard output; what a caller waits for must not be lost
+// without an error.
+func writeOut(data []byte) error {
+	_, err := os.Stdout.Write(data)
+	return err
+}
+
+// usageError shows the help of the verb, as runc does, and makes the error.
+func usageError(c *cli.Context, what string) error {
+	os.Stdout.WriteString("Incorrect Usage.\n\n")
+	if err := cli.ShowSubcommandHelp(c); err != nil {
+		return err
+	}
+	return fmt.Errorf("teu: %q %s", c.Command.Name, what)
+}

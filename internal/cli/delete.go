@@ -1,0 +1,27 @@
+package cli
+
+import "github.com/urfave/cli/v2"
+
+func deleteCommand(inv *invocation) *cli.Command {
+	return &cli.Command{
+		ArgsUsage: `<container-id>
+
+Where "<container-id>" is the name for the instance of the container.
+
+EXAMPLE:
+For example, if the container id is "ubuntu01" and teu list currently shows the
+status of "ubuntu01" as "stopped" the following will delete resources held for
+"ubuntu01" removing "ubuntu01" from the teu list of containers:
+
+       # teu delete ubuntu01`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "Forcibly deletes the container if it is still running (uses SIGKILL)"},
+		},
+		Action: func(c *cli.Context) error {
+			if err := wantArgs(c, 1, 1); err != nil {
+				return err
+			}
+			return inv.rt.Delete(c.Args().First(), c.Bool("force"))
+		},
+	}
+}

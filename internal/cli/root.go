@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+const defaultRoot = "/run/teu"
+
+// rootDir is the absolute --root. Its default is below $XDG_RUNTIME_DIR when that
+// is set and the user is not the real root, as runc has it.
+func rootDir(c *cli.Context) (string, error) {
+	if c.IsSet("root") {
+		root, err := filepath.Abs(c.String("root"))
+		if err == nil && root == "/" {
+			err = errors.New("--root: it cannot be /")
+		}
+		return root, err
+	}
+	xdg := os.Getenv("XDG_RUNTIME_DIR")
+	if xdg == "" || !honorXDG() {
+		return defaultRoot, nil
+	}
+	root := filepath.Join(xdg, "teu")
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return "", fmt.Errorf("$XDG_RUNTIME_DIR: %w", err)
+	}
+	// The sticky bit keeps it from being pruned (XDG base directory specification).
+	if err := os.Chmod(root, 0o700|os.ModeSticky); err != nil {
+		return "", fmt.Errorf("$XDG_RUNTIME_DIR: %w", err)
+	}
+	return root, nil
+}
+
+// honorXDG: root of the machine keeps /run/teu, for whoever looks there; root of a
+// user namespace is a user, unless the environment says that it plays root.
+func honorXDG() bool {
+	if os.Geteuid() != 0 {
+		return true
+	}
+	m, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil || strings.Join(strings.Fields(string(m)), " ") == "0 0 4294967295" {
+		return false
+	}
+	return os.Getenv("USER") != "root"
+}

@@ -1,0 +1,139 @@
+package log
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// line is what go-runc decodes (getLastRuntimeError).
+type line struct {
+	Level string
+	Msg   string
+	Time  time.Time
+}
+
+func newTest(t *testing.T, format string, level Level) (*Logger, func() string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "log")
+	l, err := New(path, format, level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l, func() string {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+}
+
+func TestJSONLinesDecodeAsContainerdReadsThem(t *testing.T) {
+	l, read := newTest(t, "json", Debug)
+	msgs := []string{"plain", "quote \" back \\ nl \n tab \t nul \x00 del \x7f", "umlaut ü 漢", "broken \xff utf8"}
+	for _, m := range msgs {
+		l.Errorf("%s", m)
+	}
+	dec := json.NewDecoder(strings.NewReader(read()))
+	for _, m := range msgs {
+		var got line
+		if err := dec.Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.ToValidUTF8(m, "\ufffd")
+		if got.Level != "error" || got.Msg != want || time.Since(got.Time) > time.Minute {
+			t.Errorf("got %+v, want %q", got, want)
+		}
+	}
+	if strings.Count(read(), "\n") != len(msgs) {
+		t.Errorf("a message took more than a line:\n%s", read())
+	}
+}
+
+func TestTextQuotesTheMessage(t *testing.T) {
+	l, read := newTest(t, "text", Info)
+	l.Warnf("a\nb %d", 1)
+	if got := read(); !strings.HasPrefix(got, `time="`) || !strings.HasSuffix(got, `" level=warning msg="a\nb 1"`+"\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestLevels(t *testing.T) {
+	for min := Debug; min <= Error; min++ {
+		l, read := newTest(t, "", min)
+		l.Debugf("x")
+		l.Infof("x")
+		l.Warnf("x")
+		l.Errorf("x")
+		if got, want := strings.Count(read(), "\n"), int(Error-min)+1; got != want {
+			t.Errorf("level %v: %d lines, want %d", min, got, want)
+		}
+	}
+	for s, want := range map[string]Level{"debug": Debug, "info": Info, "warn": Warning, "warning": Warning, "error": Error} {
+		if got, err := ParseLevel(s); err != nil || got != want {
+			t.Errorf("ParseLevel(%q) = %v, %v", s, got, err)
+		}
+	}
+	if _, err := ParseLevel("loud"); err == nil {
+		t.Error("level loud accepted")
+	}
+}
+
+func TestAppendsWithRuncsMode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	for range 2 {
+		l, err := New(path, "json", Info)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Errorf("x")
+		l.Close()
+	}
+	b, _ := os.ReadFile(path)
+	st, err := os.Stat(path)
+	if err != nil || st.Mode().Perm()&^0o644 != 0 || strings.Count(string(b), "\n") != 2 {
+		t.Errorf("%v %v %q", err, st.Mode(), b)
+	}
+}
+
+func TestFatalGoesToLogAndStderr(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := os.Stderr
+	os.Stderr = w
+	l, read := newTest(t, "json", Error)
+	l.Fatal(errors.New("no such thing"))
+	os.Stderr = old
+	w.Close()
+	var buf [64]byte
+	n, _ := r.Read(buf[:])
+	if got := string(buf[:n]); got != "no such thing\n" {
+		t.Errorf("stderr: %q", got)
+	}
+	if !strings.Contains(read(), `"msg":"no such thing"`) {
+		t.Errorf("log: %q", read())
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	if _, err := New("", "xml", Info); err == nil || err.Error() != "invalid log-format: xml" {
+		t.Errorf("%v", err)
+	}
+	if _, err := New(filepath.Join(t.TempDir(), "none", "log"), "", Info); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	var l *Logger
+	l.Warnf("dropped")
+	l.Fatal(errors.New("dropped"))
+	if l.Close() != nil {
+		t.Error("closing nothing failed")
+	}
+}

@@ -1,0 +1,177 @@
+package sys
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// SeqpacketPair makes two connected sockets that keep message boundaries, both close-on-exec.
+func SeqpacketPair() ([2]int, error) {
+	p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	return p, os.NewSyscallError("socketpair", err)
+}
+
+// RecvByte reads one message of one byte; ok is false when the peer is gone.
+func RecvByte(fd int) (b byte, ok bool, err error) {
+	var buf [1]byte
+	for {
+		n, err := unix.Read(fd, buf[:])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.ECONNRESET:
+			return 0, false, nil
+		case err != nil:
+			return 0, false, os.NewSyscallError("read", err)
+		}
+		return buf[0], n == 1, nil
+	}
+}
+
+// SendByte sends one byte and never raises SIGPIPE.
+func SendByte(fd int, b byte) error {
+	return os.NewSyscallError("sendto", unix.Sendto(fd, []byte{b}, unix.MSG_NOSIGNAL, nil))
+}
+
+// PidfdOpen is pidfd_open(2).
+func PidfdOpen(pid int) (int, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	return fd, os.NewSyscallError("pidfd_open", err)
+}
+
+// PidfdSendSignal is pidfd_send_signal(2).
+func PidfdSendSignal(pidfd int, sig unix.Signal) error {
+	return os.NewSyscallError("pidfd_send_signal", unix.PidfdSendSignal(pidfd, sig, nil, 0))
+}
+
+// PidfdWait waits until the process behind pidfd has ended, timeout milliseconds at most (-1: for ever); it does not
+// reap. done is false on timeout.
+func PidfdWait(pidfd, timeout int) (done bool, err error) {
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(fds, timeout)
+		if err == unix.EINTR {
+			continue
+		}
+		return n > 0, os.NewSyscallError("poll", err)
+	}
+}
+
+// Wait4 reaps the child pid and returns its status and resource usage.
+func Wait4(pid int) (unix.WaitStatus, error) {
+	var ws unix.WaitStatus
+	for {
+		_, err := unix.Wait4(pid, &ws, 0, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		return ws, os.NewSyscallError("wait4", err)
+	}
+}
+
+// WaitAny reaps any child that has ended, without waiting; pid is 0 when there is none.
+func WaitAny() (pid int, ws unix.WaitStatus, err error) {
+	pid, err = unix.Wait4(-1, &ws, unix.WNOHANG, nil)
+	if err == unix.ECHILD {
+		return 0, 0, nil
+	}
+	return pid, ws, os.NewSyscallError("wait4", err)
+}
+
+// SetSubreaper makes this process adopt the orphans among its descendants (PR_SET_CHILD_SUBREAPER).
+func SetSubreaper() error {
+	return os.NewSyscallError("prctl PR_SET_CHILD_SUBREAPER", unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+}
+
+// Rlimit is struct rlimit64.
+type Rlimit = unix.Rlimit
+
+// Prlimit sets a resource limit of process pid.
+func Prlimit(pid, resource int, l Rlimit) error {
+	return os.NewSyscallError("prlimit", unix.Prlimit(pid, resource, &l, nil))
+}
+
+// CapGet returns the effective, permitted and inheritable capability sets of the calling thread.
+func CapGet() (effective, permitted, inheritable uint64, err error) {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &data[0]); err != nil {
+		return 0, 0, 0, os.NewSyscallError("capget", err)
+	}
+	join := func(lo, hi uint32) uint64 { return uint64(lo) | uint64(hi)<<32 }
+	return join(data[0].Effective, data[1].Effective), join(data[0].Permitted, data[1].Permitted),
+		join(data[0].Inheritable, data[1].Inheritable), nil
+}
+
+// CapBounded reports whether capability c is in the bounding set; known is false when the kernel has no such one.
+func CapBounded(c int) (in, known bool) {
+	r, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(c), 0, 0, 0)
+	return r == 1, err == nil
+}
+
+// MapReport maps a page shared with another process for reading.
+func MapReport(fd, size int) ([]byte, error) {
+	b, err := unix.Mmap(fd, 0, size, unix.PROT_READ, unix.MAP_SHARED)
+	return b, os.NewSyscallError("mmap", err)
+}
+
+// Unmap undoes MapReport.
+func Unmap(b []byte) error { return os.NewSyscallError("munmap", unix.Munmap(b)) }
+
+// ListenUnix makes a listening stream socket bound to path, close-on-exec.
+func ListenUnix(path string) (int, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("bind", err)
+	}
+	if err := unix.Listen(fd, 8); err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("listen", err)
+	}
+	return fd, nil
+}
+
+// Magic returns the filesystem magic of fd (fstatfs(2)).
+func Magic(fd int) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(fd, &st); err != nil {
+		return 0, os.NewSyscallError("fstatfs", err)
+	}
+	return int64(st.Type), nil
+}
+
+// OpenTree is open_tree(2) on an absolute path.
+func OpenTree(path string, flags uint) (int, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, path, flags|unix.OPEN_TREE_CLOEXEC)
+	return fd, os.NewSyscallError("open_tree", err)
+}
+
+// WaitStatus is the status of wait4(2).
+type WaitStatus = unix.WaitStatus
+
+// Pipe makes a pipe, both ends close-on-exec.
+func Pipe() (r, w int, err error) {
+	var p [2]int
+	err = unix.Pipe2(p[:], unix.O_CLOEXEC)
+	return p[0], p[1], os.NewSyscallError("pipe2", err)
+}
+
+// OpenInRoot opens path as though the directory root were "/": no symlink and no ".." leads out of it, and magic links
+// are refused (openat2(2)).
+func OpenInRoot(root int, path string, flags int) (int, error) {
+	how := unix.OpenHow{
+		Flags:   uint64(flags) | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	}
+	for {
+		fd, err := unix.Openat2(root, path, &how)
+		if err != unix.EINTR && err != unix.EAGAIN {
+			return fd, os.NewSyscallError("openat2", err)
+		}
+	}
+}

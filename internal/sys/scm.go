@@ -1,0 +1,75 @@
+package sys
+
+import "golang.org/x/sys/unix"
+
+// SunPathMax is the longest path a struct sockaddr_un holds, without its NUL.
+const SunPathMax = 107
+
+// UnixStream makes an unconnected AF_UNIX stream socket, O_CLOEXEC.
+func UnixStream() (int, error) {
+	return unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+}
+
+// UnixStreamPair makes a connected pair of AF_UNIX stream sockets, O_CLOEXEC.
+func UnixStreamPair() ([2]int, error) {
+	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+}
+
+// ConnectUnix connects sock to path, at most SunPathMax bytes.
+func ConnectUnix(sock int, path string) error {
+	return unix.Connect(sock, &unix.SockaddrUnix{Name: path})
+}
+
+// SendFDs sends data, at least one byte, with the fds attached as SCM_RIGHTS
+// (unix(7)) in one message. A closed peer gives EPIPE, never a signal.
+func SendFDs(sock int, data []byte, fds ...int) error {
+	oob := unix.UnixRights(fds...)
+	for {
+		n, err := unix.SendmsgN(sock, data, oob, nil, unix.MSG_NOSIGNAL)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return err
+		case n != len(data):
+			return unix.EMSGSIZE
+		}
+		return nil
+	}
+}
+
+// RecvFDs receives one message into buf and up to max fds with it, all
+// O_CLOEXEC. When it fails, no fd is left open: EMSGSIZE stands for more fds
+// than max or for control data it does not know.
+func RecvFDs(sock int, buf []byte, max int) (n int, fds []int, err error) {
+	oob := make([]byte, unix.CmsgSpace(4*max))
+	var oobn, flags int
+	for {
+		n, oobn, flags, _, err = unix.Recvmsg(sock, buf, oob, unix.MSG_CMSG_CLOEXEC)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	msgs, err := unix.ParseSocketControlMessage(oob[:oobn])
+	for i := range msgs {
+		rights, rerr := unix.ParseUnixRights(&msgs[i])
+		if rerr != nil {
+			err = rerr
+		}
+		fds = append(fds, rights...)
+	}
+	// CMSG_SPACE rounds up: room for one fd holds two.
+	if err == nil && (flags&unix.MSG_CTRUNC != 0 || len(fds) > max) {
+		err = unix.EMSGSIZE
+	}
+	if err != nil {
+		for _, fd := range fds {
+			Close(fd)
+		}
+		return 0, nil, err
+	}
+	return n, fds, nil
+}

@@ -1,0 +1,171 @@
+package libcontainer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/cgroups"
+	"teu/internal/log"
+	"teu/internal/sys"
+	"teu/rootfs"
+)
+
+// cgroup is a container's cgroup: what the verbs need of a cgroups.Manager. A container whose record names none has
+// a nil Manager, and nothing to do.
+type cgroup struct{ *cgroups.Manager }
+
+// planCgroup decides where the cgroup is to be and finds out what is there already, before anything is made.
+func planCgroup(id string, s *specs.Spec) (*cgroup, error) {
+	layout, err := cgroups.Probe()
+	if err != nil {
+		return nil, err
+	}
+	rec, err := cgroups.Plan(layout, id, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := rec.Survey(); err != nil {
+		return nil, err
+	}
+	m, err := cgroups.Load(rec)
+	return &cgroup{m}, err
+}
+
+// loadCgroup is the cgroup that a container's record names.
+func loadCgroup(raw json.RawMessage) (*cgroup, error) {
+	if len(raw) == 0 {
+		return &cgroup{}, nil
+	}
+	var rec cgroups.Record
+	if err := json.Unmarshal(raw, &rec); err != nil {
+		return nil, fmt.Errorf("cgroup record: %w", err)
+	}
+	m, err := cgroups.Load(rec)
+	return &cgroup{m}, err
+}
+
+func (c *cgroup) record() (json.RawMessage, error) {
+	if c.Manager == nil {
+		return nil, nil
+	}
+	return json.Marshal(c.Record())
+}
+
+func (c *cgroup) create() error { return c.Create() }
+
+// dir is the directory for CLONE_INTO_CGROUP, or -1.
+func (c *cgroup) dir() int {
+	if c.Manager == nil {
+		return -1
+	}
+	if fd, ok := c.Dir(); ok {
+		return fd
+	}
+	return -1
+}
+
+// fill writes the limits. It is done before init joins: the device list, once begun, would keep init from making
+// device nodes.
+func (c *cgroup) fill(s *specs.Spec, l *log.Logger) error {
+	if s.Linux == nil {
+		return nil
+	}
+	warnings, err := c.Set(s.Linux.Resources)
+	for _, w := range warnings {
+		l.Warnf("%s", w)
+	}
+	return err
+}
+
+// tasks opens the tasks file of each v1 hierarchy for init to join by itself. The permission checked is the opener's.
+func (c *cgroup) tasks() (names []string, fds []int, err error) {
+	if c.Manager == nil {
+		return nil, nil, nil
+	}
+	rec := c.Record()
+	for i := range rec.Places {
+		p := &rec.Places[i]
+		if p.V2() {
+			continue
+		}
+		file := p.Dir() + "/tasks"
+		fd, err := sys.Openat(sys.AtFdcwd, file, sys.OWronly, 0)
+		if err != nil {
+			for _, fd := range fds {
+				sys.Close(fd)
+			}
+			return nil, nil, fmt.Errorf("open %s: %w", file, err)
+		}
+		names, fds = append(names, p.Name), append(fds, fd)
+	}
+	return names, fds, nil
+}
+
+// below is the cgroup that `exec --cgroup` names: PATH, or CONTROLLER[,CONTROLLER…]:PATH for some v1 hierarchies.
+func (c *cgroup) below(list []string) (*cgroup, error) {
+	if len(list) == 0 || c.Manager == nil {
+		return c, nil
+	}
+	sub := map[string]string{}
+	for _, arg := range list {
+		controllers, dir, ok := strings.Cut(arg, ":")
+		if !ok {
+			controllers, dir = "", arg
+		}
+		for controller := range strings.SplitSeq(controllers, ",") {
+			if _, dup := sub[controller]; dup {
+				return nil, fmt.Errorf("--cgroup %s: given twice: %w", arg, syscall.EINVAL)
+			}
+			sub[controller] = dir
+		}
+	}
+	m, err := c.At(sub)
+	if err != nil {
+		return nil, fmt.Errorf("--cgroup: %w", err)
+	}
+	return &cgroup{m}, nil
+}
+
+// mounts is what a mount of type cgroup shows in the container.
+func (c *cgroup) mounts(ownNS bool) rootfs.Cgroups {
+	rec := c.Record()
+	data := rec.Mounts()
+	out := rootfs.Cgroups{OwnNS: ownNS, Unified: data.Unified}
+	for _, m := range data.V1 {
+		out.Hierarchy = append(out.Hierarchy, rootfs.Hierarchy{
+			Name: m.Dir, Options: strings.Split(m.Options, ","), Path: m.HostPath, Symlinks: m.Links,
+		})
+	}
+	return out
+}
+
+func (c *cgroup) signal(sig syscall.Signal) error {
+	if c.Manager == nil {
+		return nil
+	}
+	if sig == syscall.SIGKILL {
+		return c.Kill()
+	}
+	return c.Signal(sig, true)
+}
+
+func (c *cgroup) remove() error {
+	if c.Manager == nil {
+		return nil
+	}
+	if err := c.Kill(); err != nil {
+		return err
+	}
+	return c.Destroy(killWait)
+}
+
+func (c *cgroup) frozen() (bool, error) {
+	if c.Manager == nil {
+		return false, nil
+	}
+	return c.Frozen()
+}

@@ -1,0 +1,426 @@
+package console
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"teu/internal/sys"
+)
+
+func file(t *testing.T, fd int, name string) *os.File {
+	t.Helper()
+	f := os.NewFile(uintptr(fd), name)
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// pty gives a master and its open slave.
+func pty(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	m, s, err := sys.OpenPTY()
+	if err != nil {
+		t.Skipf("no pseudo-terminals here: %v", err)
+	}
+	return file(t, m, "master"), file(t, s, "slave")
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	return r, w
+}
+
+// within fails the test when f takes too long.
+func within(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s: still waiting", what)
+	}
+}
+
+// listen makes a listening socket; accept takes a connection from it.
+func listen(t *testing.T, path string) (accept func() *os.File) {
+	t.Helper()
+	// Bound by a short relative name, as a long one does not fit.
+	t.Chdir(filepath.Dir(path))
+	fd, err := sys.UnixStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file(t, fd, "listener")
+	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: filepath.Base(path)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 4); err != nil {
+		t.Fatal(err)
+	}
+	return func() *os.File {
+		c, _, err := syscall.Accept(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file(t, c, "accepted")
+	}
+}
+
+func TestDescriptorArrivesWithItsName(t *testing.T) {
+	long := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
+	if err := os.Mkdir(long, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range map[string]string{
+		"short path":                filepath.Join(t.TempDir(), "s"),
+		"path longer than sun_path": filepath.Join(long, "s"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			accept := listen(t, path)
+			r, w := pipe(t)
+			conn, err := Dial(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := SendFD(conn, int(w.Fd()), "/dev/pts/7"); err != nil {
+				t.Fatal(err)
+			}
+			conn.Close()
+			got, err := RecvFD(accept())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Name() != "/dev/pts/7" {
+				t.Errorf("name %q", got.Name())
+			}
+			w.Close()
+			got.WriteString("x")
+			got.Close()
+			if b, _ := io.ReadAll(r); string(b) != "x" {
+				t.Errorf("read %q through the sent pipe", b)
+			}
+		})
+	}
+}
+
+func TestSendPidfd(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	accept := listen(t, path)
+	null, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if err := SendPidfd(path, int(null.Fd()), PidfdOfExec); err != nil {
+		t.Fatal(err)
+	}
+	conn := accept()
+	got, err := RecvFD(conn)
+	if err != nil || got.Name() != "setns" {
+		t.Fatalf("%v %v", got, err)
+	}
+	got.Close()
+	if _, err := RecvFD(conn); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("connection left open: %v", err)
+	}
+}
+
+func TestDialErrors(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "file")
+	if err := os.WriteFile(plain, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path string
+		want error
+	}{
+		{"", syscall.ENOENT},
+		{"@abstract-name-of-nobody", syscall.ENOENT},
+		{filepath.Join(dir, "absent"), syscall.ENOENT},
+		{filepath.Join(dir, strings.Repeat("x", 200)), syscall.ENOENT},
+		{plain, syscall.ECONNREFUSED},
+	} {
+		if _, err := Dial(c.path); !errors.Is(err, c.want) {
+			t.Errorf("Dial(%q): %v, want %v", c.path, err, c.want)
+		}
+	}
+}
+
+func TestRecvRefusesWhatIsNotOneDescriptor(t *testing.T) {
+	null, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	fd := int(null.Fd())
+	open := func() int {
+		names, _ := os.ReadDir("/proc/self/fd")
+		return len(names)
+	}
+	for _, c := range []struct {
+		name string
+		fds  []int
+		want error
+	}{
+		{"no descriptor", nil, syscall.EBADMSG},
+		{"two descriptors", []int{fd, fd}, syscall.EMSGSIZE},
+		{"many descriptors", []int{fd, fd, fd, fd, fd, fd}, syscall.EMSGSIZE},
+	} {
+		pair, err := sys.UnixStreamPair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := os.NewFile(uintptr(pair[0]), "a"), os.NewFile(uintptr(pair[1]), "b")
+		before := open()
+		if err := sys.SendFDs(pair[0], []byte("x"), c.fds...); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := RecvFD(b); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+		if n := open(); n != before {
+			t.Errorf("%s: %d descriptors open, %d before", c.name, n, before)
+		}
+		a.Close()
+		if err := SendFD(b, fd, "x"); !errors.Is(err, syscall.EPIPE) {
+			t.Errorf("send to a closed peer: %v", err)
+		}
+		b.Close()
+	}
+}
+
+func TestAllOutputIsDrainedWhenTheProcessIsGone(t *testing.T) {
+	// Larger than the buffers of the terminal and of the pipe together.
+	want := bytes.Repeat([]byte("0123456789abcde\n"), 64<<10)
+	for _, holder := range []bool{false, true} {
+		master, slave := pty(t)
+		outR, outW := pipe(t)
+		inR, _ := pipe(t)
+		r, err := newRelay(master, int(inR.Fd()), int(outW.Fd()), int(outW.Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make(chan []byte)
+		go func() { b, _ := io.ReadAll(outR); got <- b }()
+		if _, err := slave.Write(want); err != nil {
+			t.Fatal(err)
+		}
+		if !holder { // else somebody outlives the process with the slave open
+			slave.Close()
+		}
+		within(t, "close", func() { err = r.Close() })
+		if err != nil {
+			t.Error(err)
+		}
+		outW.Close()
+		if b := <-got; !bytes.Equal(b, want) {
+			t.Errorf("slave held %v: %d bytes came out, want %d", holder, len(b), len(want))
+		}
+	}
+}
+
+func TestInputReachesTheProcess(t *testing.T) {
+	master, slave := pty(t)
+	inR, inW := pipe(t)
+	outR, outW := pipe(t)
+	r, err := newRelay(master, int(inR.Fd()), int(outW.Fd()), int(outW.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inW.WriteString("hello\n")
+	inW.Close()
+	buf := make([]byte, 64)
+	within(t, "read", func() {
+		n, err := slave.Read(buf)
+		if err != nil || string(buf[:n]) != "hello\n" {
+			t.Errorf("slave read %q, %v", buf[:n], err)
+		}
+	})
+	slave.WriteString("out\n")
+	slave.Close()
+	within(t, "close", func() { r.Close() })
+	outW.Close()
+	if b, _ := io.ReadAll(outR); string(b) != "hello\nout\n" {
+		t.Errorf("output %q", b)
+	}
+}
+
+func TestSlaveOpenedAnewIsHeardAgain(t *testing.T) {
+	master, slave := pty(t)
+	// The peer again, for later: a duplicate would keep the slave open.
+	name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(slave.Fd())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inR, _ := pipe(t)
+	outR, outW := pipe(t)
+	r, err := newRelay(master, int(inR.Fd()), int(outW.Fd()), int(outW.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 64)
+	for range 3 {
+		slave.WriteString("line\n")
+		slave.Close()
+		within(t, "output", func() {
+			n, _ := outR.Read(buf)
+			if string(buf[:n]) != "line\n" {
+				t.Errorf("got %q", buf[:n])
+			}
+		})
+		fd, err := sys.Openat(sys.AtFdcwd, name, sys.ORdwr|sys.ONoctty, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slave = file(t, fd, name)
+	}
+	slave.Close()
+	within(t, "close", func() { err = r.Close() })
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHostTerminalIsRawWithSizeAndRestored(t *testing.T) {
+	hostMaster, host := pty(t)
+	size := &sys.Winsize{Row: 33, Col: 99}
+	if err := sys.SetWinsize(int(hostMaster.Fd()), size); err != nil {
+		t.Fatal(err)
+	}
+	before, err := sys.GetTermios(int(host.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	master, slave := pty(t)
+	fd := int(host.Fd())
+	r, err := newRelay(master, fd, fd, fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := sys.GetTermios(fd)
+	if *raw != *sys.RawKeepOutput(before) || *raw == *before {
+		t.Errorf("terminal is not raw: %+v", raw)
+	}
+	if ws, err := sys.GetWinsize(int(slave.Fd())); err != nil || *ws != *size {
+		t.Errorf("initial size %+v, %v", ws, err)
+	}
+	size.Row = 44
+	sys.SetWinsize(int(hostMaster.Fd()), size)
+	syscall.Kill(os.Getpid(), syscall.SIGWINCH)
+	within(t, "resize", func() {
+		for {
+			if ws, err := sys.GetWinsize(int(slave.Fd())); err != nil || ws.Row == 44 {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+	within(t, "close", func() { err = r.Close() })
+	if err != nil {
+		t.Error(err)
+	}
+	if after, _ := sys.GetTermios(fd); *after != *before {
+		t.Errorf("terminal not restored: %+v, was %+v", after, before)
+	}
+}
+
+func TestFailingOutputHangsUpTheContainer(t *testing.T) {
+	master, slave := pty(t)
+	inR, _ := pipe(t)
+	outR, outW := pipe(t)
+	outR.Close()
+	r, err := newRelay(master, int(inR.Fd()), int(outW.Fd()), int(outW.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, "hang-up", func() {
+		for err == nil { // until the master is closed
+			_, err = slave.WriteString("y\n")
+		}
+	})
+	if !errors.Is(err, syscall.EIO) {
+		t.Errorf("slave: %v, want EIO", err)
+	}
+	within(t, "close", func() { err = r.Close() })
+	if !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("relay: %v, want EPIPE", err)
+	}
+}
+
+func TestRelayLeavesNoDescriptors(t *testing.T) {
+	count := func() int {
+		names, _ := os.ReadDir("/proc/self/fd")
+		return len(names)
+	}
+	inR, _ := pipe(t)
+	_, outW := pipe(t)
+	before := count()
+	m, s, err := sys.OpenPTY()
+	if err != nil {
+		t.Skipf("no pseudo-terminals here: %v", err)
+	}
+	r, err := newRelay(os.NewFile(uintptr(m), "m"), int(inR.Fd()), int(outW.Fd()), int(outW.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sys.Close(s)
+	r.Close()
+	if n := count(); n != before {
+		t.Errorf("%d descriptors open, %d before", n, before)
+	}
+	if _, err := newRelay(outW, 0, 1, 2); !errors.Is(err, syscall.ENOTTY) {
+		t.Errorf("a pipe taken for a master: %v", err)
+	}
+}
+
+func TestSignalsAreForwardedInOrder(t *testing.T) {
+	s := CatchSignals()
+	defer s.Stop()
+	want := []syscall.Signal{syscall.SIGTERM, syscall.SIGUSR1, 40}
+	got := make(chan syscall.Signal, 8)
+	for i, sig := range want {
+		syscall.Kill(os.Getpid(), sig)
+		if i == 0 { // comes before anybody forwards
+			within(t, "signal", func() {
+				for len(s.ch) == 0 {
+					time.Sleep(time.Millisecond)
+				}
+			})
+			s.Forward(func(sig syscall.Signal) { got <- sig })
+		}
+		within(t, "forward", func() {
+			if g := <-got; g != sig {
+				t.Errorf("got %v, want %v", g, sig)
+			}
+		})
+	}
+}
+
+func TestSignalsThatAreNotCaught(t *testing.T) {
+	caught := caught()
+	for _, sig := range []syscall.Signal{syscall.SIGCHLD, syscall.SIGURG, syscall.SIGPIPE,
+		syscall.SIGWINCH, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGKILL, syscall.SIGSTOP} {
+		for _, c := range caught {
+			if c == sig {
+				t.Errorf("%v is caught", sig)
+			}
+		}
+	}
+	if len(caught) < 50 {
+		t.Errorf("only %d signals are caught", len(caught))
+	}
+}

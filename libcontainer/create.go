@@ -1,0 +1,415 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/console"
+	"teu/libcontainer/hooks"
+	"teu/libcontainer/host"
+	"teu/libcontainer/spec"
+	"teu/libcontainer/store"
+	"teu/nsenter"
+)
+
+/*
+create, step by step (init's own part is compile.go's):
+
+	load, validate      config.json
+	lock, intent        the record names everything that could be left behind
+	cgroup              made and filled, but for what init could trip over
+	compile, launch     clone3, the binary itself, the program in a memfd
+	outside             what is done from outside on the pid; syncs with init; hooks
+	created             the record says so; pid file last
+*/
+
+// creation is a container being made. Its undo list takes back what was done when a step fails.
+type creation struct {
+	r    *Runtime
+	o    CreateOptions
+	spec *specs.Spec
+	gate bool // create; run goes on by itself
+
+	entry    *store.Container
+	state    store.State
+	cgroup   *cgroup
+	init     *nsenter.Init
+	facts    initFacts
+	inputs   map[string]int
+	preserve []int // descriptors the workload keeps
+
+	hookOutput *pipeTail
+	states     map[specs.ContainerState]int // memfds that container-side hooks read
+	undo       []func()
+}
+
+// Create makes the container and leaves its first process waiting for Start.
+func (r *Runtime) Create(o CreateOptions) error {
+	c := &creation{r: r, o: o, gate: true}
+	defer c.close()
+	if err := c.create(); err != nil {
+		c.fail(err)
+		return err
+	}
+	return nil
+}
+
+// fail takes back what was done. When a hook was what failed, the poststop hooks run as at any end of a container
+// (runtime.md, "Lifecycle", 3 to 5).
+func (c *creation) fail(err error) {
+	c.rollback()
+	if failedHook(err) {
+		c.r.poststop(&c.state)
+	}
+}
+
+func (c *creation) create() error {
+	if err := c.load(); err != nil {
+		return err
+	}
+	if err := c.reserve(); err != nil {
+		return err
+	}
+	if err := c.launch(); err != nil {
+		return err
+	}
+	if err := c.outside(); err != nil {
+		return err
+	}
+	return c.created()
+}
+
+func (c *creation) onUndo(f func()) { c.undo = append(c.undo, f) }
+
+// rollback takes back what was done, last things first. What it cannot take back stays named in the record.
+func (c *creation) rollback() {
+	for i := len(c.undo) - 1; i >= 0; i-- {
+		c.undo[i]()
+	}
+	c.undo = nil
+}
+
+func (c *creation) close() {
+	for _, fd := range c.inputs {
+		sys.Close(fd)
+	}
+	if c.init != nil {
+		c.init.Close()
+	}
+	if c.entry != nil {
+		c.entry.Close()
+	}
+}
+
+// load reads and checks the bundle.
+func (c *creation) load() error {
+	if c.r.SystemdCgroup {
+		return errors.New("--systemd-cgroup: not supported")
+	}
+	bundle, err := bundleDir(c.o.Bundle)
+	if err != nil {
+		return err
+	}
+	s, err := spec.Load(bundle)
+	if err != nil {
+		return err
+	}
+	report := spec.Validate(s, ownNamespaces(s))
+	for _, w := range report.Warnings {
+		c.r.Log.Warnf("%s", w)
+	}
+	if err := report.Err(bundle + "/" + spec.ConfigFile); err != nil {
+		return err
+	}
+	c.spec, c.facts.bundle = s, bundle
+	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot
+	return nil
+}
+
+// ownNamespaces tells validation which of the joined namespaces are the runtime's own.
+func ownNamespaces(s *specs.Spec) spec.Facts {
+	f := spec.Facts{Own: map[specs.LinuxNamespaceType]bool{}}
+	if s.Linux == nil {
+		return f
+	}
+	for _, n := range s.Linux.Namespaces {
+		if _, name := nsKind(n.Type); n.Path != "" && name != "" {
+			// A path that leads nowhere is found out, and reported, when it is opened.
+			if same, err := host.SameNamespace(n.Path, name); err == nil && same {
+				f.Own[n.Type] = true
+			}
+		}
+	}
+	return f
+}
+
+// reserve takes the id and writes the intent record, before the first side effect.
+func (c *creation) reserve() error {
+	self := os.Getpid()
+	start, _, err := host.StartTime(self)
+	if err != nil {
+		return err
+	}
+	c.state = store.State{
+		Version: c.spec.Version, ID: c.o.ID, Phase: store.Creating, Created: time.Now().UTC(),
+		Runtime: store.Process{Pid: self, Start: start},
+		Bundle:  c.facts.bundle, Rootfs: c.rootfsPath(), UID: uint32(os.Geteuid()),
+		Config: c.facts.bundle + "/" + spec.ConfigFile, Annotations: c.spec.Annotations,
+	}
+	if c.state.Hooks, err = keepHooks(c.spec.Hooks); err != nil {
+		return err
+	}
+	if c.cgroup, err = planCgroup(c.o.ID, c.spec); err != nil {
+		return err
+	}
+	if c.state.Cgroup, err = c.cgroup.record(); err != nil {
+		return err
+	}
+	c.entry, err = c.r.store().Create(c.o.ID, &c.state, lockWait)
+	var exists *store.ExistError
+	if errors.As(err, &exists) && c.r.clearHalfMade(c.o.ID) {
+		c.entry, err = c.r.store().Create(c.o.ID, &c.state, lockWait)
+	}
+	if err != nil {
+		return err
+	}
+	c.onUndo(func() {
+		if err := c.entry.Remove(); err != nil {
+			c.r.Log.Warnf("%v", err)
+		}
+	})
+	c.inputs = map[string]int{}
+	return nil
+}
+
+func (c *creation) launch() error {
+	c.onUndo(func() {
+		if err := c.cgroup.remove(); err != nil {
+			c.r.Log.Warnf("%v", err)
+		}
+	})
+	if err := c.cgroup.create(); err != nil {
+		return err
+	}
+	if err := c.open(); err != nil {
+		return err
+	}
+	if err := c.processFacts(); err != nil {
+		return err
+	}
+	p, err := compileInit(c.spec, &c.facts)
+	if err != nil {
+		return err
+	}
+	if err := p.Verify(); err != nil {
+		return err
+	}
+	start := &nsenter.Start{Program: p, CgroupDir: c.cgroup.dir()}
+	ns := parseNamespaces(c.spec)
+	start.Namespaces = ns.cloned()
+	if ns.newUser() {
+		start.UIDs, start.GIDs = idMaps(c.spec.Linux.UIDMappings), idMaps(c.spec.Linux.GIDMappings)
+	}
+	return c.start(start)
+}
+
+// start fills in what every start has and launches it.
+func (c *creation) start(s *nsenter.Start) (err error) {
+	s.Inputs, s.Files.Stdio, s.Files.Preserve = c.inputs, [3]int{0, 1, 2}, c.preserve
+	if s.Fault, err = debugFault(); err != nil {
+		return err
+	}
+	if s.Exe, err = nsenter.ProtectedExe(os.Getenv("_TEU_EXE")); err != nil {
+		return err
+	}
+	defer sys.Close(s.Exe)
+	if c.init, err = nsenter.Launch(s); err != nil {
+		return err
+	}
+	c.onUndo(c.kill)
+	return nil
+}
+
+// kill ends a half-made init and reaps it, so that its cgroup can go.
+func (c *creation) kill() {
+	if err := sys.PidfdSendSignal(c.init.PidFd, sys.SIGKILL); err != nil && !errors.Is(err, sys.ESRCH) {
+		c.r.Log.Warnf("kill init %d: %v", c.init.Pid, err)
+	}
+	if _, err := sys.Wait4(c.init.Pid); err != nil {
+		c.r.Log.Warnf("wait for init %d: %v", c.init.Pid, err)
+	}
+}
+
+// open opens what init gets to start with.
+func (c *creation) open() error {
+	dir, err := sys.Dup(int(c.entry.Dir().Fd()))
+	if err != nil {
+		return err
+	}
+	c.inputs[inputLock] = dir
+	ns := parseNamespaces(c.spec)
+	if err := ns.open(c.inputs); err != nil {
+		return err
+	}
+	if c.gate {
+		// Longer paths than sun_path holds are reached through the descriptor of their directory.
+		fd, err := sys.ListenUnix("/proc/self/fd/" + strconv.Itoa(dir) + "/" + store.GateName)
+		if err != nil {
+			return fmt.Errorf("gate of container %q: %w", c.o.ID, err)
+		}
+		c.inputs[inputGate] = fd
+	}
+	if c.spec.Process.Terminal {
+		if err := c.openConsole(); err != nil {
+			return err
+		}
+	}
+	if err := c.openHooks(); err != nil {
+		return err
+	}
+	names, fds, err := c.cgroup.tasks()
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		c.inputs["cgroup "+name] = fds[i]
+	}
+	c.facts.joins = names
+	c.facts.cgroups = c.cgroup.mounts(ns.has(sys.CloneNewCgroup))
+	return c.openSources(&ns)
+}
+
+func (c *creation) openConsole() error {
+	if c.o.ConsoleSocket != "" {
+		return c.dialConsole(c.o.ConsoleSocket)
+	}
+	if c.gate || c.o.Detach {
+		return errors.New("process.terminal: true: want --console-socket")
+	}
+	return nil // run: the caller brings a socket of its own
+}
+
+func (c *creation) dialConsole(path string) error {
+	conn, err := console.Dial(path)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	fd, err := sys.Dup(int(conn.Fd()))
+	if err == nil {
+		c.inputs[inputConsole] = fd
+	}
+	return err
+}
+
+// outside does on the process what is done from outside, and answers init's syncs in their order.
+func (c *creation) outside() error {
+	ns := parseNamespaces(c.spec)
+	if ns.forks() {
+		if err := c.init.Join(); err != nil {
+			return err
+		}
+	}
+	if err := c.recordInit(); err != nil {
+		return err
+	}
+	if err := c.cgroup.fill(c.spec, c.r.Log); err != nil {
+		return err
+	}
+	if err := applyOutside(c.init.Pid, c.spec.Process); err != nil {
+		return err
+	}
+	if ns.fresh&sys.CloneNewTime != 0 && len(c.spec.Linux.TimeOffsets) > 0 {
+		if err := c.sync(syncOffsets, func() error { return writeTimeOffsets(c.init.Pid, c.spec.Linux.TimeOffsets) }); err != nil {
+			return err
+		}
+	}
+	if err := c.fillStates(); err != nil {
+		return err
+	}
+	if err := c.sync(syncCgroup, func() error { return nil }); err != nil {
+		return err
+	}
+	if c.hasHooks() {
+		if err := c.sync(syncHooks, c.runtimeHooks); err != nil {
+			return err
+		}
+	}
+	return c.expect(syncReady)
+}
+
+// sync waits for init to ask for b, does what it asks for and answers.
+func (c *creation) sync(b byte, do func() error) error {
+	if err := c.expect(b); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return c.init.Go(b)
+}
+
+func (c *creation) expect(b byte) error { return c.explain(c.init.Expect(b)) }
+
+// explain is explainAt without an executable in sight.
+func (c *creation) explain(err error) error { return c.explainAt(err, -1) }
+
+// recordInit names the process in the record: from here on it can be found and killed.
+func (c *creation) recordInit() error {
+	start, _, err := host.StartTime(c.init.Pid)
+	if err != nil {
+		return c.explain(c.init.Failure())
+	}
+	c.state.Init = store.Process{Pid: c.init.Pid, Start: start}
+	return c.entry.Write(&c.state)
+}
+
+func (c *creation) runtimeHooks() error {
+	h := c.spec.Hooks
+	st := c.specState(specs.StateCreating)
+	if err := hooks.Run("hooks.prestart", h.Prestart, st); err != nil { //nolint:staticcheck // deprecated, and in use
+		return err
+	}
+	return hooks.Run("hooks.createRuntime", h.CreateRuntime, st)
+}
+
+func (c *creation) hasHooks() bool {
+	h := c.spec.Hooks
+	return h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer) > 0 //nolint:staticcheck // as above
+}
+
+// created commits: the record first, so that a container that init reports ready is known as such, then init's
+// release, then the pid file, which is what callers wait for.
+func (c *creation) created() error {
+	c.state.Phase = store.Created
+	if err := c.entry.Write(&c.state); err != nil {
+		return err
+	}
+	if err := c.sendPidfd(); err != nil {
+		return err
+	}
+	if err := writePidFile(c.o.PidFile, c.init.Pid); err != nil {
+		return err
+	}
+	return c.init.Go(syncReady)
+}
+
+func (c *creation) sendPidfd() error {
+	if c.o.PidfdSocket == "" {
+		return nil
+	}
+	return console.SendPidfd(c.o.PidfdSocket, c.init.PidFd, "init")
+}
+
+func (c *creation) specState(status specs.ContainerState) *specs.State {
+	return &specs.State{
+		Version: c.spec.Version, ID: c.o.ID, Status: status, Pid: c.init.Pid,
+		Bundle: c.facts.bundle, Annotations: c.spec.Annotations,
+	}
+}

@@ -1,0 +1,106 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/store"
+)
+
+// killWait bounds the wait for a process that got SIGKILL: one that does not end by then hangs in the kernel.
+const killWait = 10 * time.Second
+
+// Delete removes a stopped container, or with force one in any state, half-made ones included. Each step can be
+// repeated: what one delete did not get to, the next one does. With force a container that does not exist is no error.
+func (r *Runtime) Delete(id string, force bool) error {
+	entry, err := r.store().Open(id, lockWait)
+	var missing *store.NotExistError
+	if force && errors.As(err, &missing) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer entry.Close()
+	if entry.Damage != nil {
+		if !force {
+			return fmt.Errorf("container %q: %w", id, entry.Damage)
+		}
+		return entry.Remove()
+	}
+	status, err := r.status(entry.State)
+	if err != nil {
+		return err
+	}
+	// A created container has run nothing of its user's yet: runc lets it go without force, and callers rely on it.
+	if status != specs.StateStopped && status != specs.StateCreated && !force {
+		return fmt.Errorf("cannot delete container %q: it is %s, not stopped", id, status)
+	}
+	return r.destroy(entry)
+}
+
+// destroy ends what runs, removes the cgroup, runs the poststop hooks and forgets the container.
+func (r *Runtime) destroy(entry *store.Container) error {
+	st := entry.State
+	if err := killInit(st); err != nil {
+		return err
+	}
+	cg, err := loadCgroup(st.Cgroup)
+	if err != nil {
+		return err
+	}
+	if err := cg.remove(); err != nil {
+		return err
+	}
+	r.poststop(st)
+	return entry.Remove()
+}
+
+// killInit kills the first process, and with it all in its pid namespace, and waits until it is gone.
+func killInit(st *store.State) error {
+	pidfd, err := openInit(st)
+	if gone(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("kill container %q: %w", st.ID, err)
+	}
+	defer sys.Close(pidfd)
+	if err := sys.PidfdSendSignal(pidfd, sys.SIGKILL); err != nil && !gone(err) {
+		return fmt.Errorf("kill container %q: %w", st.ID, err)
+	}
+	// A frozen process dies only when it is thawed.
+	cg, err := loadCgroup(st.Cgroup)
+	if err != nil {
+		return err
+	}
+	if err := cg.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	done, err := sys.PidfdWait(pidfd, int(killWait.Milliseconds()))
+	if err != nil {
+		return err
+	}
+	if !done {
+		return fmt.Errorf("kill container %q: process %d still there after %v", st.ID, st.Init.Pid, killWait)
+	}
+	return nil
+}
+
+// clearHalfMade removes what a teu that died while creating id left behind. It does so only when the record says
+// that nobody came further, and both that teu and its init are gone.
+func (r *Runtime) clearHalfMade(id string) bool {
+	st, err := r.store().Read(id)
+	if err != nil || st.Phase != store.Creating {
+		return false
+	}
+	if status, err := r.status(st); err != nil || status != specs.StateStopped {
+		return false
+	}
+	return r.Delete(id, true) == nil
+}

@@ -1,0 +1,367 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/console"
+	"teu/libcontainer/host"
+	"teu/libcontainer/process"
+	"teu/libcontainer/spec"
+	"teu/libcontainer/store"
+	"teu/nsenter"
+	"teu/nsenter/program"
+	"teu/rootfs"
+)
+
+// ExecOptions are the flags of exec.
+type ExecOptions struct {
+	ConsoleSocket, ProcessFile, PidFile, PidfdSocket, Cwd, User, ProcessLabel, Apparmor string
+
+	Args, Env, Caps, Cgroups []string
+	AdditionalGids           []int
+
+	Tty, Detach, NoNewPrivs, IgnorePaused, NoSubreaper bool
+	NoNewPrivsSet, TtySet                              bool
+
+	PreserveFDs int
+}
+
+// execution is one exec being made.
+type execution struct {
+	creation // what it shares with create: explain, sync, expect, close
+	x        ExecOptions
+	st       *store.State
+	process  *specs.Process
+	cgroup   *cgroup
+	pidfd    int
+	root     int // the container's root
+	joined   uint64
+	at       *cgroup // where --cgroup puts it
+}
+
+// Exec starts another process in a container. The status is the process's, or 128 and the signal that ended it; detached
+// it is 0.
+func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
+	e := &execution{creation: creation{r: r, inputs: map[string]int{}}, x: x, pidfd: -1, root: -1}
+	defer e.closeExec()
+	fg, err := foregroundFor(!x.Detach, !x.NoSubreaper)
+	if err != nil {
+		return -1, err
+	}
+	defer fg.close()
+	if err := e.exec(id, fg); err != nil {
+		e.rollback()
+		return -1, err
+	}
+	if x.Detach {
+		return 0, nil
+	}
+	return fg.wait(e.init.Pid, e.init.PidFd)
+}
+
+func (e *execution) closeExec() {
+	e.close()
+	for _, fd := range [2]int{e.pidfd, e.root} {
+		if fd >= 0 {
+			sys.Close(fd)
+		}
+	}
+	for _, c := range [2]*cgroup{e.cgroup, e.at} {
+		if c != nil && c.Manager != nil {
+			c.Close()
+		}
+	}
+}
+
+func (e *execution) exec(id string, fg *foreground) error {
+	if err := e.find(id); err != nil {
+		return err
+	}
+	if err := e.describe(); err != nil {
+		return err
+	}
+	if e.process.Terminal && e.x.ConsoleSocket == "" && e.x.Detach {
+		return errors.New("process.terminal: true: want --console-socket")
+	}
+	if e.process.Terminal && e.x.ConsoleSocket != "" {
+		if err := e.dialConsole(e.x.ConsoleSocket); err != nil {
+			return err
+		}
+	}
+	if err := fg.terminal(e.process.Terminal, e.x.ConsoleSocket, e.inputs); err != nil {
+		return err
+	}
+	if err := e.launchExec(); err != nil {
+		return err
+	}
+	if e.joined&sys.CloneNewPid != 0 {
+		if err := e.init.Join(); err != nil {
+			return err
+		}
+	}
+	if err := applyOutside(e.init.Pid, e.process); err != nil {
+		return err
+	}
+	if err := e.expect(syncReady); err != nil {
+		return err
+	}
+	if e.x.PidfdSocket != "" {
+		if err := console.SendPidfd(e.x.PidfdSocket, e.init.PidFd, "process"); err != nil {
+			return err
+		}
+	}
+	fg.forward(e.init.PidFd)
+	if err := writePidFile(e.x.PidFile, e.init.Pid); err != nil {
+		return err
+	}
+	if err := e.init.Go(syncReady); err != nil {
+		return err
+	}
+	if err := fg.receive(); err != nil {
+		return err
+	}
+	return e.explainAt(e.init.WaitExec(), e.root)
+}
+
+// find opens the container's first process, and checks that it is one to join.
+func (e *execution) find(id string) error {
+	st, err := e.r.store().Read(id)
+	if err != nil {
+		return err
+	}
+	e.st = st
+	status, err := e.r.status(st)
+	if err != nil {
+		return err
+	}
+	if status != specs.StateRunning && status != specs.StateCreated {
+		return fmt.Errorf("cannot exec in container %q: it is %s", id, status)
+	}
+	if e.pidfd, err = openInit(st); err != nil {
+		return fmt.Errorf("exec in container %q: %w", id, err)
+	}
+	if e.cgroup, err = loadCgroup(st.Cgroup); err != nil {
+		return err
+	}
+	frozen, err := e.cgroup.frozen()
+	if err != nil {
+		return err
+	}
+	if frozen && !e.x.IgnorePaused {
+		return fmt.Errorf("cannot exec in container %q: it is paused (use --ignore-paused to override)", id)
+	}
+	pid := strconv.Itoa(st.Init.Pid)
+	if e.root, err = sys.Openat(sys.AtFdcwd, "/proc/"+pid+"/root", sys.OPath|sys.ODirectory, 0); err != nil {
+		return fmt.Errorf("open /proc/%s/root: %w", pid, err)
+	}
+	for _, flag := range joinOrder {
+		name := nsName(flag)
+		same, err := host.SameNamespace("/proc/"+pid+"/ns/"+name, name)
+		if err != nil {
+			return err
+		}
+		if !same {
+			e.joined |= flag
+		}
+	}
+	return nil
+}
+
+// describe puts together what the process is to be: the container's own, or --process, and the flags on top.
+func (e *execution) describe() error {
+	s, err := spec.Load(e.st.Bundle)
+	if err != nil {
+		return err
+	}
+	e.spec = s
+	if e.x.ProcessFile != "" {
+		e.process, err = spec.LoadProcess(e.x.ProcessFile)
+	} else {
+		e.process, err = e.overlay(s.Process)
+	}
+	if err != nil {
+		return err
+	}
+	report := spec.ValidateProcess(e.process)
+	for _, w := range report.Warnings {
+		e.r.Log.Warnf("%s", w)
+	}
+	if err := report.Err("process"); err != nil {
+		return err
+	}
+	e.at, err = e.cgroup.below(e.x.Cgroups)
+	return err
+}
+
+// overlay is the container's process with what the flags change.
+func (e *execution) overlay(base *specs.Process) (*specs.Process, error) {
+	if base == nil {
+		return nil, fmt.Errorf("container %q: config.json has no process", e.st.ID)
+	}
+	p, x := *base, &e.x
+	p.Args, p.Terminal, p.ConsoleSize = x.Args, x.Tty, nil
+	if x.Cwd != "" {
+		p.Cwd = x.Cwd
+	}
+	p.Env = append(append([]string(nil), p.Env...), x.Env...)
+	if x.ProcessLabel != "" {
+		p.SelinuxLabel = x.ProcessLabel
+	}
+	if x.Apparmor != "" {
+		p.ApparmorProfile = x.Apparmor
+	}
+	if x.NoNewPrivsSet {
+		p.NoNewPrivileges = x.NoNewPrivs
+	}
+	if len(x.Caps) > 0 {
+		p.Capabilities = addCaps(p.Capabilities, x.Caps)
+	}
+	if x.User != "" {
+		uid, gid, err := parseUser(x.User)
+		if err != nil {
+			return nil, err
+		}
+		p.User = specs.User{UID: uid, GID: gid, Umask: p.User.Umask}
+	}
+	for _, g := range x.AdditionalGids {
+		if g < 0 || int64(g) > int64(^uint32(0)) {
+			return nil, fmt.Errorf("--additional-gids %d: %w", g, syscall.EINVAL)
+		}
+		p.User.AdditionalGids = append(p.User.AdditionalGids, uint32(g))
+	}
+	return &p, nil
+}
+
+// addCaps adds names to the sets that let a process use them. The inheritable and ambient sets stay as they are:
+// what is executed later is not to inherit them (CVE-2022-29162).
+func addCaps(c *specs.LinuxCapabilities, names []string) *specs.LinuxCapabilities {
+	var out specs.LinuxCapabilities
+	if c != nil {
+		out = *c
+	}
+	add := func(list []string) []string { return append(append([]string(nil), list...), names...) }
+	out.Bounding, out.Effective, out.Permitted = add(out.Bounding), add(out.Effective), add(out.Permitted)
+	return &out
+}
+
+// parseUser reads "UID[:GID]": decimal digits and nothing else, so that no name can pass for a number
+// (CVE-2016-3697, crun CVE-2026-30892).
+func parseUser(s string) (uid, gid uint32, err error) {
+	u, g, hasGid := strings.Cut(s, ":")
+	n, err := strconv.ParseUint(u, 10, 32)
+	if err == nil && hasGid {
+		var m uint64
+		m, err = strconv.ParseUint(g, 10, 32)
+		gid = uint32(m)
+	}
+	if err != nil || strings.HasPrefix(u, "+") || n == 1<<32-1 || gid == 1<<32-1 {
+		return 0, 0, fmt.Errorf("--user %s: want UID[:GID]: %w", s, syscall.EINVAL)
+	}
+	return uint32(n), gid, nil
+}
+
+func (e *execution) launchExec() error {
+	if err := e.execFacts(); err != nil {
+		return err
+	}
+	names, fds, err := e.at.tasks()
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		e.inputs["cgroup "+name] = fds[i]
+	}
+	e.facts.joins = names
+	if e.inputs["init"], err = sys.Dup(e.pidfd); err != nil {
+		return err
+	}
+	p := compileExec(e.process, &e.facts, e.joined)
+	if err := p.Verify(); err != nil {
+		return err
+	}
+	return e.start(&nsenter.Start{Program: p, CgroupDir: e.at.dir()})
+}
+
+// execFacts asks what the compiler has to know about the process.
+func (e *execution) execFacts() error {
+	e.o.PreserveFDs = e.x.PreserveFDs
+	newUser := e.joined&sys.CloneNewUser != 0
+	if err := e.identity(e.process, newUser); err != nil {
+		return err
+	}
+	p := &e.facts.process
+	if newUser {
+		denied, err := host.SetgroupsDenied(strconv.Itoa(e.st.Init.Pid))
+		if err != nil {
+			return err
+		}
+		p.NoSetgroups = denied
+	}
+	if !hasHome(e.process.Env) {
+		var err error
+		if p.Home, err = homeIn(e.root, "etc/passwd", e.process.User.UID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compileExec compiles the program that joins a container and becomes another process in it.
+func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program {
+	b := program.New()
+	control := b.Input(nsenter.InputControl)
+	init := b.Input("init")
+	consoleSock := program.None
+	if p.Terminal {
+		consoleSock = b.Input(inputConsole)
+	}
+	var joins []program.Slot
+	for _, name := range f.joins {
+		joins = append(joins, b.Input("cgroup "+name))
+	}
+	process.Begin(b)
+	for i, s := range joins {
+		b.At("", "join the cgroup of "+f.joins[i])
+		b.Write(s, "0")
+		b.Close(s)
+	}
+	if joined != 0 {
+		b.At("", "join the container's namespaces")
+		b.Setns(init, joined)
+	}
+	b.Close(init)
+	if joined&sys.CloneNewUser != 0 {
+		b.At("", "become root of the user namespace")
+		b.Setresgid(0)
+		b.Setresuid(0)
+	}
+	if joined&sys.CloneNewPid != 0 {
+		b.At("", "enter the pid namespace")
+		b.Fork(control, sys.CloneParent)
+		process.OwnedByParent(b)
+	}
+	slave := program.None
+	if p.Terminal {
+		fs := rootfs.Inside(b)
+		u := &p.User
+		var master program.Slot
+		master, slave = fs.Console(process.Winsize(p.ConsoleSize), u.UID, u.GID, u.UID != 0, false)
+		fs.Close()
+		b.At("process.terminal", "pass the terminal on")
+		b.SendFd(consoleSock, master, "/dev/ptmx")
+		b.Close(master, consoleSock)
+	}
+	f.process.Session(b, slave)
+	f.process.Limits(b)
+	process.Released(b)
+	b.Sync(control, syncReady, syncReady)
+	f.process.Exec(b)
+	return b.Program()
+}

@@ -1,0 +1,199 @@
+package hooks
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+)
+
+// keep is how much of a hook's output its error tells: the end, where programs say
+// what they died of.
+const keep = 4096
+
+// hook is one hook to be run. Its errors begin with what follows
+// "hooks.createRuntime[1]": the field at fault, or ": " and the path.
+type hook struct {
+	spec  *specs.Hook
+	input int    // the state
+	dir   string // working directory, "" for teu's own
+	out   int    // our end of the pipe that takes its output
+	tail  []byte // the last of the output
+}
+
+func (h *hook) run() error {
+	timeout, err := h.check()
+	if err != nil {
+		return err
+	}
+	p, pidfd, err := h.start()
+	if err != nil {
+		// The path is there already.
+		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return fmt.Errorf(": %s: %w", h.spec.Path, err)
+	}
+	ended, err := h.watch(pidfd, timeout)
+	if !ended {
+		// The hook alone, as runc does: what it has put into the background
+		// is its own affair.
+		p.Kill()
+	}
+	st, werr := p.Wait()
+	h.drain()
+	sys.Close(h.out)
+	sys.Close(pidfd)
+	switch {
+	case err != nil:
+		return fmt.Errorf(": %s: %w", h.spec.Path, err)
+	case !ended:
+		return fmt.Errorf(": %s: killed after its timeout of %d s: %w%s",
+			h.spec.Path, *h.spec.Timeout, syscall.ETIMEDOUT, h.output())
+	case werr != nil:
+		return fmt.Errorf(": %s: wait: %w", h.spec.Path, werr)
+	case !st.Success():
+		return fmt.Errorf(": %s: %v%s", h.spec.Path, st, h.output())
+	}
+	return nil
+}
+
+// check refuses what config.md, "POSIX-platform Hooks", does not allow. timeout is
+// negative when there is none.
+func (h *hook) check() (timeout time.Duration, err error) {
+	if !filepath.IsAbs(h.spec.Path) {
+		return 0, fmt.Errorf(".path: %q is not absolute: %w", h.spec.Path, syscall.EINVAL)
+	}
+	if h.spec.Timeout == nil {
+		return -1, nil
+	}
+	if *h.spec.Timeout <= 0 {
+		return 0, fmt.Errorf(".timeout: %d is not greater than zero: %w", *h.spec.Timeout, syscall.EINVAL)
+	}
+	return time.Duration(*h.spec.Timeout) * time.Second, nil
+}
+
+func (h *hook) start() (p *os.Process, pidfd int, err error) {
+	// Opened anew for an offset that no other hook moves.
+	stdin, err := os.Open("/proc/self/fd/" + strconv.Itoa(h.input))
+	if err != nil {
+		return nil, -1, err
+	}
+	defer stdin.Close()
+	r, w, err := sys.Pipe()
+	if err != nil {
+		return nil, -1, err
+	}
+	output := os.NewFile(uintptr(w), "output")
+	defer output.Close()
+	if err := sys.SetNonblock(r, true); err != nil {
+		sys.Close(r)
+		return nil, -1, err
+	}
+	args := h.spec.Args
+	if len(args) == 0 {
+		args = []string{h.spec.Path}
+	}
+	p, err = os.StartProcess(h.spec.Path, args, &os.ProcAttr{
+		Dir: h.dir,
+		// Never nil, which would stand for teu's own environment.
+		Env:   append([]string{}, h.spec.Env...),
+		Files: []*os.File{stdin, output, output},
+		Sys:   &syscall.SysProcAttr{PidFD: &pidfd},
+	})
+	if err == nil && pidfd < 0 {
+		p.Kill()
+		p.Wait()
+		err = syscall.ENOSYS
+	}
+	if err != nil {
+		sys.Close(r)
+		return nil, -1, err
+	}
+	h.out = r
+	return p, pidfd, nil
+}
+
+// watch reads the output until the hook has ended, and not until the output has: what
+// the hook leaves in the background may hold it open for ever. ended is false when
+// time was up, or with err.
+func (h *hook) watch(pidfd int, timeout time.Duration) (ended bool, err error) {
+	deadline := time.Now().Add(timeout)
+	fds := [2]sys.PollFD{
+		{Fd: int32(pidfd), Events: sys.PollIn},
+		{Fd: int32(h.out), Events: sys.PollIn},
+	}
+	for {
+		ms := -1
+		if timeout >= 0 {
+			left := time.Until(deadline)
+			if left <= 0 {
+				return false, nil
+			}
+			ms = int((left + time.Millisecond - 1) / time.Millisecond)
+		}
+		if _, err := sys.Poll(fds[:], ms); err != nil {
+			return false, fmt.Errorf("poll: %w", err)
+		}
+		if fds[0].Revents != 0 {
+			return true, nil
+		}
+		if fds[1].Revents != 0 {
+			if _, end := h.read(); end {
+				fds[1].Fd = -1
+			}
+		}
+	}
+}
+
+// read takes what there is of the output, a piece at most.
+func (h *hook) read() (n int, end bool) {
+	var buf [keep]byte
+	n, err := sys.Read(h.out, buf[:])
+	if err != nil {
+		return 0, err != syscall.EAGAIN
+	}
+	h.tail = append(h.tail, buf[:n]...)
+	if len(h.tail) > 2*keep {
+		h.tail = append(h.tail[:0], h.tail[len(h.tail)-keep:]...)
+	}
+	return n, n == 0
+}
+
+// drain reads what was written before the hook ended, which is at most what a pipe
+// holds; more than that comes from a process it left behind.
+func (h *hook) drain() {
+	const pipeSize = 64 << 10
+	for left := pipeSize; left > 0; {
+		n, _ := h.read()
+		if n == 0 {
+			return
+		}
+		left -= n
+	}
+}
+
+// output is ": " and the end of the output in one line.
+func (h *hook) output() string {
+	cut := len(h.tail) > keep
+	if cut {
+		h.tail = h.tail[len(h.tail)-keep:]
+	}
+	s := strings.Join(strings.FieldsFunc(string(h.tail), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	if s = strings.TrimSpace(s); s == "" {
+		return ""
+	}
+	if cut {
+		s = "…" + s
+	}
+	return ": " + s
+}

@@ -1,0 +1,75 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/host"
+	"teu/libcontainer/store"
+)
+
+// Kill sends sig to the container's first process or, with all, to every process in its cgroup. A container that is
+// neither created nor running is an error (runtime.md, "Kill"), but for `kill --all`, which also reaches what is
+// left behind when the first process is gone.
+func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
+	st, err := r.store().Read(id)
+	if err != nil {
+		return err
+	}
+	status, err := r.status(st)
+	if err != nil {
+		return err
+	}
+	if all {
+		cg, err := loadCgroup(st.Cgroup)
+		if err != nil {
+			return err
+		}
+		return cg.signal(sig)
+	}
+	if status != specs.StateCreated && status != specs.StateRunning {
+		return fmt.Errorf("cannot kill container %q: it is %s: container not running", id, status)
+	}
+	return signalInit(st, sig)
+}
+
+// signalInit sends sig to the process the record names and to no other that has its pid by now.
+func signalInit(st *store.State, sig syscall.Signal) error {
+	pidfd, err := openInit(st)
+	if err != nil {
+		return fmt.Errorf("kill container %q: %w", st.ID, err)
+	}
+	defer sys.Close(pidfd)
+	if err := sys.PidfdSendSignal(pidfd, sig); err != nil {
+		return fmt.Errorf("kill container %q: %w", st.ID, err)
+	}
+	return nil
+}
+
+// openInit returns a pidfd of the container's first process, or ESRCH when it is gone.
+func openInit(st *store.State) (int, error) {
+	if st.Init.Pid <= 0 {
+		return -1, syscall.ESRCH
+	}
+	pidfd, err := sys.PidfdOpen(st.Init.Pid)
+	if err != nil {
+		return -1, err
+	}
+	// The pidfd pins the process: if the start time is right now, it is the one.
+	start, _, err := host.StartTime(st.Init.Pid)
+	if err == nil && start != st.Init.Start {
+		err = syscall.ESRCH
+	}
+	if err != nil {
+		sys.Close(pidfd)
+		return -1, err
+	}
+	return pidfd, nil
+}
+
+// gone reports whether err says that the process to act on no longer exists.
+func gone(err error) bool { return errors.Is(err, syscall.ESRCH) }

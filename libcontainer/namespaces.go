@@ -1,0 +1,130 @@
+package libcontainer
+
+import (
+	"fmt"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/nsenter/program"
+)
+
+// nsKind returns the clone flag of a namespace type and its name below /proc/PID/ns.
+func nsKind(t specs.LinuxNamespaceType) (flag uint64, name string) {
+	switch t {
+	case specs.PIDNamespace:
+		return sys.CloneNewPid, "pid"
+	case specs.NetworkNamespace:
+		return sys.CloneNewNet, "net"
+	case specs.MountNamespace:
+		return sys.CloneNewNs, "mnt"
+	case specs.IPCNamespace:
+		return sys.CloneNewIpc, "ipc"
+	case specs.UTSNamespace:
+		return sys.CloneNewUts, "uts"
+	case specs.UserNamespace:
+		return sys.CloneNewUser, "user"
+	case specs.CgroupNamespace:
+		return sys.CloneNewCgroup, "cgroup"
+	case specs.TimeNamespace:
+		return sys.CloneNewTime, "time"
+	}
+	return 0, ""
+}
+
+// nsName is the name below /proc/PID/ns of the namespaces of a clone flag.
+func nsName(flag uint64) string {
+	for _, t := range [...]specs.LinuxNamespaceType{
+		specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace,
+		specs.UTSNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace,
+	} {
+		if f, name := nsKind(t); f == flag {
+			return name
+		}
+	}
+	return ""
+}
+
+// namespaces is how the container comes by its namespaces.
+type namespaces struct {
+	all   uint64            // every type that linux.namespaces lists
+	fresh uint64            // those that are new
+	paths map[uint64]string // those that are joined, by flag
+	where map[uint64]string // the place in config.json, by flag
+}
+
+func parseNamespaces(spec *specs.Spec) (ns namespaces) {
+	ns.paths, ns.where = map[uint64]string{}, map[uint64]string{}
+	if spec.Linux == nil {
+		return ns
+	}
+	for i, n := range spec.Linux.Namespaces {
+		flag, _ := nsKind(n.Type)
+		ns.all |= flag
+		ns.where[flag] = fmt.Sprintf("linux.namespaces[%d]", i)
+		if n.Path != "" {
+			ns.paths[flag] = n.Path
+		} else {
+			ns.fresh |= flag
+		}
+	}
+	return ns
+}
+
+// has reports whether the container has a namespace of that kind that is not, for all the config says, the host's.
+func (ns *namespaces) has(flag uint64) bool { return ns.all&flag != 0 }
+
+// cloned are the namespaces the process is born in. Three kinds are made by the program instead: a network
+// namespace takes longest of all and is made while the parent is busy with cgroups; a cgroup namespace has to
+// come after the process is in its cgroup; a time namespace after its offsets are known. When a user namespace is
+// joined the new ones have to belong to it, so all are made by the program.
+func (ns *namespaces) cloned() uint64 {
+	if ns.paths[sys.CloneNewUser] != "" {
+		return 0
+	}
+	return ns.fresh &^ (sys.CloneNewNet | sys.CloneNewCgroup | sys.CloneNewTime)
+}
+
+// joinOrder lists the namespaces that are joined by path. The user namespace comes last: before it the runtime's own
+// privileges open the others.
+var joinOrder = [...]uint64{
+	sys.CloneNewNet, sys.CloneNewIpc, sys.CloneNewUts, sys.CloneNewPid, sys.CloneNewTime, sys.CloneNewNs,
+	sys.CloneNewCgroup, sys.CloneNewUser,
+}
+
+func inputName(flag uint64) string { return "namespace " + program.CloneFlags(flag) }
+
+// open opens the namespaces that are joined, in this process: what the paths lead to elsewhere is nobody's business.
+func (ns *namespaces) open(inputs map[string]int) error {
+	for _, flag := range joinOrder {
+		path := ns.paths[flag]
+		if path == "" {
+			continue
+		}
+		fd, err := sys.Openat(sys.AtFdcwd, path, sys.ORdonly, 0)
+		if err != nil {
+			return fmt.Errorf("%s.path: open %s: %w", ns.where[flag], path, err)
+		}
+		inputs[inputName(flag)] = fd
+		magic, err := sys.Magic(fd)
+		if err != nil {
+			return err
+		}
+		if magic != sys.NsfsMagic {
+			return fmt.Errorf("%s.path: %s: not a namespace: %w", ns.where[flag], path, syscall.EINVAL)
+		}
+	}
+	return nil
+}
+
+// inputs declares the descriptors of the joined namespaces.
+func (ns *namespaces) inputs(b *program.Builder) map[uint64]program.Slot {
+	slots := map[uint64]program.Slot{}
+	for _, flag := range joinOrder {
+		if ns.paths[flag] != "" {
+			slots[flag] = b.Input(inputName(flag))
+		}
+	}
+	return slots
+}

@@ -1,0 +1,243 @@
+package libcontainer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/host"
+	"teu/libcontainer/process"
+	"teu/nsenter/program"
+	"teu/rootfs"
+)
+
+// forks: the process that is started is not the one that becomes the workload.
+func (ns *namespaces) forks() bool {
+	return ns.paths[sys.CloneNewPid] != "" || ns.fresh&^ns.cloned()&sys.CloneNewPid != 0
+}
+
+func idMaps(list []specs.LinuxIDMapping) []syscall.SysProcIDMap {
+	out := make([]syscall.SysProcIDMap, len(list))
+	for i, m := range list {
+		out[i] = syscall.SysProcIDMap{ContainerID: int(m.ContainerID), HostID: int(m.HostID), Size: int(m.Size)}
+	}
+	return out
+}
+
+func (c *creation) rootfsPath() string {
+	return (&rootfs.Config{Spec: c.spec, Bundle: c.facts.bundle}).Path()
+}
+
+// openSources opens on behalf of init, which as the root of a user namespace may not reach them, the root and the
+// sources of bind mounts.
+func (c *creation) openSources(ns *namespaces) error {
+	if !ns.inUserNS() || !ns.has(sys.CloneNewNs) {
+		return nil
+	}
+	open := func(name, path string, flags uint) error {
+		fd, err := sys.OpenTree(path, flags)
+		if err != nil {
+			return fmt.Errorf("%s: %s: %w", name, path, err)
+		}
+		c.inputs[name] = fd
+		c.facts.parentSources = append(c.facts.parentSources, name)
+		return nil
+	}
+	path := c.rootfsPath()
+	if st, err := sys.Lstatat(sys.AtFdcwd, path); err != nil {
+		return fmt.Errorf("root.path: %s: %w", path, err)
+	} else if !sys.IsDir(&st) {
+		return fmt.Errorf("root.path: %s: %w", path, syscall.ENOTDIR)
+	}
+	if err := open("root", path, sys.OpenTreeClone|sys.AtRecursive); err != nil {
+		return err
+	}
+	for i := range c.spec.Mounts {
+		m := &c.spec.Mounts[i]
+		flags, bind := rootfs.BindFlags(m)
+		if !bind {
+			continue
+		}
+		if err := open(fmt.Sprintf("mounts[%d].source", i), rootfs.Source(c.facts.bundle, m), flags); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// processFacts asks what compileInit has to know about the process.
+func (c *creation) processFacts() error {
+	ns := parseNamespaces(c.spec)
+	if err := c.identity(c.spec.Process, ns.inUserNS()); err != nil {
+		return err
+	}
+	p := &c.facts.process
+	if !c.o.NoNewKeyring {
+		p.NewKeyring = "_ses." + c.o.ID
+	}
+	var err error
+	p.Home, err = c.home()
+	return err
+}
+
+// identity is what create and exec have to know alike: capabilities, filter, descriptors.
+func (c *creation) identity(proc *specs.Process, inUserNS bool) error {
+	p := &c.facts.process
+	p.Process = proc
+	p.LastCap = host.LastCap(40)
+	grantable, err := host.Grantable(p.LastCap, inUserNS)
+	if err != nil {
+		return err
+	}
+	var warnings []string
+	p.Caps, warnings = process.ParseCaps(proc.Capabilities, grantable)
+	for _, w := range warnings {
+		c.r.Log.Warnf("%s", w)
+	}
+	c.preserve, p.ListenFds, err = preserved(c.o.PreserveFDs)
+	if err != nil {
+		return err
+	}
+	p.Preserve = len(c.preserve)
+	return c.seccomp()
+}
+
+// applyOutside does what can be done, or has to be done, from outside.
+func applyOutside(pid int, p *specs.Process) error {
+	if p.OOMScoreAdj != nil {
+		if err := writeProc(pid, "oom_score_adj", strconv.Itoa(*p.OOMScoreAdj)); err != nil {
+			return fmt.Errorf("process.oomScoreAdj: %w", err)
+		}
+	}
+	for i, l := range p.Rlimits {
+		n, ok := process.Rlimit(l.Type)
+		if !ok {
+			return fmt.Errorf("process.rlimits[%d].type: %s: %w", i, l.Type, syscall.EINVAL)
+		}
+		if err := sys.Prlimit(pid, n, sys.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
+			return fmt.Errorf("process.rlimits[%d]: %s soft %d hard %d: %w", i, l.Type, l.Soft, l.Hard, err)
+		}
+	}
+	return nil
+}
+
+// writeProc writes a file of the process below the host's own /proc.
+func writeProc(pid int, name, value string) error {
+	path := "/proc/" + strconv.Itoa(pid) + "/" + name
+	fd, err := sys.Openat(sys.AtFdcwd, path, sys.OWronly, 0)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	defer sys.Close(fd)
+	magic, err := sys.Magic(fd)
+	if err != nil {
+		return err
+	}
+	if magic != sys.ProcSuperMagic {
+		return fmt.Errorf("open %s: not on procfs: %w", path, syscall.EXDEV)
+	}
+	if err := sys.WriteAll(fd, []byte(value)); err != nil {
+		return fmt.Errorf("write %q to %s: %w", value, path, err)
+	}
+	return nil
+}
+
+func writeTimeOffsets(pid int, offsets map[string]specs.LinuxTimeOffset) error {
+	names := make([]string, 0, len(offsets))
+	for name := range offsets {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	var b strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&b, "%s %d %d\n", name, offsets[name].Secs, offsets[name].Nanosecs)
+	}
+	if err := writeProc(pid, "timens_offsets", b.String()); err != nil {
+		return fmt.Errorf("linux.timeOffsets: %w", err)
+	}
+	return nil
+}
+
+// openHooks opens what container-side hooks read their state from and write their output to.
+func (c *creation) openHooks() error {
+	h := c.spec.Hooks
+	if h == nil {
+		return nil
+	}
+	c.states = map[specs.ContainerState]int{}
+	state := func(status specs.ContainerState) error {
+		fd, err := sys.Memfd("teu-state", 0)
+		if err != nil {
+			return err
+		}
+		c.inputs[inputState+string(status)] = fd
+		c.states[status] = fd
+		return nil
+	}
+	if len(h.CreateContainer) > 0 {
+		if err := state(specs.StateCreating); err != nil {
+			return err
+		}
+	}
+	if len(h.StartContainer) > 0 {
+		if err := state(specs.StateCreated); err != nil {
+			return err
+		}
+	}
+	if c.facts.hookOutput(h) {
+		tail, w, err := newPipeTail()
+		if err != nil {
+			return err
+		}
+		c.hookOutput, c.inputs[inputHooks] = tail, w
+	}
+	return nil
+}
+
+// fillStates writes the states, once the pid is known, before init can come to a hook.
+func (c *creation) fillStates() error {
+	for status, fd := range c.states {
+		data, err := json.Marshal(c.specState(status))
+		if err != nil {
+			return err
+		}
+		if err := sys.WriteAll(fd, data); err != nil {
+			return fmt.Errorf("write state for hooks: %w", err)
+		}
+		if err := sys.Seal(fd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explainAt adds to a failure of init what its parent knows about it: the output of a hook, or what is wrong with the
+// executable inside the root.
+func (c *creation) explainAt(err error, root int) error {
+	var pe *program.Error
+	if err == nil || !errors.As(err, &pe) {
+		return err
+	}
+	switch pe.Note().Op {
+	case program.OpHook:
+		if c.hookOutput == nil {
+			return err
+		}
+		// Our own end has to go for the reader to see the end.
+		sys.Close(c.inputs[inputHooks])
+		delete(c.inputs, inputHooks)
+		if out := c.hookOutput.tail(); out != "" {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+	case program.OpExec:
+		return explainExec(pe, root)
+	}
+	return err
+}

@@ -1,0 +1,243 @@
+// Package process compiles what config.json says about the process: who it is, what it may do, where it starts and
+// what it executes. `create`, `run` and `exec` share it, so there is one builder of credentials.
+package process
+
+import (
+	"encoding/binary"
+	"strings"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/nsenter/program"
+)
+
+// Config is what the compiler needs to know beside the spec.
+type Config struct {
+	Process *specs.Process
+	Caps    Caps
+	LastCap int // the highest capability the kernel knows
+
+	Filter      []byte // compiled seccomp filter, or nil
+	FilterFlags uint64
+
+	// NoSetgroups: the user namespace denies setgroups(2).
+	NoSetgroups bool
+	// NewKeyring is the name of the session keyring to join, or "".
+	NewKeyring string
+	// Home is the home directory of the user, set in the environment when that has none.
+	Home string
+	// Preserve is how many descriptors from 3 on the workload gets; ListenFds says that they are for socket activation.
+	Preserve  int
+	ListenFds string
+}
+
+// defaultPath is where to look for the executable when the environment has no PATH.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// Begin is the first part of every program. The process must be its parent's to end until it is complete, must not
+// have the parent's signals and umask, and must not be looked into.
+func Begin(b *program.Builder) {
+	b.At("", "start init")
+	b.Prctl(sys.PrSetDumpable, 0)
+	OwnedByParent(b)
+	b.SigReset()
+	b.Umask(0)
+}
+
+// OwnedByParent makes the process die with its parent. A new process has to ask for it anew.
+func OwnedByParent(b *program.Builder) {
+	b.Prctl(sys.PrSetPdeathsig, uint64(syscall.SIGKILL))
+}
+
+// Released ends OwnedByParent. From here on the parent's end shows at the next Sync.
+func Released(b *program.Builder) {
+	b.At("", "start init")
+	b.Prctl(sys.PrSetPdeathsig, 0)
+}
+
+// Session gives the process its own session and keyring, and the terminal slave as its standard streams, or the
+// streams it has to its user.
+func (c *Config) Session(b *program.Builder, slave program.Slot) {
+	b.At("", "start a session")
+	b.Setsid()
+	if c.NewKeyring != "" {
+		b.At("", "join session keyring "+c.NewKeyring)
+		b.JoinSessionKeyring(c.NewKeyring)
+		b.Ignore(syscall.ENOSYS) // a kernel without keys
+	}
+	if slave != program.None {
+		b.At("process.terminal", "make the terminal the controlling one")
+		for n := range 3 {
+			b.Dup3(slave, n)
+		}
+		b.IoctlNum(slave, sys.Tiocsctty, 0)
+		b.Close(slave)
+		return
+	}
+	c.ownStdio(b)
+}
+
+// ownStdio gives the standard streams to the user, who could else not reopen them through /proc/self/fd. /dev/null
+// is everybody's, and what has no owner to change, or is not ours, is left as it is (as runc does).
+func (c *Config) ownStdio(b *program.Builder) {
+	if c.Process.User.UID == 0 {
+		return
+	}
+	b.At("process.user", "own the standard streams")
+	for n := range 3 {
+		chown, next := b.Label(), b.Label()
+		b.CheckStdioDev(n, sys.SIfchr, sys.Makedev(1, 3))
+		b.On(chown, syscall.ENODEV)
+		b.On(next, syscall.EBADF)
+		b.Jump(next)
+		b.Here(chown)
+		b.FchownStdio(n, c.Process.User.UID, ^uint32(0))
+		b.On(next, syscall.EINVAL, syscall.EPERM, syscall.EROFS)
+		b.Here(next)
+	}
+}
+
+// Limits drops from the bounding set and sets no_new_privs. Both hold for the hooks that follow too.
+func (c *Config) Limits(b *program.Builder) {
+	bounding(b, c.Caps, c.LastCap)
+}
+
+// Exec is the last part of every program: the user, the capabilities, the filter, and the workload.
+//
+// The working directory is entered as root first, since it may be one that only root can; on a filesystem that does
+// not trust root (NFS, FUSE) the user has to, so the tail of the program exists twice.
+func (c *Config) Exec(b *program.Builder) {
+	asUser := b.Label()
+	b.At("process.cwd", "change to "+c.Process.Cwd)
+	b.Chdir(c.Process.Cwd)
+	b.On(asUser, syscall.EACCES)
+	c.tail(b, false)
+	b.Here(asUser)
+	c.tail(b, true)
+}
+
+func (c *Config) tail(b *program.Builder, chdir bool) {
+	if c.Process.NoNewPrivileges {
+		b.At("process.noNewPrivileges", "set no_new_privs")
+		b.Prctl(sys.PrSetNoNewPrivs, 1)
+	} else {
+		// Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so it comes before the capabilities go.
+		c.seccomp(b)
+	}
+	c.user(b)
+	if chdir {
+		b.At("process.cwd", "change to "+c.Process.Cwd)
+		b.Chdir(c.Process.Cwd)
+	}
+	b.At("process.cwd", "check that "+c.Process.Cwd+" is inside the root")
+	b.CheckCwd()
+	capset(b, c.Caps)
+	b.At("process.user.umask", "set the umask")
+	b.Umask(c.umask())
+	if c.Process.NoNewPrivileges {
+		c.seccomp(b)
+	}
+	b.At("process.args", "exec "+quote(c.Process.Args[0]))
+	b.CloexecFrom(3 + c.Preserve)
+	b.Exec(c.candidates(), c.Process.Args, c.environ())
+}
+
+func (c *Config) seccomp(b *program.Builder) {
+	if c.Filter == nil {
+		return
+	}
+	b.At("linux.seccomp", "load the filter")
+	b.Seccomp(c.FilterFlags, c.Filter)
+}
+
+func (c *Config) user(b *program.Builder) {
+	u := &c.Process.User
+	if !c.NoSetgroups {
+		b.At("process.user.additionalGids", "set the supplementary groups")
+		b.Setgroups(u.AdditionalGids)
+	}
+	b.At("process.user", "become the user")
+	b.Prctl(sys.PrSetKeepcaps, 1)
+	b.Setresgid(u.GID)
+	b.Setresuid(u.UID)
+	b.Prctl(sys.PrSetKeepcaps, 0)
+}
+
+// umask is 0022 unless config.json says otherwise, as with runc.
+func (c *Config) umask() uint32 {
+	if m := c.Process.User.Umask; m != nil {
+		return *m & 0o777
+	}
+	return 0o022
+}
+
+// candidates are the paths to try for args[0], as execvp(3) does.
+func (c *Config) candidates() []string {
+	name := c.Process.Args[0]
+	if strings.Contains(name, "/") {
+		return []string{name}
+	}
+	path, ok := lookup(c.Process.Env, "PATH")
+	if !ok {
+		path = defaultPath
+	}
+	var out []string
+	for dir := range strings.SplitSeq(path, ":") {
+		if dir == "" {
+			dir = "."
+		}
+		out = append(out, strings.TrimSuffix(dir, "/")+"/"+name)
+	}
+	return out
+}
+
+// environ is process.env with each name once, the last value winning, and what the runtime adds.
+func (c *Config) environ() []string {
+	env := make([]string, 0, len(c.Process.Env)+3)
+	at := make(map[string]int, len(c.Process.Env))
+	for _, e := range c.Process.Env {
+		key, _, _ := strings.Cut(e, "=")
+		if i, dup := at[key]; dup {
+			env[i] = e
+			continue
+		}
+		at[key] = len(env)
+		env = append(env, e)
+	}
+	if home, ok := lookup(env, "HOME"); !ok || home == "" {
+		if c.Home != "" {
+			if i, dup := at["HOME"]; dup {
+				env[i] = "HOME=" + c.Home
+			} else {
+				env = append(env, "HOME="+c.Home)
+			}
+		}
+	}
+	if c.ListenFds != "" {
+		env = append(env, "LISTEN_FDS="+c.ListenFds, "LISTEN_PID=1")
+	}
+	return env
+}
+
+func lookup(env []string, key string) (string, bool) {
+	for i := len(env) - 1; i >= 0; i-- {
+		if k, v, ok := strings.Cut(env[i], "="); ok && k == key {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// Winsize is struct winsize for process.consoleSize, or nil when none is given.
+func Winsize(box *specs.Box) []byte {
+	if box == nil {
+		return nil
+	}
+	ws := binary.NativeEndian.AppendUint16(nil, uint16(box.Height))
+	ws = binary.NativeEndian.AppendUint16(ws, uint16(box.Width))
+	return append(ws, 0, 0, 0, 0)
+}
+
+func quote(s string) string { return `"` + s + `"` }

@@ -1,0 +1,198 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+
+	"teu/internal/sys"
+	"teu/libcontainer/console"
+	"teu/libcontainer/store"
+)
+
+// Run creates and starts a container and, unless detached, stays in front of it until it ends, passing signals and
+// the terminal on, and deletes it. The status is the workload's, or 128 and the signal that ended it.
+func (r *Runtime) Run(o CreateOptions) (status int, err error) {
+	c := &creation{r: r, o: o}
+	defer c.close()
+	fg, err := newForeground(c)
+	if err != nil {
+		return -1, err
+	}
+	defer fg.close()
+	if err := c.run(fg); err != nil {
+		c.fail(err)
+		return -1, err
+	}
+	if o.Detach {
+		return 0, nil
+	}
+	status, err = fg.wait(c.init.Pid, c.init.PidFd)
+	if o.Keep {
+		return status, err
+	}
+	if derr := r.destroy(c.entry); err == nil {
+		err = derr
+	}
+	return status, err
+}
+
+func (c *creation) run(fg *foreground) error {
+	if err := c.load(); err != nil {
+		return err
+	}
+	if err := c.reserve(); err != nil {
+		return err
+	}
+	if err := fg.terminal(c.spec.Process.Terminal, c.o.ConsoleSocket, c.inputs); err != nil {
+		return err
+	}
+	if err := c.launch(); err != nil {
+		return err
+	}
+	if err := c.outside(); err != nil {
+		return err
+	}
+	root, err := c.initRoot()
+	if err != nil {
+		return err
+	}
+	defer sys.Close(root)
+	fg.forward(c.init.PidFd)
+	if err := c.created(); err != nil {
+		return err
+	}
+	if err := fg.receive(); err != nil {
+		return err
+	}
+	if err := c.explainAt(c.init.WaitExec(), root); err != nil {
+		return err
+	}
+	c.state.Phase = store.Running
+	if err := c.entry.Write(&c.state); err != nil {
+		return err
+	}
+	return c.r.poststart(&c.state)
+}
+
+// initRoot opens init's root, to find out later what was wrong with the executable: it is gone when init is.
+func (c *creation) initRoot() (int, error) {
+	path := "/proc/" + strconv.Itoa(c.init.Pid) + "/root"
+	fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath|sys.ODirectory, 0)
+	if err != nil {
+		return -1, fmt.Errorf("open %s: %w", path, err)
+	}
+	return fd, nil
+}
+
+// foreground is what run and exec do for a process that they stay in front of.
+type foreground struct {
+	active  bool // not detached
+	signals *console.Signals
+	sock    int // the end of a socket pair that the terminal's master comes over, or -1
+	relay   *console.Relay
+}
+
+func newForeground(c *creation) (*foreground, error) {
+	return foregroundFor(!c.o.Detach, !c.o.NoSubreaper)
+}
+
+func foregroundFor(active, subreaper bool) (*foreground, error) {
+	fg := &foreground{active: active, sock: -1}
+	if !active {
+		return fg, nil
+	}
+	if subreaper {
+		if err := sys.SetSubreaper(); err != nil {
+			return nil, err
+		}
+	}
+	fg.signals = console.CatchSignals()
+	return fg, nil
+}
+
+// terminal makes the socket over which init passes the master, unless a console socket gets it.
+func (fg *foreground) terminal(wanted bool, consoleSocket string, inputs map[string]int) error {
+	if !wanted || consoleSocket != "" {
+		return nil
+	}
+	pair, err := sys.UnixStreamPair()
+	if err != nil {
+		return err
+	}
+	fg.sock, inputs[inputConsole] = pair[0], pair[1]
+	return nil
+}
+
+func (fg *foreground) forward(pidfd int) {
+	if fg.signals == nil {
+		return
+	}
+	fg.signals.Forward(func(sig syscall.Signal) {
+		// The process may be gone by now, which the wait finds out.
+		_ = sys.PidfdSendSignal(pidfd, sig) //nolint:errcheck // see above
+	})
+}
+
+// receive takes the master of the terminal and joins it with ours.
+func (fg *foreground) receive() error {
+	if fg.sock < 0 {
+		return nil
+	}
+	conn := os.NewFile(uintptr(fg.sock), "console")
+	fg.sock = -1
+	defer conn.Close()
+	master, err := console.RecvFD(conn)
+	if err != nil {
+		return err
+	}
+	fg.relay, err = console.NewRelay(master)
+	return err
+}
+
+// wait waits for the process and reaps it and whatever else ends up as our child meanwhile.
+func (fg *foreground) wait(pid, pidfd int) (status int, err error) {
+	if _, err := sys.PidfdWait(pidfd, -1); err != nil {
+		return -1, err
+	}
+	ws, err := sys.Wait4(pid)
+	if err != nil {
+		return -1, fmt.Errorf("wait for process %d: %w", pid, err)
+	}
+	for {
+		other, _, err := sys.WaitAny()
+		if err != nil || other == 0 {
+			break
+		}
+	}
+	if fg.relay != nil {
+		relay := fg.relay
+		fg.relay = nil
+		if err := relay.Close(); err != nil {
+			return exitStatus(ws), err
+		}
+	}
+	return exitStatus(ws), nil
+}
+
+func exitStatus(ws sys.WaitStatus) int {
+	if ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return ws.ExitStatus()
+}
+
+func (fg *foreground) close() {
+	if fg.relay != nil {
+		// An error on the way out of another one.
+		_ = errors.Join(fg.relay.Close())
+	}
+	if fg.signals != nil {
+		fg.signals.Stop()
+	}
+	if fg.sock >= 0 {
+		sys.Close(fg.sock)
+	}
+}

@@ -1,0 +1,104 @@
+// Package libcontainer is the container and its verbs: create, start, run, exec, kill, delete, state and list, one
+// file each.
+package libcontainer
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"teu/internal/log"
+	"teu/libcontainer/store"
+	"teu/nsenter/program"
+)
+
+// Runtime is what the global flags say.
+type Runtime struct {
+	Root          string // --root: where the records of containers are
+	Log           *log.Logger
+	SystemdCgroup bool
+	Rootless      string
+	Debug         bool
+}
+
+// lockWait bounds the wait for another verb on the same container.
+const lockWait = 10 * time.Second
+
+func (r *Runtime) store() *store.Store { return &store.Store{Root: r.Root} }
+
+// CreateOptions are the flags of create and run.
+type CreateOptions struct {
+	ID, Bundle, ConsoleSocket, PidFile, PidfdSocket string
+
+	NoPivot, NoNewKeyring, NoSubreaper, Detach, Keep bool
+
+	PreserveFDs int
+}
+
+// bundleDir is the absolute path of the bundle.
+func bundleDir(dir string) (string, error) {
+	if dir == "" {
+		dir = "."
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("bundle %s: %w", dir, err)
+	}
+	return abs, nil
+}
+
+// writePidFile writes the pid by rename, so that whoever waits for the file never reads half of it.
+func writePidFile(path string, pid int) error {
+	if path == "" {
+		return nil
+	}
+	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
+	if err := os.WriteFile(tmp, []byte(strconv.Itoa(pid)), 0o666); err != nil {
+		return fmt.Errorf("pid file: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		os.Remove(tmp)
+		return fmt.Errorf("pid file: %w", err)
+	}
+	return nil
+}
+
+// debugFault reads _TEU_FAULT, which asks the interpreter to fail or to die at an instruction: "fail:12" or
+// "die:12". The fault tests set it; whoever can set it can as well not start a container at all.
+func debugFault() (*program.Fault, error) {
+	v := os.Getenv("_TEU_FAULT")
+	if v == "" {
+		return nil, nil
+	}
+	kind, at, _ := strings.Cut(v, ":")
+	n, err := strconv.Atoi(at)
+	if err != nil || n < 0 || (kind != "fail" && kind != "die") {
+		return nil, fmt.Errorf("_TEU_FAULT=%s: want fail:N or die:N: %w", v, syscall.EINVAL)
+	}
+	f := &program.Fault{Insn: n}
+	if kind == "fail" {
+		f.Errno = syscall.EUCLEAN
+	}
+	return f, nil
+}
+
+// preserved is what the workload keeps open beside its standard streams: --preserve-fds and, after them as
+// sd_listen_fds(3) has it, what socket activation passed.
+func preserved(n int) (fds []int, listen string, err error) {
+	listen = os.Getenv("LISTEN_FDS")
+	if listen != "" {
+		l, err := strconv.Atoi(listen)
+		if err != nil || l < 0 || l > 1024 {
+			return nil, "", fmt.Errorf("LISTEN_FDS=%s: want a number: %w", listen, syscall.EINVAL)
+		}
+		n += l
+	}
+	for fd := 3; fd < 3+n; fd++ {
+		fds = append(fds, fd)
+	}
+	return fds, listen, nil
+}

@@ -1,0 +1,27 @@
+package libcontainer
+
+import (
+	"path/filepath"
+
+	"teu/libcontainer/seccomp"
+)
+
+// seccompCache is the directory below the root directory that holds compiled filters. Its name cannot be a
+// container's: ids have no colon.
+const seccompCache = "cache:seccomp"
+
+// seccomp compiles linux.seccomp.
+func (c *creation) seccomp() error {
+	if c.spec.Linux == nil || c.spec.Linux.Seccomp == nil {
+		return nil
+	}
+	filter, warnings, err := seccomp.Compile(c.spec.Linux.Seccomp, filepath.Join(c.r.Root, seccompCache))
+	for _, w := range warnings {
+		c.r.Log.Warnf("linux.seccomp: %v", w)
+	}
+	if err != nil {
+		return err
+	}
+	c.facts.process.Filter, c.facts.process.FilterFlags = filter.BPF, uint64(filter.Flags)
+	return nil
+}

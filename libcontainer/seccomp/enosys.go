@@ -1,0 +1,138 @@
+package seccomp
+
+import (
+	"encoding/binary"
+	"syscall"
+
+	libseccomp "github.com/seccomp/libseccomp-golang"
+
+	"teu/internal/sys"
+)
+
+// A C library tries new system calls first and falls back to old ones on ENOSYS. A profile that answers EPERM
+// to all it does not name breaks the fallback for each call that is newer than the profile (runc #2151). So
+// the filter gets a stub in front: a number above the highest one that the profile names is ENOSYS.
+
+// top is the highest system call the profile names on an architecture; the kernel has numbered new calls
+// upwards on all architectures alike since 5.1.
+type top struct {
+	arch arch
+	nr   uint32
+	ok   bool // it names one
+}
+
+// unmultiplexed is the highest number of the calls that socketcall(2) and ipc(2) were split into on the
+// architectures that have these (Linux 4.3 and 5.1). libseccomp allows a socket(2), say, both ways, and does
+// not tell the number of the direct one.
+const unmultiplexed = 402
+
+// Numbers that libseccomp gives to what has none on an architecture: parts of socketcall(2) and ipc(2) from
+// -100 down, the rest from -10000 down (its seccomp-syscalls.h).
+const (
+	firstMultiplexed = -100
+	firstUndefined   = -10000
+)
+
+// note takes the number nr that libseccomp has for a call of the profile. It reports whether the call is one
+// of the architecture.
+func (t *top) note(nr libseccomp.ScmpSyscall) bool {
+	n := uint32(nr)
+	switch {
+	case nr <= firstUndefined:
+		return false
+	case nr <= firstMultiplexed:
+		n = unmultiplexed
+	case nr < 0:
+		return false
+	case t.arch.scmp == libseccomp.ArchARM && n >= sys.ARMPrivateSyscall:
+		return true
+	}
+	if !t.ok || n > t.nr {
+		t.nr, t.ok = n, true
+	}
+	return true
+}
+
+// enosysStub is the code in front of a filter for these architectures. What it does not answer falls through
+// to the filter, which starts afresh.
+func enosysStub(tops []top) []byte {
+	var groups [][]byte
+	for i, t := range tops {
+		if t.ok && t.arch.scmp != libseccomp.ArchX32 {
+			groups = append(groups, stubFor(t, x32Top(tops, i)))
+		}
+	}
+	if groups == nil {
+		return nil
+	}
+	code := insn(nil, sys.BPFLoadWord, 0, 0, sys.SeccompDataArch)
+	for _, g := range groups {
+		code = append(code, g...)
+	}
+	code = insn(code, sys.BPFJump, 0, 0, 1)
+	code = insn(code, sys.BPFReturn, 0, 0, sys.SeccompRetErrno|uint32(syscall.ENOSYS))
+	return resolve(code)
+}
+
+// x32Top finds the x32 entry that goes with entry i: both calls come with the audit architecture of x86-64.
+func x32Top(tops []top, i int) *top {
+	if tops[i].arch.scmp != libseccomp.ArchAMD64 {
+		return nil
+	}
+	for j := range tops {
+		if tops[j].arch.scmp == libseccomp.ArchX32 && tops[j].ok {
+			return &tops[j]
+		}
+	}
+	return nil
+}
+
+// Targets of jumps in a group, until resolve knows the distances.
+const (
+	toFilter = 0xff
+	toENOSYS = 0xfe
+)
+
+// stubFor is the group of one audit architecture: entered with the architecture in the accumulator, it leaves
+// it there when it is another one.
+func stubFor(t top, x32 *top) []byte {
+	load := insn(nil, sys.BPFLoadWord, 0, 0, sys.SeccompDataNr)
+	var test []byte
+	switch {
+	case x32 != nil:
+		test = insn(test, sys.BPFJumpGe, 0, 1, sys.X32SyscallBit)
+		test = insn(test, sys.BPFJumpGt, toENOSYS, toFilter, x32.nr)
+	case t.arch.scmp == libseccomp.ArchAMD64:
+		// Calls of x32, which is not in the filter, are for the filter to refuse.
+		test = insn(test, sys.BPFJumpGe, toFilter, 0, sys.X32SyscallBit)
+	case t.arch.scmp == libseccomp.ArchARM:
+		test = insn(test, sys.BPFJumpGe, toFilter, 0, sys.ARMPrivateSyscall)
+	}
+	test = insn(test, sys.BPFJumpGt, toENOSYS, toFilter, t.nr)
+	body := append(load, test...)
+	return append(insn(nil, sys.BPFJumpEq, 0, uint8(len(body)/sys.SockFilterSize), t.arch.audit), body...)
+}
+
+// resolve replaces the targets by distances: the ENOSYS verdict is the last instruction of code, the filter
+// begins after it. Even with all architectures the stub is far shorter than a jump can reach.
+func resolve(code []byte) []byte {
+	n := len(code) / sys.SockFilterSize
+	for i := range n {
+		for _, off := range []int{2, 3} {
+			switch p := &code[i*sys.SockFilterSize+off]; *p {
+			case toFilter:
+				*p = uint8(n - i - 1)
+			case toENOSYS:
+				*p = uint8(n - i - 2)
+			}
+		}
+	}
+	return code
+}
+
+// insn appends one struct sock_filter.
+func insn(code []byte, op uint16, jt, jf uint8, k uint32) []byte {
+	code = binary.NativeEndian.AppendUint16(code, op)
+	code = append(code, jt, jf)
+	return binary.NativeEndian.AppendUint32(code, k)
+}

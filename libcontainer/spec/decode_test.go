@@ -1,0 +1,471 @@
+package spec
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// fill sets every field below v, but for those of other platforms, to a value of its own.
+func fill(v reflect.Value, n *int) {
+	*n++
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), n)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0), n)
+		fill(v.Index(1), n)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range 2 {
+			e := reflect.New(v.Type().Elem()).Elem()
+			fill(e, n)
+			v.SetMapIndex(reflect.ValueOf("key "+strconv.Itoa(*n)), e)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if onLinux(v.Type().Field(i)) {
+				fill(v.Field(i), n)
+			}
+		}
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.String:
+		v.SetString("text " + strconv.Itoa(*n) + " \"\\\n\u00e9\U0001f40b")
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		v.SetInt(-int64(*n))
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(uint64(*n))
+	default:
+		panic(v.Type().String())
+	}
+}
+
+func onLinux(f reflect.StructField) bool {
+	platform, ok := f.Tag.Lookup("platform")
+	return !ok || slices.Contains(strings.Split(platform, ","), "linux")
+}
+
+func TestDecodeGivesEveryField(t *testing.T) {
+	var want specs.Spec
+	n := 0
+	fill(reflect.ValueOf(&want).Elem(), &n)
+	if n < 500 {
+		t.Fatalf("only %d values filled", n)
+	}
+	for _, indent := range []string{"", "\t"} {
+		text, err := json.MarshalIndent(&want, "", indent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Decode("config.json", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, &want) {
+			t.Errorf("indent %q: got %+v\nwant %+v", indent, got, want)
+		}
+	}
+}
+
+// names visits each JSON name of t with the path that leads there.
+func names(t reflect.Type, visit func(name string, f reflect.StructField)) {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		names(t.Elem(), visit)
+	case reflect.Struct:
+		for _, f := range reflect.VisibleFields(t) {
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && onLinux(f) {
+				visit(name, f)
+				names(f.Type, visit)
+			}
+		}
+	}
+}
+
+func TestDecodeTakesNamesInAnyCase(t *testing.T) {
+	var want specs.Spec
+	n := 0
+	fill(reflect.ValueOf(&want).Elem(), &n)
+	text, err := json.Marshal(&want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	upper := string(text)
+	names(reflect.TypeFor[specs.Spec](), func(name string, _ reflect.StructField) {
+		upper = strings.ReplaceAll(upper, `"`+name+`":`, `"`+strings.ToUpper(name)+`":`)
+	})
+	if upper == string(text) {
+		t.Fatal("no name changed")
+	}
+	got, err := Decode("config.json", []byte(upper))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, &want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestDecodeProcessAndResources(t *testing.T) {
+	var p specs.Process
+	var r specs.LinuxResources
+	n := 0
+	fill(reflect.ValueOf(&p).Elem(), &n)
+	fill(reflect.ValueOf(&r).Elem(), &n)
+	text, _ := json.Marshal(&p)
+	gotP, err := DecodeProcess("process.json", text)
+	if err != nil || !reflect.DeepEqual(gotP, &p) {
+		t.Errorf("process: %v, %+v", err, gotP)
+	}
+	text, _ = json.Marshal(&r)
+	gotR, err := DecodeResources("-", text)
+	if err != nil || !reflect.DeepEqual(gotR, &r) {
+		t.Errorf("resources: %v, %+v", err, gotR)
+	}
+	if _, err := DecodeResources("-", []byte(`{"memory":{"limit":"1G"}}`)); err == nil ||
+		err.Error() != "-:1:20: memory.limit: want int64, got string" {
+		t.Errorf("resources: %v", err)
+	}
+}
+
+// sameAsJSON checks Decode against encoding/json; see Load for where they may differ.
+func sameAsJSON(t *testing.T, text []byte) {
+	t.Helper()
+	var want specs.Spec
+	jsonErr := json.Unmarshal(text, &want)
+	got, err := Decode("config.json", text)
+	var e *Error
+	if err != nil && !errors.As(err, &e) {
+		t.Fatalf("error of type %T: %v", err, err)
+	}
+	switch {
+	case err != nil && jsonErr != nil:
+	case err != nil:
+		if !strings.HasSuffix(e.Msg, " given twice") && e.Msg != "NUL character in a string" &&
+			strings.TrimSpace(string(text)) != "null" {
+			t.Errorf("%q: refused with %v, encoding/json accepts it", text, err)
+		}
+	case jsonErr != nil:
+		if !otherPlatform(text) {
+			t.Errorf("%q: accepted, encoding/json says %v", text, jsonErr)
+		}
+	default:
+		want.Windows, want.Solaris, want.VM, want.ZOS, want.FreeBSD = nil, nil, nil, nil, nil
+		if want.Process != nil {
+			want.Process.CommandLine, want.Process.User.Username = "", ""
+		}
+		if !reflect.DeepEqual(got, &want) {
+			t.Errorf("%q: got %+v, encoding/json gives %+v", text, got, &want)
+		}
+	}
+	if e != nil && (e.Line < 1 || e.Column < 1 || e.Msg == "") {
+		t.Errorf("%q: error without a place: %+v", text, e)
+	}
+}
+
+// otherPlatform reports whether text may hold a field that Decode does not look at.
+func otherPlatform(text []byte) bool {
+	lower := strings.ToLower(string(text))
+	for _, name := range []string{"windows", "olari", "vm", "zo", "freeb", "commandline", "username", "\\u", "ſ"} {
+		if strings.Contains(lower, name) {
+			return true
+		}
+	}
+	return false
+}
+
+var texts = []string{
+	`{}`, ` { } `, `{"ociVersion":"1.0.2"}`, `{"OCIversion":"1.0.2"}`, `null`, `[]`, `1`, `"x"`, `true`, ``, ` `, `{`, `}`, `{}}`,
+	`{} x`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{"a":1 "b":2}`, `{a:1}`, `{"unknown":{"x":[1,2.5e-3,-0,true,false,null,"\u00e9"]}}`,
+	`{"unknown":01}`, `{"unknown":-}`, `{"unknown":1.}`, `{"unknown":1e}`, `{"unknown":.5}`, `{"unknown":+1}`, `{"unknown":1E+5}`,
+	`{"unknown":nul}`, `{"unknown":nulll}`, `{"unknown":truefalse}`, `{"unknown":"\x"}`, `{"unknown":"\u12"}`, `{"unknown":"\u12g4"}`,
+	"{\"unknown\":\"\n\"}", "{\"unknown\":\"\x7f\"}", "{\"hostname\":\"a\xffb\"}", `{"hostname":"\ud800"}`, `{"hostname":"\ud83d\udc0b"}`,
+	`{"hostname":"\ud83dx"}`, `{"hostname":"\ud83d\ud83d"}`, `{"hostname":"\udc0b\ud83d"}`, `{"hostname":"\ud83d\u0041"}`,
+	`{"hostname":"\"\\\/\b\f\n\r\t\u00e9"}`, `{"hostname":"\u0000"}`, `{"hostname":"a\`, `{"hostname":"\u00`, `{"hostname":null}`,
+	`{"hostname":1}`, `{"hostname":{}}`, `{"process":null}`, `{"process":{}}`, `{"process":[]}`, `{"process":{"user":null}}`,
+	`{"process":{"args":null}}`, `{"process":{"args":[]}}`, `{"process":{"args":[null,"x"]}}`, `{"process":{"args":["x",]}}`,
+	`{"process":{"args":["x" "y"]}}`, `{"process":{"args":"x"}}`, `{"process":{"args":[1]}}`, `{"process":{"args":[["x"]]}}`,
+	`{"process":{"terminal":1}}`, `{"process":{"terminal":"true"}}`, `{"process":{"terminal":tru}}`, `{"process":{"terminal":null}}`,
+	`{"process":{"user":{"uid":-1}}}`, `{"process":{"user":{"uid":-0}}}`, `{"process":{"user":{"uid":4294967295}}}`,
+	`{"process":{"user":{"uid":4294967296}}}`, `{"process":{"user":{"uid":1.0}}}`, `{"process":{"user":{"uid":1e2}}}`,
+	`{"process":{"user":{"uid":"0"}}}`, `{"process":{"oomScoreAdj":-1000}}`, `{"process":{"oomScoreAdj":-0}}`,
+	`{"process":{"oomScoreAdj":9223372036854775807}}`, `{"process":{"oomScoreAdj":9223372036854775808}}`,
+	`{"process":{"oomScoreAdj":-9223372036854775808}}`, `{"process":{"oomScoreAdj":-9223372036854775809}}`,
+	`{"process":{"rlimits":[{"hard":18446744073709551615}]}}`, `{"process":{"rlimits":[{"hard":18446744073709551616}]}}`,
+	`{"linux":{"sysctl":null}}`, `{"linux":{"sysctl":{}}}`, `{"linux":{"sysctl":{"a":"b","c":null}}}`, `{"linux":{"sysctl":{"a":1}}}`,
+	`{"linux":{"timeOffsets":{"boottime":null,"monotonic":{"secs":-5}}}}`, `{"annotations":{"":""}}`, `{"annotations":[]}`,
+	`{"linux":{"resources":{"blockIO":{"weightDevice":[{"major":1,"minor":2,"weight":3}]}}}}`,
+	`{"linux":{"resources":{"blockIO":{"weight":65536}}}}`, `{"linux":{"resources":{"memory":{"limit":null}}}}`,
+	`{"mounts":[null,{"destination":"/a"}]}`, `{"mounts":{}}`, `{"mounts":[{"options":null},{"options":[]}]}`,
+	`{"ociVersion":"1","ociVersion":"2"}`, `{"ociVersion":"1","OCIVERSION":"2"}`, `{"x":1,"x":2}`, `{"linux":{"sysctl":{"a":"1","a":"2"}}}`,
+	`{"windows":{"layerFolders":5}}`, `{"windows":{"layerFolders":]}}`, `{"process":{"user":{"username":5}}}`, `{"vm":[}`,
+	"\ufeff{}", "{\"proceſſ\":{}}", `{"linux":{"devices":[{"fileMode":438}]}}`, "{}\x00", "{}\n\n", "{\x00}",
+}
+
+func TestDecodeIsEncodingJSON(t *testing.T) {
+	for _, text := range texts {
+		sameAsJSON(t, []byte(text))
+	}
+}
+
+// places calls visit with the text before and after each value that a t can hold.
+func places(t reflect.Type, before, after string, visit func(before, after string)) {
+	visit(before, after)
+	switch t.Kind() {
+	case reflect.Pointer:
+		places(t.Elem(), before, after, visit)
+	case reflect.Slice:
+		places(t.Elem(), before+"[", "]"+after, visit)
+	case reflect.Map:
+		places(t.Elem(), before+`{"some.key":`, "}"+after, visit)
+	case reflect.Struct:
+		for _, f := range reflect.VisibleFields(t) {
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && onLinux(f) {
+				places(f.Type, before+`{"`+name+`":`, "}"+after, visit)
+			}
+		}
+	}
+}
+
+// Each place of a config gets each kind of value, right or wrong.
+func TestDecodeIsEncodingJSONAtEveryPlace(t *testing.T) {
+	values := []string{
+		"null", "true", "false", "0", "-0", "-1", "7", "1.5", "1e3", "255", "256", "65536", "4294967296", "9223372036854775808",
+		"99999999999999999999", `""`, `"text"`, `"\u00e9\n"`, "[]", "{}", "[null]", "[[]]", `["a","b"]`, `[{},{}]`, `{"a":null}`, `{"a":"b"}`, `{"a":{}}`,
+	}
+	n := 0
+	places(reflect.TypeFor[specs.Spec](), "", "", func(before, after string) {
+		for _, v := range values {
+			n++
+			sameAsJSON(t, []byte(before+v+after))
+		}
+	})
+	if n < 5000 {
+		t.Errorf("only %d texts", n)
+	}
+}
+
+func TestDecodeTornAnywhere(t *testing.T) {
+	text, err := json.MarshalIndent(Example(true), "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range text {
+		if _, err := Decode("config.json", text[:n]); err == nil {
+			t.Fatalf("the first %d of %d bytes are accepted", n, len(text))
+		}
+		sameAsJSON(t, text[:n])
+	}
+}
+
+func TestDecodeDepth(t *testing.T) {
+	for _, n := range []int{maxDepth - 1, maxDepth, 200000} {
+		for _, pair := range []string{"[]", "{}"} {
+			open, shut := pair[:1], pair[1:]
+			if open == "{" {
+				open = `{"x":`
+			}
+			// The object around it is one level itself.
+			text := `{"unknown":` + strings.Repeat(open, n) + "1" + strings.Repeat(shut, n) + "}"
+			sameAsJSON(t, []byte(text))
+			if _, err := Decode("config.json", []byte(text)); (err == nil) != (n < maxDepth) {
+				t.Errorf("%d levels of %s: %v", n, pair, err)
+			}
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, text := range texts {
+		f.Add([]byte(text))
+	}
+	for _, rootless := range []bool{false, true} {
+		text, err := json.Marshal(Example(rootless))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	var all specs.Spec
+	n := 0
+	fill(reflect.ValueOf(&all).Elem(), &n)
+	text, err := json.Marshal(&all)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Fuzz(sameAsJSON)
+}
+
+func TestDecodeErrors(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"{\n \"process\": {\n  \"args\": 5\n }\n}", "c:3:11: process.args: want array of strings, got number"},
+		{`{"process":{"args":["a",true]}}`, "c:1:25: process.args[1]: want string, got boolean"},
+		{`{"process":{"user":{"uid":-1}}}`, "c:1:27: process.user.uid: want uint32, got -1"},
+		{`{"process":{"user":{"uid":"0"}}}`, "c:1:27: process.user.uid: want uint32, got string"},
+		{`{"process":{"terminal":0}}`, "c:1:24: process.terminal: want boolean, got number"},
+		{`{"process":"sh"}`, "c:1:12: process: want object, got string"},
+		{`{"mounts":[{"destination":"/a"},{"destination":["/b"]}]}`, "c:1:48: mounts[1].destination: want string, got array"},
+		{`{"mounts":[5]}`, "c:1:12: mounts[0]: want object, got number"},
+		{`{"mounts":{}}`, "c:1:11: mounts: want array of objects, got object"},
+		{`{"annotations":{"org.x":5}}`, `c:1:25: annotations["org.x"]: want string, got number`},
+		{`{"annotations":{"x":"1","y":"2","x":"3"}}`, `c:1:33: annotations: "x" given twice`},
+		{`{"root":{"path":"a","Path":"b"}}`, `c:1:21: root: "Path" given twice`},
+		{`{"linux":{"namespaces":[{"type":"pid"},{"type":null,"path":{}}]}}`, "c:1:60: linux.namespaces[1].path: want string, got object"},
+		{`{"linux":{"devices":[{"major":1.5}]}}`, "c:1:31: linux.devices[0].major: want int64, got 1.5"},
+		{`{"hostname":"é","domainname":"` + "\x01" + `"}`, "c:1:31: domainname: control character in a string"},
+		{`{"hostname":"a\u0000b"}`, "c:1:15: hostname: NUL character in a string"},
+		{`{"hostname":"a\qb"}`, `c:1:15: hostname: unknown escape in a string, want one of \" \\ \/ \b \f \n \r \t \uXXXX`},
+		{`{"hostname":"a\u00"}`, `c:1:15: hostname: want four hexadecimal digits after \u`},
+		{"{\n\"process\": {\"args\": [\"sh\"", "c:2:26: process.args[0]: unexpected end of file, want \",\" or \"]\""},
+		{`{"hostname":"ab`, "c:1:16: hostname: unexpected end of file in a string"},
+		{`{"hostname":"a" "b"`, `c:1:17: hostname: want "," or "}", got '"'`},
+		{`{"hostname":"a",}`, `c:1:17: want a name in double quotes, got '}'`},
+		{`{"hostname"}`, `c:1:12: hostname: want ":", got '}'`},
+		{`{"hostname":tru}`, `c:1:13: hostname: want string, got boolean`},
+		{`{"x":tru}`, `c:1:6: x: want a JSON value, got 't'`},
+		{`{"x":'a'}`, `c:1:6: x: want a JSON value, got '\''`},
+		{`{"x":-}`, `c:1:7: x: want a digit, got '}'`},
+		{`[]`, "c:1:1: want object, got array"},
+		{`null`, "c:1:1: want object, got null"},
+		{`hello`, "c:1:1: want object, got 'h'"},
+		{"", "c:1:1: the file is empty"},
+		{" \n ", "c:2:2: the file is empty"},
+		{"\ufeff{}", "c:1:1: the file begins with a byte order mark, want UTF-8 without one"},
+		{"{}\n{}", "c:2:1: unexpected text after the end of the object"},
+		{"{} //", "c:1:4: unexpected text after the end of the object"},
+		{`{"linux":{"sysctl":{"":1}}}`, `c:1:24: linux.sysctl[""]: want string, got number`},
+		{`{"process":{"user":{"uid":` + strings.Repeat("9", 100) + `}}}`,
+			"c:1:27: process.user.uid: want uint32, got " + strings.Repeat("9", 40) + "…"},
+	} {
+		_, err := Decode("c", []byte(c.text))
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s\n got %v\nwant %s", c.text, err, c.want)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, ConfigFile)
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fails := func(want string, errno syscall.Errno) {
+		t.Helper()
+		_, err := Load(dir)
+		if err == nil || err.Error() != want || errno != 0 && !errors.Is(err, errno) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	fails("open "+file+": no such file or directory", syscall.ENOENT)
+	write(`{"ociVersion":5}`)
+	fails(file+":1:15: ociVersion: want string, got number", 0)
+
+	want := Example(false)
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(string(text))
+	for _, bundle := range []string{dir, dir + "/"} {
+		got, err := Load(bundle)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("Load(%q): %v, %+v", bundle, err, got)
+		}
+	}
+	if err := os.Rename(file, file+".real"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("config.json.real", file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err != nil {
+		t.Errorf("through a symbolic link: %v", err)
+	}
+
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(file, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	fails("read "+file+": is a directory", syscall.EISDIR)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fails("read "+file+": invalid argument", syscall.EINVAL)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	write("{}")
+	if err := os.Truncate(file, MaxSize+1); err != nil {
+		t.Fatal(err)
+	}
+	fails("read "+file+": file too large", syscall.EFBIG)
+	if _, err := Decode("c", make([]byte, MaxSize+1)); !errors.Is(err, syscall.EFBIG) {
+		t.Errorf("Decode of too much: %v", err)
+	}
+	if _, err := Load(filepath.Join(dir, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing bundle: %v", err)
+	}
+}
+
+func TestLoadProcess(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "process.json")
+	if err := os.WriteFile(file, []byte(`{"args":["a"],"cwd":"/"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := LoadProcess(file)
+	if err != nil || !reflect.DeepEqual(p, &specs.Process{Args: []string{"a"}, Cwd: "/"}) {
+		t.Errorf("%v, %+v", err, p)
+	}
+	if _, err := LoadProcess(file + "x"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing file: %v", err)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	text, err := json.MarshalIndent(Example(false), "", "\t")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("teu", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Decode("config.json", text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("encoding/json", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			var s specs.Spec
+			if err := json.Unmarshal(text, &s); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

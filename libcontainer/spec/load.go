@@ -1,0 +1,135 @@
+package spec
+
+import (
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+)
+
+// ConfigFile is the name of the configuration in a bundle (bundle.md).
+const ConfigFile = "config.json"
+
+// MaxSize bounds the files read here, in bytes. The arguments and the environment of one execve cannot pass
+// 6 MiB (execve(2)), and annotations come from stores with smaller bounds.
+const MaxSize = 16 << 20
+
+// Load reads bundle/config.json. What it accepts is what encoding/json accepts for the same type: names in
+// any case, unknown names, null for nothing, U+FFFD for what is not UTF-8. It differs in that
+//   - a name given twice in one object is an error: which one counts differs between parsers;
+//   - a NUL in a string is an error: it would end the C string that it becomes;
+//   - a file longer than MaxSize is an error;
+//   - sections and fields for other platforms are not looked at (config.md, "Platform-specific
+//     configuration"), but for their syntax.
+//
+// It says nothing about the sense of what it read: see Validate. An error of the file itself is an
+// *fs.PathError, one of its text an *Error.
+func Load(bundle string) (*specs.Spec, error) {
+	name := strings.TrimSuffix(bundle, "/") + "/" + ConfigFile
+	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return Decode(name, data)
+}
+
+// LoadProcess reads a file that holds a process object alone, as `exec --process` takes it, by the rules of
+// Load.
+func LoadProcess(name string) (*specs.Process, error) {
+	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeProcess(name, data)
+}
+
+// Decode reads the text of a config.json by the rules of Load; name is its file in errors.
+func Decode(name string, data []byte) (*specs.Spec, error) {
+	return decode(name, data, (*decoder).readSpec)
+}
+
+// DecodeProcess reads the text of a process object by the rules of Load; name is its file in errors.
+func DecodeProcess(name string, data []byte) (*specs.Process, error) {
+	return decode(name, data, (*decoder).readProcess)
+}
+
+// DecodeResources reads the text of a linux.resources object, as `update --resources` takes it, by the rules
+// of Load; name is its file in errors.
+func DecodeResources(name string, data []byte) (*specs.LinuxResources, error) {
+	return decode(name, data, (*decoder).readLinuxResources)
+}
+
+func decode[T any](name string, data []byte, read func(*decoder, *T)) (*T, error) {
+	d := decoder{s: string(data)}
+	v := new(T)
+	switch {
+	case len(data) > MaxSize:
+		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EFBIG}
+	case d.peek() == 0 && d.i == len(d.s):
+		d.fail(d.i, "the file is empty")
+	case strings.HasPrefix(d.s, "\xef\xbb\xbf"):
+		d.fail(0, "the file begins with a byte order mark, want UTF-8 without one")
+	case d.peek() != '{':
+		d.mistyped("object")
+	default:
+		read(&d, v)
+		if d.peek(); d.i < len(d.s) {
+			d.fail(d.i, "unexpected text after the end of the object")
+		}
+	}
+	if d.msg != "" {
+		return nil, errorAt(name, d.s, d.at, d.msg)
+	}
+	return v, nil
+}
+
+// readFile reads a regular file of at most MaxSize bytes. Anything else, a FIFO above all, is not waited for.
+func readFile(name string) ([]byte, error) {
+	fd, err := sys.Openat(sys.AtFdcwd, name, sys.ORdonly|sys.ONonblock|sys.ONoctty, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	data, err := readRegular(fd)
+	if cerr := sys.Close(fd); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	}
+	return data, nil
+}
+
+func readRegular(fd int) ([]byte, error) {
+	st, err := sys.Fstat(fd)
+	switch {
+	case err != nil:
+		return nil, err
+	case sys.IsDir(&st):
+		return nil, syscall.EISDIR
+	case !sys.IsRegular(&st):
+		return nil, syscall.EINVAL
+	case st.Size > MaxSize:
+		return nil, syscall.EFBIG
+	}
+	// One byte more than the size, so that the read that finds the end needs no more room.
+	buf := make([]byte, 0, st.Size+1)
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := sys.Read(fd, buf[len(buf):cap(buf)])
+		if err != nil {
+			return nil, err
+		}
+		buf = buf[:len(buf)+n]
+		if n == 0 {
+			return buf, nil
+		}
+		if len(buf) > MaxSize {
+			return nil, syscall.EFBIG
+		}
+	}
+}

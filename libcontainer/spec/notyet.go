@@ -1,0 +1,120 @@
+package spec
+
+import "github.com/opencontainers/runtime-spec/specs-go"
+
+// notYet lists what teu reads and does not do: a config that asks for it is refused rather than run without
+// it. An empty value, which Podman sends for some of them, asks for nothing. What belongs to other platforms
+// (windows, solaris, vm, zos, freebsd) is ignored as config.md says.
+var notYet = [...]struct {
+	field string
+	find  func(s *specs.Spec, found func(path, value string))
+}{
+	{"process.apparmorProfile", func(s *specs.Spec, found func(string, string)) {
+		if s.Process != nil && s.Process.ApparmorProfile != "" {
+			found("process.apparmorProfile", "")
+		}
+	}},
+	{"process.selinuxLabel", func(s *specs.Spec, found func(string, string)) {
+		if s.Process != nil && s.Process.SelinuxLabel != "" {
+			found("process.selinuxLabel", "")
+		}
+	}},
+	{"process.scheduler", func(s *specs.Spec, found func(string, string)) {
+		if s.Process == nil || s.Process.Scheduler == nil {
+			return
+		}
+		p := s.Process.Scheduler
+		if p.Policy != "" || p.Nice != 0 || p.Priority != 0 || len(p.Flags) > 0 || p.Runtime != 0 || p.Deadline != 0 ||
+			p.Period != 0 {
+			found("process.scheduler", "")
+		}
+	}},
+	{"process.ioPriority", func(s *specs.Spec, found func(string, string)) {
+		if s.Process != nil && s.Process.IOPriority != nil && *s.Process.IOPriority != (specs.LinuxIOPriority{}) {
+			found("process.ioPriority", "")
+		}
+	}},
+	{"process.execCPUAffinity", func(s *specs.Spec, found func(string, string)) {
+		if s.Process != nil && s.Process.ExecCPUAffinity != nil && *s.Process.ExecCPUAffinity != (specs.CPUAffinity{}) {
+			found("process.execCPUAffinity", "")
+		}
+	}},
+	{"mounts[].uidMappings", func(s *specs.Spec, found func(string, string)) {
+		for i, m := range s.Mounts {
+			if len(m.UIDMappings) > 0 {
+				found(at("mounts", i)+".uidMappings", "")
+			}
+		}
+	}},
+	{"mounts[].gidMappings", func(s *specs.Spec, found func(string, string)) {
+		for i, m := range s.Mounts {
+			if len(m.GIDMappings) > 0 {
+				found(at("mounts", i)+".gidMappings", "")
+			}
+		}
+	}},
+	{"mounts[].options: idmap, ridmap", func(s *specs.Spec, found func(string, string)) {
+		for i, m := range s.Mounts {
+			for j, o := range m.Options {
+				if o == "idmap" || o == "ridmap" {
+					found(at(at("mounts", i)+".options", j), o)
+				}
+			}
+		}
+	}},
+	{"linux.mountLabel", func(s *specs.Spec, found func(string, string)) {
+		if s.Linux != nil && s.Linux.MountLabel != "" {
+			found("linux.mountLabel", "")
+		}
+	}},
+	{"linux.personality", func(s *specs.Spec, found func(string, string)) {
+		if s.Linux != nil && s.Linux.Personality != nil &&
+			(s.Linux.Personality.Domain != "" || len(s.Linux.Personality.Flags) > 0) {
+			found("linux.personality", "")
+		}
+	}},
+	{"linux.intelRdt", func(s *specs.Spec, found func(string, string)) {
+		if s.Linux == nil || s.Linux.IntelRdt == nil {
+			return
+		}
+		r := s.Linux.IntelRdt
+		if r.ClosID != "" || len(r.Schemata) > 0 || r.L3CacheSchema != "" || r.MemBwSchema != "" || r.EnableMonitoring {
+			found("linux.intelRdt", "")
+		}
+	}},
+	{"linux.memoryPolicy", func(s *specs.Spec, found func(string, string)) {
+		if s.Linux == nil || s.Linux.MemoryPolicy == nil {
+			return
+		}
+		if p := s.Linux.MemoryPolicy; p.Mode != "" || p.Nodes != "" || len(p.Flags) > 0 {
+			found("linux.memoryPolicy", "")
+		}
+	}},
+	{"linux.netDevices", func(s *specs.Spec, found func(string, string)) {
+		if s.Linux != nil && len(s.Linux.NetDevices) > 0 {
+			found("linux.netDevices", "")
+		}
+	}},
+	{"linux.seccomp: SCMP_ACT_NOTIFY", func(s *specs.Spec, found func(string, string)) {
+		if s.Linux == nil || s.Linux.Seccomp == nil {
+			return
+		}
+		if s.Linux.Seccomp.DefaultAction == specs.ActNotify {
+			found("linux.seccomp.defaultAction", "SCMP_ACT_NOTIFY")
+		}
+		for i := range s.Linux.Seccomp.Syscalls {
+			if s.Linux.Seccomp.Syscalls[i].Action == specs.ActNotify {
+				found(at("linux.seccomp.syscalls", i)+".action", "SCMP_ACT_NOTIFY")
+			}
+		}
+	}},
+}
+
+// notYet adds a problem for each use of what notYet lists.
+func (c *checker) notYet() {
+	for i := range notYet {
+		notYet[i].find(c.Spec, func(path, value string) {
+			c.bad(path, value, "")
+		})
+	}
+}

@@ -1,0 +1,241 @@
+package spec
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Facts are what the checks need to know of the machine. The zero value assumes nothing.
+type Facts struct {
+	// Own holds the namespace types whose linux.namespaces[].path leads to the namespace the runtime itself is
+	// in: a sysctl or a hostname set there would be the host's.
+	Own map[specs.LinuxNamespaceType]bool
+}
+
+// Problem is one thing in a config that is not as it should be.
+type Problem struct {
+	Path  string // the place in config.json, as linux.namespaces[2].type
+	Found string // what stands there
+	Want  string // what would be right; empty for what teu does not support
+}
+
+func (p Problem) String() string {
+	switch {
+	case p.Want == "" && p.Found == "":
+		return p.Path + ": not supported"
+	case p.Want == "":
+		return p.Path + ": " + p.Found + " is not supported"
+	}
+	return p.Path + ": got " + p.Found + ", want " + p.Want
+}
+
+// Report is all that Validate has found, each list in the order of the checks.
+type Report struct {
+	Problems []Problem // a container cannot be made of this config
+	Warnings []Problem // it can, but not as the config says
+}
+
+// Err is nil without problems, else an error in one line that lists all of them; file is where the config
+// came from.
+func (r *Report) Err(file string) error {
+	if len(r.Problems) == 0 {
+		return nil
+	}
+	return &invalidError{file, r.Problems}
+}
+
+type invalidError struct {
+	file     string
+	problems []Problem
+}
+
+func (e *invalidError) Error() string {
+	list := make([]string, len(e.problems))
+	for i, p := range e.problems {
+		list[i] = p.String()
+	}
+	s := e.file + ": "
+	if len(list) > 1 {
+		s += strconv.Itoa(len(list)) + " problems: "
+	}
+	return s + strings.Join(list, "; ")
+}
+
+// checker walks one spec; the checks only read it.
+type checker struct {
+	*specs.Spec
+	facts Facts
+	Report
+}
+
+// Validate says all that keeps s from being a container on Linux: what the runtime-spec forbids, what the
+// kernel would refuse, and what teu does not do yet. It looks at nothing but s and f: whether the root
+// exists, say, is found out where it is opened.
+func Validate(s *specs.Spec, f Facts) Report {
+	c := checker{Spec: s, facts: f}
+	c.version()
+	c.root()
+	c.process()
+	c.names()
+	c.mounts()
+	c.hooks()
+	c.annotations()
+	if s.Linux != nil {
+		c.namespaces()
+		c.userNamespace()
+		c.timeNamespace()
+		c.sysctls()
+		c.cgroups()
+		c.devices()
+		c.rootfs()
+		c.seccomp()
+	}
+	c.notYet()
+	return c.Report
+}
+
+// ValidateProcess is Validate for a process object alone, as exec takes it.
+func ValidateProcess(p *specs.Process) Report {
+	c := checker{Spec: &specs.Spec{Process: p}}
+	c.process()
+	c.notYet()
+	return c.Report
+}
+
+func (c *checker) bad(path, found, want string) {
+	c.Problems = append(c.Problems, Problem{path, found, want})
+}
+
+func (c *checker) warn(path, found, want string) {
+	c.Warnings = append(c.Warnings, Problem{path, found, want})
+}
+
+// at is the path of element i of a list.
+func at(list string, i int) string {
+	return list + "[" + strconv.Itoa(i) + "]"
+}
+
+// quote shows a string that was found.
+func quote(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	if len(s) > 100 {
+		return strconv.Quote(s[:100]) + "…"
+	}
+	return strconv.Quote(s)
+}
+
+func absolute(path string) bool { return strings.HasPrefix(path, "/") }
+
+// version checks ociVersion (config.md, "Specification version"). A later minor version of 1 is tried: what
+// it adds is unknown, and unknown properties are to be ignored.
+func (c *checker) version() {
+	major, minor, ok := semver(c.Version)
+	switch {
+	case !ok:
+		c.bad("ociVersion", quote(c.Version), `a version as "`+specs.Version+`"`)
+	case major != strconv.Itoa(specs.VersionMajor):
+		c.bad("ociVersion", quote(c.Version), "a 1.x version")
+	case len(minor) > 1 || minor > strconv.Itoa(specs.VersionMinor):
+		c.warn("ociVersion", quote(c.Version), "at most "+specs.Version+": what later versions add is ignored")
+	}
+}
+
+// semver splits a version by the grammar of SemVer 2.0.0, as far as it concerns us.
+func semver(s string) (major, minor string, ok bool) {
+	core, build, hasBuild := strings.Cut(s, "+")
+	core, pre, hasPre := strings.Cut(core, "-")
+	part := strings.Split(core, ".")
+	ok = len(part) == 3 && (!hasBuild || identifiers(build, false)) && (!hasPre || identifiers(pre, true))
+	for _, p := range part {
+		ok = ok && numeric(p) && (p == "0" || p[0] != '0')
+	}
+	if !ok {
+		return "", "", false
+	}
+	return part[0], part[1], true
+}
+
+// identifiers checks a dotted list of a pre-release, where numbers have no leading zero, or of a build.
+func identifiers(s string, pre bool) bool {
+	for _, id := range strings.Split(s, ".") {
+		if id == "" || pre && numeric(id) && id[0] == '0' && id != "0" {
+			return false
+		}
+		for i := 0; i < len(id); i++ {
+			c := id[i]
+			if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func numeric(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func (c *checker) root() {
+	if c.Root == nil {
+		c.bad("root", "nothing", "an object with the path of the root filesystem")
+	} else if c.Root.Path == "" {
+		c.bad("root.path", "nothing", "the path of the root filesystem")
+	}
+}
+
+// maxName is the longest hostname or domainname in bytes (uts_namespaces(7): __NEW_UTS_LEN).
+const maxName = 64
+
+func (c *checker) names() {
+	for _, n := range [...]struct{ path, value string }{{"hostname", c.Hostname}, {"domainname", c.Domainname}} {
+		if n.value == "" {
+			continue
+		}
+		if !c.private(specs.UTSNamespace) {
+			c.bad(n.path, quote(n.value)+" without a uts namespace of its own", "one in linux.namespaces")
+		}
+		if len(n.value) > maxName {
+			c.bad(n.path, strconv.Itoa(len(n.value))+" bytes", "at most "+strconv.Itoa(maxName))
+		}
+	}
+}
+
+// annotations: config.md, "Annotations": keys must not be empty.
+func (c *checker) annotations() {
+	if _, ok := c.Annotations[""]; ok {
+		c.warn("annotations", "an empty key", "names in reverse domain notation")
+	}
+}
+
+func (c *checker) hooks() {
+	if c.Hooks == nil {
+		return
+	}
+	c.hookList("hooks.prestart", c.Hooks.Prestart) //nolint:staticcheck // deprecated, and still sent
+	c.hookList("hooks.createRuntime", c.Hooks.CreateRuntime)
+	c.hookList("hooks.createContainer", c.Hooks.CreateContainer)
+	c.hookList("hooks.startContainer", c.Hooks.StartContainer)
+	c.hookList("hooks.poststart", c.Hooks.Poststart)
+	c.hookList("hooks.poststop", c.Hooks.Poststop)
+}
+
+// hookList: config.md, "POSIX-platform Hooks".
+func (c *checker) hookList(list string, hooks []specs.Hook) {
+	for i, h := range hooks {
+		if !absolute(h.Path) {
+			c.bad(at(list, i)+".path", quote(h.Path), "an absolute path")
+		}
+		if h.Timeout != nil && *h.Timeout <= 0 {
+			c.bad(at(list, i)+".timeout", strconv.Itoa(*h.Timeout), "a number of seconds greater than 0")
+		}
+	}
+}

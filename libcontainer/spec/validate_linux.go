@@ -1,0 +1,247 @@
+package spec
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// namespace is the entry of linux.namespaces of type t, nil if there is none.
+func (c *checker) namespace(t specs.LinuxNamespaceType) *specs.LinuxNamespace {
+	if c.Linux != nil {
+		for i := range c.Linux.Namespaces {
+			if n := &c.Linux.Namespaces[i]; n.Type == t {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// private reports whether the container has a namespace of type t that is not the runtime's own.
+func (c *checker) private(t specs.LinuxNamespaceType) bool {
+	n := c.namespace(t)
+	return n != nil && (n.Path == "" || !c.facts.Own[t])
+}
+
+// namespaces: config-linux.md, "Namespaces".
+func (c *checker) namespaces() {
+	list := c.Linux.Namespaces
+	for i, n := range list {
+		switch n.Type {
+		case specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace,
+			specs.UTSNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace:
+		default:
+			c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type)),
+				"one of cgroup, ipc, mount, network, pid, time, user, uts")
+		}
+		for j := range list[:i] {
+			if list[j].Type == n.Type {
+				c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type))+" again", "each type once")
+				break
+			}
+		}
+		if n.Path != "" && !absolute(n.Path) {
+			c.bad(at("linux.namespaces", i)+".path", quote(n.Path), "an absolute path")
+		}
+	}
+}
+
+// userNamespace checks the mappings against each other and against the ids of the process. A joined
+// namespace has mappings of its own; callers repeat them in the config, and they are not used.
+func (c *checker) userNamespace() {
+	uids, gids := c.Linux.UIDMappings, c.Linux.GIDMappings
+	ns := c.namespace(specs.UserNamespace)
+	if ns == nil {
+		if len(uids) > 0 {
+			c.bad("linux.uidMappings", "mappings without a user namespace", "one in linux.namespaces")
+		}
+		if len(gids) > 0 {
+			c.bad("linux.gidMappings", "mappings without a user namespace", "one in linux.namespaces")
+		}
+		return
+	}
+	c.mappings("linux.uidMappings", uids)
+	c.mappings("linux.gidMappings", gids)
+	if ns.Path != "" {
+		return
+	}
+	if len(uids) == 0 {
+		c.bad("linux.uidMappings", "nothing", "at least one mapping for the new user namespace")
+	}
+	if len(gids) == 0 {
+		c.bad("linux.gidMappings", "nothing", "at least one mapping for the new user namespace")
+	}
+	if c.Process == nil {
+		return
+	}
+	u := &c.Process.User
+	c.mapped("process.user.uid", u.UID, "linux.uidMappings", uids)
+	c.mapped("process.user.gid", u.GID, "linux.gidMappings", gids)
+	for i, g := range u.AdditionalGids {
+		c.mapped(at("process.user.additionalGids", i), g, "linux.gidMappings", gids)
+	}
+}
+
+// mapped: the kernel answers EINVAL to an id that the user namespace does not have.
+func (c *checker) mapped(path string, id uint32, list string, maps []specs.LinuxIDMapping) {
+	if len(maps) > 0 && id != noID && !mapped(maps, id) {
+		c.bad(path, strconv.FormatUint(uint64(id), 10), "an id that "+list+" maps")
+	}
+}
+
+// maxMappings is the kernel's UID_GID_MAP_MAX_EXTENTS.
+const maxMappings = 340
+
+// mappings checks what the kernel checks when it is given a map (user_namespaces(7)).
+func (c *checker) mappings(list string, maps []specs.LinuxIDMapping) {
+	if len(maps) > maxMappings {
+		c.bad(list, strconv.Itoa(len(maps))+" mappings", "at most "+strconv.Itoa(maxMappings))
+		return
+	}
+	for i, m := range maps {
+		path := at(list, i)
+		if m.Size == 0 {
+			c.bad(path+".size", "0", "at least 1")
+			continue
+		}
+		if m.ContainerID > math.MaxUint32-m.Size {
+			c.bad(path, "container ids past 4294967294", "a smaller size or containerID")
+		}
+		if m.HostID > math.MaxUint32-m.Size {
+			c.bad(path, "host ids past 4294967294", "a smaller size or hostID")
+		}
+		for j, o := range maps[:i] {
+			if overlap(m.ContainerID, m.Size, o.ContainerID, o.Size) {
+				c.bad(path, "container ids that "+at(list, j)+" maps too", "each id once")
+			}
+			if overlap(m.HostID, m.Size, o.HostID, o.Size) {
+				c.bad(path, "host ids that "+at(list, j)+" maps too", "each id once")
+			}
+		}
+	}
+}
+
+func overlap(a, na, b, nb uint32) bool {
+	return uint64(a) < uint64(b)+uint64(nb) && uint64(b) < uint64(a)+uint64(na)
+}
+
+// timeNamespace: time_namespaces(7). Offsets can be set only before the first process is in the namespace.
+func (c *checker) timeNamespace() {
+	offsets := c.Linux.TimeOffsets
+	if len(offsets) == 0 {
+		return
+	}
+	switch ns := c.namespace(specs.TimeNamespace); {
+	case ns == nil:
+		c.bad("linux.timeOffsets", "offsets without a time namespace", "one in linux.namespaces")
+	case ns.Path != "":
+		c.bad("linux.timeOffsets", "offsets for the time namespace "+quote(ns.Path), "a new time namespace")
+	}
+	for _, clock := range slices.Sorted(maps.Keys(offsets)) {
+		if clock != "monotonic" && clock != "boottime" {
+			c.bad("linux.timeOffsets", quote(clock), `the clocks "monotonic" and "boottime"`)
+		}
+		if n := offsets[clock].Nanosecs; n >= 1e9 {
+			c.bad("linux.timeOffsets"+member(false, clock)+".nanosecs", strconv.FormatUint(uint64(n), 10),
+				"less than 1000000000")
+		}
+	}
+}
+
+// sysctls lets only through what is known to be the namespace's own, as runc does.
+func (c *checker) sysctls() {
+	for _, key := range slices.Sorted(maps.Keys(c.Linux.Sysctl)) {
+		path := "linux.sysctl" + member(false, key)
+		file, ok := SysctlFile(key)
+		if !ok {
+			c.bad(path, quote(key), "a name as net.ipv4.ip_forward")
+			continue
+		}
+		switch t := sysctlNamespace(file); {
+		case file == "kernel/hostname":
+			c.bad(path, "a sysctl for the hostname", "the field hostname")
+		case t == "":
+			c.bad(path, "a sysctl of the whole host", "one of a namespace: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, "+
+				"kernel.shm*, kernel.domainname")
+		case !c.private(t):
+			c.bad(path, "a sysctl of the host's "+string(t)+" namespace", "a "+string(t)+
+				" namespace of its own in linux.namespaces")
+		}
+	}
+}
+
+// sysctlNamespace is the type of the namespace that file, a path below /proc/sys, belongs to.
+func sysctlNamespace(file string) specs.LinuxNamespaceType {
+	switch {
+	case strings.HasPrefix(file, "net/"):
+		return specs.NetworkNamespace
+	case strings.HasPrefix(file, "fs/mqueue/"):
+		return specs.IPCNamespace
+	}
+	switch file {
+	case "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall", "kernel/shmmax",
+		"kernel/shmmni", "kernel/shm_rmid_forced":
+		return specs.IPCNamespace
+	case "kernel/domainname":
+		return specs.UTSNamespace
+	}
+	return ""
+}
+
+// SysctlFile turns a key of linux.sysctl into a path below /proc/sys, by the rule of sysctl.d(5): the first
+// separator, dot or slash, is the one that separates, and the other stands for a dot in a name. ok is false
+// for a key that is no path downwards.
+func SysctlFile(key string) (file string, ok bool) {
+	if i := strings.IndexAny(key, "./"); i >= 0 && key[i] == '.' {
+		key = strings.Map(func(r rune) rune {
+			switch r {
+			case '.':
+				return '/'
+			case '/':
+				return '.'
+			}
+			return r
+		}, key)
+	}
+	for _, part := range strings.Split(key, "/") {
+		if part == "" || part == "." || part == ".." {
+			return "", false
+		}
+	}
+	return key, true
+}
+
+// cgroups checks where the cgroup is to be and the list of devices; the limits are checked where they are
+// turned into files.
+func (c *checker) cgroups() {
+	for _, part := range strings.Split(c.Linux.CgroupsPath, "/") {
+		if part == ".." {
+			c.bad("linux.cgroupsPath", quote(c.Linux.CgroupsPath), "a path without ..")
+			break
+		}
+	}
+	if c.Linux.Resources == nil {
+		return
+	}
+	for i := range c.Linux.Resources.Devices {
+		d, path := &c.Linux.Resources.Devices[i], at("linux.resources.devices", i)
+		if !slices.Contains([]string{"", "a", "b", "c"}, d.Type) {
+			c.bad(path+".type", quote(d.Type), `one of "a", "b", "c"`)
+		}
+		if strings.Trim(d.Access, "rwm") != "" {
+			c.bad(path+".access", quote(d.Access), `some of the letters "rwm"`)
+		}
+		// -1 stands for all, as in what Docker sends.
+		if d.Major != nil {
+			c.number(path+".major", *d.Major, -1, maxMajor)
+		}
+		if d.Minor != nil {
+			c.number(path+".minor", *d.Minor, -1, maxMinor)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package spec
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// mounts: config.md, "Mounts".
+func (c *checker) mounts() {
+	if len(c.Mounts) > 0 {
+		c.needsMountNamespace("mounts")
+	}
+	if c.Root != nil && c.Root.Readonly {
+		c.needsMountNamespace("root.readonly")
+	}
+	for i := range c.Mounts {
+		m := &c.Mounts[i]
+		switch {
+		case m.Destination == "":
+			c.bad(at("mounts", i)+".destination", "nothing", "an absolute path")
+		case !absolute(m.Destination):
+			c.warn(at("mounts", i)+".destination", quote(m.Destination), "an absolute path: it is taken from /")
+		}
+		bind := slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
+		if m.Type == "" && !bind && !slices.Contains(m.Options, "remount") {
+			c.bad(at("mounts", i)+".type", "nothing", `a filesystem type, or "bind" in the options`)
+		}
+		if m.Source == "" && (bind || m.Type == "bind") {
+			c.bad(at("mounts", i)+".source", "nothing", "the path to bind")
+		}
+	}
+}
+
+// needsMountNamespace refuses what would change the mounts of the host.
+func (c *checker) needsMountNamespace(path string) {
+	if !c.private(specs.MountNamespace) {
+		c.bad(path, "mounts to make without a mount namespace", "one in linux.namespaces")
+	}
+}
+
+// rootfs checks what linux says about the mounts (config-linux.md).
+func (c *checker) rootfs() {
+	l := c.Linux
+	if !slices.Contains([]string{"", "shared", "slave", "private", "unbindable", "rshared", "rslave", "rprivate",
+		"runbindable"}, l.RootfsPropagation) {
+		c.bad("linux.rootfsPropagation", quote(l.RootfsPropagation), "shared, slave, private or unbindable")
+	} else if l.RootfsPropagation != "" {
+		c.needsMountNamespace("linux.rootfsPropagation")
+	}
+	c.paths("linux.maskedPaths", l.MaskedPaths)
+	c.paths("linux.readonlyPaths", l.ReadonlyPaths)
+}
+
+func (c *checker) paths(list string, paths []string) {
+	if len(paths) > 0 {
+		c.needsMountNamespace(list)
+	}
+	for i, p := range paths {
+		if !absolute(p) {
+			c.bad(at(list, i), quote(p), "an absolute path")
+		}
+	}
+}
+
+// Bounds of device numbers (the kernel's include/linux/kdev_t.h).
+const (
+	maxMajor = 1<<12 - 1
+	maxMinor = 1<<20 - 1
+)
+
+// devices: config-linux.md, "Devices".
+func (c *checker) devices() {
+	for i := range c.Linux.Devices {
+		d, path := &c.Linux.Devices[i], at("linux.devices", i)
+		if !absolute(d.Path) {
+			c.bad(path+".path", quote(d.Path), "an absolute path")
+		}
+		switch d.Type {
+		case "b", "c", "u":
+			c.number(path+".major", d.Major, 0, maxMajor)
+			c.number(path+".minor", d.Minor, 0, maxMinor)
+		case "p":
+		default:
+			c.bad(path+".type", quote(d.Type), `one of "b", "c", "p", "u"`)
+		}
+		if d.UID != nil && *d.UID == noID {
+			c.bad(path+".uid", "4294967295", "0 to 4294967294")
+		}
+		if d.GID != nil && *d.GID == noID {
+			c.bad(path+".gid", "4294967295", "0 to 4294967294")
+		}
+	}
+}
+
+func (c *checker) number(path string, n, low, high int64) {
+	if n < low || n > high {
+		c.bad(path, strconv.FormatInt(n, 10), strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10))
+	}
+}

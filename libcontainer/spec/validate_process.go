@@ -1,0 +1,156 @@
+package spec
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// process: config.md, "Process".
+func (c *checker) process() {
+	p := c.Process
+	if p == nil {
+		c.bad("process", "nothing", "an object with args, cwd and user")
+		return
+	}
+	if len(p.Args) == 0 {
+		c.bad("process.args", "nothing", "at least the program to run")
+	}
+	if !absolute(p.Cwd) {
+		c.bad("process.cwd", quote(p.Cwd), "an absolute path")
+	}
+	for i, e := range p.Env {
+		if !strings.Contains(e, "=") {
+			c.warn(at("process.env", i), quote(e), "NAME=value")
+		}
+	}
+	c.console()
+	c.user()
+	c.rlimits()
+	c.capabilities()
+	if adj := p.OOMScoreAdj; adj != nil && (*adj < -1000 || *adj > 1000) {
+		c.bad("process.oomScoreAdj", strconv.Itoa(*adj), "-1000 to 1000")
+	}
+}
+
+func (c *checker) console() {
+	size := c.Process.ConsoleSize
+	if size == nil {
+		return
+	}
+	if !c.Process.Terminal {
+		c.warn("process.consoleSize", "a size without process.terminal", "both or neither: it is ignored")
+		return
+	}
+	// struct winsize has 16 bits for each (ioctl_tty(2)).
+	if size.Height > math.MaxUint16 || size.Width > math.MaxUint16 {
+		c.bad("process.consoleSize", strconv.FormatUint(uint64(size.Width), 10)+"×"+
+			strconv.FormatUint(uint64(size.Height), 10), "at most 65535×65535")
+	}
+}
+
+// noID is (uid_t)-1: for setresuid(2) and setresgid(2) it means "leave as it is", so it would leave the
+// process with the runtime's own id.
+const noID = math.MaxUint32
+
+func (c *checker) user() {
+	u := &c.Process.User
+	if u.UID == noID {
+		c.bad("process.user.uid", "4294967295", "0 to 4294967294")
+	}
+	if u.GID == noID {
+		c.bad("process.user.gid", "4294967295", "0 to 4294967294")
+	}
+	for i, g := range u.AdditionalGids {
+		if g == noID {
+			c.bad(at("process.user.additionalGids", i), "4294967295", "0 to 4294967294")
+		}
+	}
+	if u.Umask != nil && *u.Umask > 0o777 {
+		c.bad("process.user.umask", strconv.FormatUint(uint64(*u.Umask), 10), "0 to 511 (0777)")
+	}
+}
+
+// rlimits: config.md asks for an error on unknown and on double types; setrlimit(2) refuses soft above hard.
+func (c *checker) rlimits() {
+	limits := c.Process.Rlimits
+	for i, l := range limits {
+		if !knownRlimit(l.Type) {
+			c.bad(at("process.rlimits", i)+".type", quote(l.Type), "a name of getrlimit(2), as RLIMIT_NOFILE")
+		}
+		for j := range limits[:i] {
+			if limits[j].Type == l.Type {
+				c.bad(at("process.rlimits", i)+".type", quote(l.Type)+" again", "each type once")
+				break
+			}
+		}
+		if l.Soft > l.Hard {
+			c.bad(at("process.rlimits", i)+".soft", strconv.FormatUint(l.Soft, 10),
+				"at most the hard limit, "+strconv.FormatUint(l.Hard, 10))
+		}
+	}
+}
+
+func knownRlimit(name string) bool {
+	switch name {
+	case "RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_LOCKS", "RLIMIT_MEMLOCK",
+		"RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_RSS", "RLIMIT_RTPRIO",
+		"RLIMIT_RTTIME", "RLIMIT_SIGPENDING", "RLIMIT_STACK":
+		return true
+	}
+	return false
+}
+
+// capabilities warns of unknown names, as config.md asks: each name once, at the first place.
+func (c *checker) capabilities() {
+	caps := c.Process.Capabilities
+	if caps == nil {
+		return
+	}
+	var told []string
+	for _, set := range [...]struct {
+		name string
+		caps []string
+	}{
+		{"bounding", caps.Bounding},
+		{"effective", caps.Effective},
+		{"inheritable", caps.Inheritable},
+		{"permitted", caps.Permitted},
+		{"ambient", caps.Ambient},
+	} {
+		for i, name := range set.caps {
+			if !knownCapability(name) && !slices.Contains(told, name) {
+				told = append(told, name)
+				c.warn(at("process.capabilities."+set.name, i), quote(name), "a name of capabilities(7), as CAP_CHOWN")
+			}
+		}
+	}
+}
+
+// knownCapability knows the capabilities of Linux 5.9 and later.
+func knownCapability(name string) bool {
+	switch name {
+	case "CAP_AUDIT_CONTROL", "CAP_AUDIT_READ", "CAP_AUDIT_WRITE", "CAP_BLOCK_SUSPEND", "CAP_BPF",
+		"CAP_CHECKPOINT_RESTORE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID",
+		"CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_KILL", "CAP_LEASE", "CAP_LINUX_IMMUTABLE", "CAP_MAC_ADMIN",
+		"CAP_MAC_OVERRIDE", "CAP_MKNOD", "CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_RAW",
+		"CAP_PERFMON", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_ADMIN", "CAP_SYS_BOOT",
+		"CAP_SYS_CHROOT", "CAP_SYS_MODULE", "CAP_SYS_NICE", "CAP_SYS_PACCT", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO",
+		"CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_SYSLOG", "CAP_WAKE_ALARM":
+		return true
+	}
+	return false
+}
+
+// mapped reports whether a user namespace with these mappings has id.
+func mapped(maps []specs.LinuxIDMapping, id uint32) bool {
+	for _, m := range maps {
+		if id >= m.ContainerID && id-m.ContainerID < m.Size {
+			return true
+		}
+	}
+	return false
+}

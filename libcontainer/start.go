@@ -1,0 +1,275 @@
+package libcontainer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/hooks"
+	"teu/libcontainer/host"
+	"teu/libcontainer/store"
+	"teu/nsenter/program"
+)
+
+// Start opens the gate of a created container and waits until the workload runs or has failed to.
+func (r *Runtime) Start(id string) error {
+	entry, err := r.store().Open(id, lockWait)
+	if err != nil {
+		return err
+	}
+	defer entry.Close()
+	if entry.Damage != nil {
+		return fmt.Errorf("container %q: %w", id, entry.Damage)
+	}
+	st := entry.State
+	status, err := r.status(st)
+	if err != nil {
+		return err
+	}
+	if status != specs.StateCreated {
+		return fmt.Errorf("cannot start container %q: it is %s, want created", id, status)
+	}
+	err = openGate(entry)
+	if err != nil {
+		err = fmt.Errorf("start container %q: %w", id, err)
+	} else {
+		st.Phase = store.Running
+		if err := entry.Write(st); err != nil {
+			return err
+		}
+		err = r.poststart(st)
+	}
+	if err == nil || !failedHook(err) {
+		return err
+	}
+	// A failing hook ends the container (runtime.md, "Lifecycle", 7 and 9).
+	return errors.Join(err, r.destroy(entry))
+}
+
+// poststart runs the hooks that come after the workload was started.
+func (r *Runtime) poststart(st *store.State) error {
+	h, err := lateHooks(st)
+	if err != nil || h == nil {
+		return err
+	}
+	return hooks.Run("hooks.poststart", h.Poststart, storedState(st, specs.StateRunning))
+}
+
+// poststop runs the hooks that come after the container is gone. A failing one is logged, and the others run
+// (runtime.md, "Lifecycle", 13).
+func (r *Runtime) poststop(st *store.State) {
+	h, err := lateHooks(st)
+	if err != nil {
+		r.Log.Warnf("%v", err)
+	}
+	if h == nil {
+		return
+	}
+	for _, w := range hooks.RunAll("hooks.poststop", h.Poststop, storedState(st, specs.StateStopped)) {
+		r.Log.Warnf("%v", w)
+	}
+}
+
+func lateHooks(st *store.State) (*specs.Hooks, error) {
+	if len(st.Hooks) == 0 {
+		return nil, nil
+	}
+	h := new(specs.Hooks)
+	if err := json.Unmarshal(st.Hooks, h); err != nil {
+		return nil, fmt.Errorf("container %q: hooks in the record: %w", st.ID, err)
+	}
+	return h, nil
+}
+
+// keepHooks is what the record keeps of the hooks: those that are due when the bundle may be gone.
+func keepHooks(h *specs.Hooks) (json.RawMessage, error) {
+	if h == nil || len(h.Poststart)+len(h.Poststop) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(specs.Hooks{Poststart: h.Poststart, Poststop: h.Poststop})
+}
+
+// failedHook reports whether err is that of a hook.
+func failedHook(err error) bool {
+	var pe *program.Error
+	if errors.As(err, &pe) {
+		return pe.Note().Op == program.OpHook
+	}
+	var he *hooks.Error
+	return errors.As(err, &he)
+}
+
+// storedState is the state of runtime.md, as hooks read it.
+func storedState(st *store.State, status specs.ContainerState) *specs.State {
+	pid := st.Init.Pid
+	if status == specs.StateStopped {
+		pid = 0
+	}
+	return &specs.State{
+		Version: st.Version, ID: st.ID, Status: status, Pid: pid, Bundle: st.Bundle, Annotations: st.Annotations,
+	}
+}
+
+// gateConn is `start`'s end of the gate: init's report page and program came over it.
+type gateConn struct {
+	sock, report, image int
+	root                int // init's root, to find out what was wrong with the executable
+}
+
+func (g *gateConn) close() {
+	for _, fd := range [4]int{g.sock, g.report, g.image, g.root} {
+		if fd >= 0 {
+			sys.Close(fd)
+		}
+	}
+}
+
+// dialGate connects to the gate of the container whose directory is dir. ECONNREFUSED and ENOENT: nobody waits there.
+func dialGate(dir int) (*gateConn, error) {
+	g := &gateConn{sock: -1, report: -1, image: -1, root: -1}
+	var err error
+	if g.sock, err = sys.UnixStream(); err != nil {
+		return nil, err
+	}
+	if err = sys.ConnectUnix(g.sock, "/proc/self/fd/"+strconv.Itoa(dir)+"/"+store.GateName); err != nil {
+		g.close()
+		return nil, fmt.Errorf("connect to init: %w", err)
+	}
+	return g, nil
+}
+
+// greet receives what init passes to whoever comes to the gate.
+func (g *gateConn) greet() error {
+	var buf [1]byte
+	n, fds, err := sys.RecvFDs(g.sock, buf[:], 2)
+	if err != nil {
+		return fmt.Errorf("greet init: %w", err)
+	}
+	if n != 1 || len(fds) != 2 {
+		for _, fd := range fds {
+			sys.Close(fd)
+		}
+		return fmt.Errorf("greet init: %w", syscall.EPROTO)
+	}
+	g.report, g.image = fds[0], fds[1]
+	return nil
+}
+
+func openGate(entry *store.Container) error {
+	g, err := dialGate(int(entry.Dir().Fd()))
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	if err := g.greet(); err != nil {
+		return err
+	}
+	root := "/proc/" + strconv.Itoa(entry.State.Init.Pid) + "/root"
+	if g.root, err = sys.Openat(sys.AtFdcwd, root, sys.OPath|sys.ODirectory, 0); err != nil {
+		return fmt.Errorf("open %s: %w", root, err)
+	}
+	tail, w, err := newPipeTail()
+	if err != nil {
+		return err
+	}
+	err = sys.SendFDs(g.sock, []byte{'g'}, w)
+	sys.Close(w)
+	if err != nil {
+		return fmt.Errorf("open the gate: %w", err)
+	}
+	if _, _, err := sys.RecvByte(g.sock); err != nil {
+		return fmt.Errorf("wait for exec: %w", err)
+	}
+	return g.outcome(tail)
+}
+
+// outcome says how it went after init has let go of the connection.
+func (g *gateConn) outcome(tail *pipeTail) error {
+	image, err := readAll(g.image)
+	if err != nil {
+		return err
+	}
+	notes, err := program.Notes(image)
+	if err != nil {
+		return err
+	}
+	page := make([]byte, program.ReportLen(len(notes)))
+	if _, err := sys.Pread(g.report, page, 0); err != nil {
+		return err
+	}
+	report, err := program.DecodeReport(page, len(notes))
+	if err != nil {
+		return err
+	}
+	if report.Status == program.Execing {
+		return nil
+	}
+	perr := &program.Error{Report: report, Notes: notes}
+	if perr.Note().Op == program.OpHook {
+		if out := tail.tail(); out != "" {
+			return fmt.Errorf("%w: %s", perr, out)
+		}
+	}
+	return explainExec(perr, g.root)
+}
+
+func readAll(fd int) ([]byte, error) {
+	st, err := sys.Fstat(fd)
+	if err != nil {
+		return nil, os.NewSyscallError("fstat", err)
+	}
+	if st.Size > 2*program.MaxBlob {
+		return nil, fmt.Errorf("program of %d bytes: %w", st.Size, syscall.E2BIG)
+	}
+	data := make([]byte, st.Size)
+	n, err := sys.Pread(fd, data, 0)
+	return data[:n], err
+}
+
+// status is the container's: what the record says, corrected by what the kernel says of its process.
+func (r *Runtime) status(st *store.State) (specs.ContainerState, error) {
+	alive, err := host.Alive(st.Init.Pid, st.Init.Start)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case !alive && st.Phase == store.Creating && st.Init.Pid == 0:
+		making, err := host.Alive(st.Runtime.Pid, st.Runtime.Start)
+		if err != nil || !making {
+			return specs.StateStopped, err
+		}
+		return specs.StateCreating, nil
+	case !alive:
+		return specs.StateStopped, nil
+	case st.Phase == store.Creating:
+		return specs.StateCreating, nil
+	case st.Phase == store.Running:
+		return specs.StateRunning, nil
+	}
+	return r.gateStatus(st.ID)
+}
+
+// gateStatus tells created from running when a `start` died between opening the gate and saying so in the record:
+// behind an open gate nobody listens.
+func (r *Runtime) gateStatus(id string) (specs.ContainerState, error) {
+	dir, err := sys.Openat(sys.AtFdcwd, r.Root+"/"+id, sys.OPath|sys.ODirectory|sys.ONofollow, 0)
+	if err != nil {
+		return "", fmt.Errorf("open %s/%s: %w", r.Root, id, err)
+	}
+	defer sys.Close(dir)
+	g, err := dialGate(dir)
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) {
+		return specs.StateRunning, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	g.close()
+	return specs.StateCreated, nil
+}

@@ -1,0 +1,168 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fill sets every field below v to something that is not its zero value, so
+// that a field the codec does not know shows.
+func fill(t *testing.T, v reflect.Value) {
+	switch v.Interface().(type) {
+	case time.Time:
+		v.Set(reflect.ValueOf(time.Date(2026, 1, 2, 3, 4, 5, 678900000, time.UTC)))
+		return
+	case json.RawMessage:
+		v.Set(reflect.ValueOf(json.RawMessage(`{"a":[1,-2.5e+3,true,false,null,"x\"\u00e9"],"b":{}}`)))
+		return
+	case Phase:
+		v.SetString(string(Created))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(t, v.Field(i))
+		}
+	case reflect.String:
+		v.SetString("plain \" \\ \n\t\x01 / é 漢 😀")
+	case reflect.Int:
+		v.SetInt(1<<31 - 1)
+	case reflect.Uint32, reflect.Uint64:
+		v.SetUint(1<<32 - 1)
+	case reflect.Map:
+		v.Set(reflect.ValueOf(map[string]string{"b": "2", "a\n": "", "": "\"1"}))
+	default:
+		t.Fatalf("test does not know %v", v.Type())
+	}
+}
+
+func TestEveryFieldSurvives(t *testing.T) {
+	full := new(State)
+	fill(t, reflect.ValueOf(full).Elem())
+	for name, st := range map[string]*State{
+		"all fields set": full,
+		"only the least": {ID: "a", Phase: Creating},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data, err := st.encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := decode(data)
+			if err != nil || !reflect.DeepEqual(got, st) {
+				t.Errorf("%v\n got %+v\nwant %+v", err, got, st)
+			}
+			var std State
+			if err := json.Unmarshal(data, &std); err != nil || !reflect.DeepEqual(&std, st) {
+				t.Errorf("encoding/json reads it differently: %v\n got %+v\nwant %+v", err, &std, st)
+			}
+			data, err = json.MarshalIndent(st, "", " ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err = decode(data)
+			if err == nil && len(got.Cgroup) > 0 {
+				var flat bytes.Buffer
+				json.Compact(&flat, got.Cgroup)
+				got.Cgroup = flat.Bytes()
+			}
+			if err != nil || !reflect.DeepEqual(got, st) {
+				t.Errorf("what encoding/json wrote: %v\n got %+v\nwant %+v", err, got, st)
+			}
+		})
+	}
+}
+
+func TestPathsThatAreNoUTF8Survive(t *testing.T) {
+	st := &State{ID: "a", Phase: Running, Bundle: "/\xff\xfe/\xc3"}
+	data, err := st.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := decode(data); err != nil || got.Bundle != st.Bundle {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestCgroupRecordHasToBeJSON(t *testing.T) {
+	for _, raw := range []string{"{", `{"a":1}}`, "nul", "1 .5", `"`, "[1,]", strings.Repeat("[", 100) + strings.Repeat("]", 100)} {
+		if data, err := (&State{ID: "a", Phase: Creating, Cgroup: []byte(raw)}).encode(); err == nil {
+			t.Errorf("%s accepted: %s", raw, data)
+		}
+	}
+}
+
+func TestDecodeEscapes(t *testing.T) {
+	for in, want := range map[string]string{
+		`\"\\\/\b\f\n\r\t`: "\"\\/\b\f\n\r\t",
+		`\u0041\u00e9`:     "Aé",
+		`\ud83d\ude00`:     "😀",
+		`\ud83dx`:          "\ufffdx",
+		`\ud83d\u0041`:     "\ufffd",
+		`\ude00`:           "\ufffd",
+	} {
+		st, err := decode([]byte(`{"id":"` + in + `","phase":"created"}`))
+		if err != nil || st.ID != want {
+			t.Errorf("%s: got %+v, %v, want %q", in, st, err, want)
+		}
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	for name, in := range map[string]string{
+		"nothing":            "",
+		"a torn record":      `{"id":"a","phase":"crea`,
+		"no closing brace":   `{"id":"a","phase":"created"`,
+		"data after the end": `{"id":"a","phase":"created"}}`,
+		"NUL after the end":  "{\"id\":\"a\",\"phase\":\"created\"}\x00",
+		"no id":              `{"phase":"created"}`,
+		"no phase":           `{"id":"a"}`,
+		"unknown phase":      `{"id":"a","phase":"paused"}`,
+		"id of wrong type":   `{"id":1,"phase":"created"}`,
+		"negative pid":       `{"id":"a","phase":"created","init":{"pid":-1}}`,
+		"huge pid":           `{"id":"a","phase":"created","init":{"pid":2147483648}}`,
+		"fractional pid":     `{"id":"a","phase":"created","init":{"pid":1.5}}`,
+		"bad time":           `{"id":"a","phase":"created","created":"yesterday"}`,
+		"bare newline":       "{\"id\":\"a\n\",\"phase\":\"created\"}",
+		"bad escape":         `{"id":"\x","phase":"created"}`,
+		"short escape":       `{"id":"a","phase":"created","x":"\u00"}`,
+		"trailing comma":     `{"id":"a","phase":"created",}`,
+		"deep nesting":       `{"id":"a","phase":"created","x":` + strings.Repeat("[", 1<<16),
+		"an array":           `[]`,
+	} {
+		if st, err := decode([]byte(in)); err == nil {
+			t.Errorf("%s: accepted as %+v", name, st)
+		}
+	}
+}
+
+func TestUnknownKeysAreSkipped(t *testing.T) {
+	st, err := decode([]byte(`{"new":{"a":[{},[],1e9,"x"]},"id":"a","init":{"new":1,"pid":7},"phase":"created"}`))
+	if err != nil || st.ID != "a" || st.Init.Pid != 7 {
+		t.Errorf("got %+v, %v", st, err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"id":"a","phase":"created","init":{"pid":7,"start":9},"annotations":{"a":"\u0041"},"cgroup":[1]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		st, err := decode(data)
+		if err != nil {
+			return
+		}
+		again, err := st.encode()
+		if err != nil {
+			t.Fatalf("%+v: %v", st, err)
+		}
+		if back, err := decode(again); err != nil || !back.Created.Equal(st.Created) {
+			t.Fatalf("%s: %v", again, err)
+		} else if back.Created = st.Created; !reflect.DeepEqual(back, st) {
+			t.Fatalf("%s: %+v, was %+v", again, back, st)
+		}
+	})
+}

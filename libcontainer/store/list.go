@@ -1,0 +1,64 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// List reads the records of all containers, in the order of their ids, without
+// locking. What is below the root and no readable container (torn, half-made
+// or foreign) is told in bad, one error each, and hides none of the others. A
+// root that does not exist has no containers.
+func (s *Store) List() (all []*State, bad []error, err error) {
+	root, err := s.openRoot()
+	if err == syscall.ENOENT {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	names, err := root.Readdirnames(-1)
+	root.Close()
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		st, err := s.Read(name)
+		var gone *NotExistError
+		var invalid *InvalidIDError
+		switch {
+		case err == nil:
+			all = append(all, st)
+		case errors.As(err, &gone): // removed since the directory was read
+		case errors.As(err, &invalid), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
+			bad = append(bad, fmt.Errorf("foreign entry %q in %s", name, s.Root))
+		default:
+			bad = append(bad, err)
+		}
+	}
+	return all, bad, nil
+}
+
+// OwnerName is the name of a user for `list`, read from /etc/passwd as runc does:
+// "#uid" when it has none.
+func OwnerName(uid uint32) string { return lookupUID("/etc/passwd", uid) }
+
+func lookupUID(passwd string, uid uint32) string {
+	want := strconv.FormatUint(uint64(uid), 10)
+	data, err := os.ReadFile(passwd)
+	if err == nil {
+		for line := range strings.SplitSeq(string(data), "\n") {
+			f := strings.SplitN(line, ":", 4)
+			if len(f) == 4 && f[2] == want && f[0] != "" && f[0][0] != '+' && f[0][0] != '-' {
+				return f[0]
+			}
+		}
+	}
+	return "#" + want
+}

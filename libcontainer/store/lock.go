@@ -1,0 +1,159 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"teu/internal/sys"
+)
+
+// BusyError tells that the lock of a container could not be had in time. It
+// matches EWOULDBLOCK.
+type BusyError struct {
+	ID     string
+	Waited time.Duration
+	Holder string // "process 12 (teu)", or "" when it cannot be seen
+}
+
+func (e *BusyError) Error() string {
+	holder := e.Holder
+	if holder == "" {
+		holder = "another process"
+	}
+	return fmt.Sprintf("lock container %q: held by %s for more than %v", e.ID, holder, e.Waited)
+}
+
+// Unwrap makes errors.Is find EWOULDBLOCK.
+func (e *BusyError) Unwrap() error { return syscall.EWOULDBLOCK }
+
+// lockDir opens and locks the directory of id below root, which the returned
+// container takes over. The lock counts only if the name still leads to the
+// locked directory: it may have been removed, and made anew, during the wait.
+func lockDir(root *os.File, id string, wait time.Duration) (*Container, error) {
+	deadline := time.Now().Add(wait)
+	for {
+		fd, err := openDir(int(root.Fd()), id)
+		if err != nil {
+			return nil, err
+		}
+		if err := lock(fd, id, wait, deadline); err != nil {
+			return nil, err
+		}
+		same, err := isAt(int(root.Fd()), id, fd)
+		if same && err == nil {
+			return &Container{ID: id, root: root, dir: os.NewFile(uintptr(fd), id)}, nil
+		}
+		sys.Close(fd)
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// isAt reports whether the name id below root is the directory behind fd.
+func isAt(root int, id string, fd int) (bool, error) {
+	want, err := sys.Fstat(fd)
+	if err != nil {
+		return false, fmt.Errorf("stat container %q: %w", id, err)
+	}
+	got, err := sys.Lstatat(root, id)
+	if err == syscall.ENOENT {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("stat container %q: %w", id, err)
+	}
+	return got.Dev == want.Dev && got.Ino == want.Ino, nil
+}
+
+// lock takes the lock by the deadline, or closes fd and says who holds it.
+//
+// A waiter blocks in flock(2) on a thread of its own, so the kernel hands the
+// lock over the moment it is free and in order of arrival; polling would add half
+// its interval to every contended verb. A wait that is given up leaves the
+// thread behind: it closes fd when it gets the lock after all, or the process,
+// which is about to report the error and exit, takes it along.
+func lock(fd int, id string, wait time.Duration, deadline time.Time) error {
+	err := sys.TryFlock(fd)
+	if err != syscall.EWOULDBLOCK {
+		if err != nil {
+			sys.Close(fd)
+			return fmt.Errorf("lock container %q: %w", id, err)
+		}
+		return nil
+	}
+	got := make(chan error)
+	gone := make(chan struct{})
+	go func() {
+		err := sys.Flock(fd)
+		select {
+		case got <- err:
+		case <-gone:
+			sys.Close(fd)
+		}
+	}()
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case err := <-got:
+		if err != nil {
+			sys.Close(fd)
+			return fmt.Errorf("lock container %q: %w", id, err)
+		}
+		return nil
+	case <-timer.C:
+		busy := &BusyError{ID: id, Waited: wait, Holder: holder(fd)}
+		close(gone)
+		return busy
+	}
+}
+
+// holder finds a process that holds the flock on the directory behind fd: one
+// with a descriptor of it whose fdinfo shows the lock (proc(5)). /proc/locks
+// would name the process that took the lock, which an heir may have outlived.
+func holder(fd int) string {
+	want, err := sys.Fstat(fd)
+	if err != nil {
+		return ""
+	}
+	procs, err := os.ReadDir("/proc")
+	if err != nil {
+		return ""
+	}
+	for _, p := range procs {
+		pid := p.Name()
+		if _, err := strconv.Atoi(pid); err == nil && holds(pid, &want) {
+			comm, _ := os.ReadFile("/proc/" + pid + "/comm")
+			return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(comm)))
+		}
+	}
+	return ""
+}
+
+func holds(pid string, want *sys.Stat) bool {
+	fds, err := os.ReadDir("/proc/" + pid + "/fd")
+	if err != nil {
+		return false
+	}
+	for _, f := range fds {
+		// Only what looks like a path is worth a stat, and a stat of a
+		// file on a dead network file system could hang.
+		link := "/proc/" + pid + "/fd/" + f.Name()
+		if target, err := os.Readlink(link); err != nil || !strings.HasPrefix(target, "/") {
+			continue
+		}
+		info, err := os.ReadFile("/proc/" + pid + "/fdinfo/" + f.Name())
+		if err != nil || !strings.Contains(string(info), "FLOCK") {
+			continue
+		}
+		st, err := sys.Statat(sys.AtFdcwd, link)
+		if err == nil && st.Dev == want.Dev && st.Ino == want.Ino {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,67 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Phase is how far a container has come. Whether it is stopped is not
+// recorded: it is, when its process is gone.
+type Phase string
+
+// The phases in their order.
+const (
+	Creating Phase = "creating" // the intent record; side effects may exist
+	Created  Phase = "created"  // init waits at the gate
+	Running  Phase = "running"  // the gate was opened
+)
+
+// Process names a process for good: a pid alone is reused.
+type Process struct {
+	Pid int `json:"pid"`
+
+	// Start is when it started, in clock ticks since boot (field 22 of
+	// /proc/PID/stat, proc(5)).
+	Start uint64 `json:"start"`
+}
+
+// State is the record of a container.
+type State struct {
+	// Version is the ociVersion of the bundle's config.json.
+	Version string `json:"ociVersion"`
+	ID      string `json:"id"`
+	Phase   Phase  `json:"phase"`
+
+	// Init is the container's first process, once it exists; Runtime is the
+	// teu process that creates the container.
+	Init    Process `json:"init"`
+	Runtime Process `json:"runtime"`
+
+	Created time.Time `json:"created"`
+
+	// Bundle and Rootfs are absolute paths on the host.
+	Bundle string `json:"bundle"`
+	Rootfs string `json:"rootfs"`
+
+	// Config is the path of the configuration that the container was made
+	// from, and ConfigDigest what it held ("sha256:…"): the bundle may have
+	// changed since.
+	Config       string `json:"config,omitempty"`
+	ConfigDigest string `json:"configDigest,omitempty"`
+
+	// UID is the effective user id of who made the container.
+	UID uint32 `json:"uid"`
+
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	// Namespaces leads from the namespace types of the runtime-spec
+	// (linux.namespaces[].type) to the paths that name them.
+	Namespaces map[string]string `json:"namespaces,omitempty"`
+
+	// Cgroup is the record of the cgroup manager, opaque to this package.
+	Cgroup json.RawMessage `json:"cgroup,omitempty"`
+
+	// Hooks holds the poststart and poststop hooks (specs.Hooks), opaque to
+	// this package: the bundle may be gone when they are due.
+	Hooks json.RawMessage `json:"hooks,omitempty"`
+}

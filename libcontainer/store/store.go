@@ -1,0 +1,369 @@
+// Package store keeps one directory per container below the root directory:
+//
+//	<root>/<id>/state.json       the record, see [State]
+//	<root>/<id>/.state.json.tmp  its next version, until the rename
+//	<root>/<id>/gate             the socket that init waits at for start
+//
+// The directory itself is the lock of the container: whoever changes anything
+// holds flock(2) on it. The lock belongs to the open file description, so a
+// process that inherits the descriptor holds it too, and it is released by the
+// kernel however its holders die.
+//
+//	Create  mkdirat id · openat · flock · fstat = fstatat? · Write
+//	Open    openat id · flock · fstat = fstatat? · read
+//	Write   openat tmp · write · renameat
+//	Remove  unlinkat state.json, tmp · rmdir id · (unlock)
+//
+// A directory without a readable record is half-made: its creator was killed
+// between mkdir and the first rename, or the record is torn.
+//
+// Nothing is synced to disk. Process death cannot tear a rename, and a machine
+// that lost power has no containers left for the records to speak of.
+package store
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+
+	"teu/internal/sys"
+)
+
+const (
+	recordName = "state.json"
+	tempName   = ".state.json.tmp"
+
+	// GateName is the socket below the directory that init waits at for start.
+	GateName = "gate"
+
+	// maxRecord bounds what is read from a record that anything may have
+	// damaged; annotations make up nearly all of a real one.
+	maxRecord = 16 << 20
+
+	// intentTime is how long another creation may take from making the
+	// directory to writing the intent, some 50 µs, with room for a busy
+	// machine. It is looked at again after this time; nothing fails by it.
+	intentTime = 20 * time.Millisecond
+
+	// maxRaces bounds the retries after losing a race with a removal. Each
+	// lost round means that another process removed the id in between.
+	maxRaces = 16
+)
+
+// Store is a root directory of containers.
+type Store struct{ Root string }
+
+// Container is one container with its lock held.
+type Container struct {
+	ID string
+
+	// State is the record as last read or written; nil when Damage tells
+	// why there is none.
+	State *State
+
+	// Damage is set when the container is half-made: [ErrHalfMade], or
+	// what is wrong with the record. Such a container can only be removed.
+	Damage error
+
+	root *os.File
+	dir  *os.File
+}
+
+// Dir is the locked directory, O_CLOEXEC like every fd. A process that is
+// given it as an extra file keeps the lock until it has closed it or died.
+func (c *Container) Dir() *os.File { return c.dir }
+
+// Close drops this process's hold on the lock.
+func (c *Container) Close() error {
+	c.root.Close()
+	return c.dir.Close()
+}
+
+// Create makes the directory of id, locks it, and writes the intent record,
+// which has to name everything that the caller is about to make. wait bounds
+// the wait for the lock (only a removal or another creation can hold it).
+// A directory without a record is taken over: nothing else was made for it,
+// since the record comes before the first side effect.
+// Errors: [InvalidIDError], [ExistError], [BusyError], or what the file system
+// says; after an error nothing of this call is left but the root directory.
+func (s *Store) Create(id string, intent *State, wait time.Duration) (*Container, error) {
+	if err := ValidateID(id); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.Root, 0o700); err != nil {
+		return nil, err
+	}
+	root, err := s.openRoot()
+	if err != nil {
+		return nil, err
+	}
+	for range maxRaces {
+		c, err := makeDir(root, id, wait)
+		if _, raced := err.(*NotExistError); raced {
+			continue
+		}
+		if err != nil {
+			root.Close()
+			return nil, err
+		}
+		if err := c.Write(intent); err != nil {
+			c.Remove()
+			c.Close()
+			return nil, err
+		}
+		return c, nil
+	}
+	root.Close()
+	return nil, fmt.Errorf("create container %q: removed %d times while being made", id, maxRaces)
+}
+
+// makeDir makes the directory of id and locks it. It fails with [NotExistError]
+// when somebody removed it in between.
+func makeDir(root *os.File, id string, wait time.Duration) (*Container, error) {
+	rootfd := int(root.Fd())
+	err := sys.Mkdirat(rootfd, id, 0o700)
+	if err != nil && err != syscall.EEXIST {
+		return nil, fmt.Errorf("mkdir %s/%s: %w", root.Name(), id, err)
+	}
+	// Asked before the lock, so that a second create fails at once however
+	// long the first one keeps it; and after it, for one that came between.
+	if err == syscall.EEXIST && hasRecord(rootfd, id+"/"+recordName) {
+		return nil, &ExistError{ID: id}
+	}
+	c, err := lockDir(root, id, min(wait, intentTime))
+	if _, busy := err.(*BusyError); busy {
+		if hasRecord(rootfd, id+"/"+recordName) {
+			return nil, &ExistError{ID: id}
+		}
+		c, err = lockDir(root, id, wait)
+	}
+	if err != nil {
+		if _, raced := err.(*NotExistError); !raced {
+			sys.Rmdirat(rootfd, id)
+		}
+		return nil, err
+	}
+	if hasRecord(int(c.dir.Fd()), recordName) {
+		c.dir.Close()
+		return nil, &ExistError{ID: id}
+	}
+	return c, nil
+}
+
+// hasRecord reports whether path is there, be it torn or foreign.
+func hasRecord(dir int, path string) bool {
+	_, err := sys.Lstatat(dir, path)
+	return err != syscall.ENOENT
+}
+
+// Open locks an existing container, waiting at most wait, and reads its record.
+// A half-made container is no error: see [Container.Damage]. Errors:
+// [InvalidIDError], [NotExistError], [BusyError], or what the file system says.
+func (s *Store) Open(id string, wait time.Duration) (*Container, error) {
+	if err := ValidateID(id); err != nil {
+		return nil, err
+	}
+	root, err := s.openRoot()
+	if err != nil {
+		if err == syscall.ENOENT {
+			err = &NotExistError{ID: id}
+		}
+		return nil, err
+	}
+	c, err := lockDir(root, id, wait)
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	c.State, c.Damage = readRecord(int(c.dir.Fd()), id)
+	return c, nil
+}
+
+// Read reads the record of a container without locking it. Errors:
+// [InvalidIDError], [NotExistError]; a half-made container gives an error that
+// wraps [ErrHalfMade] or tells what is wrong with its record.
+func (s *Store) Read(id string) (*State, error) {
+	if err := ValidateID(id); err != nil {
+		return nil, err
+	}
+	root, err := s.openRoot()
+	if err != nil {
+		if err == syscall.ENOENT {
+			err = &NotExistError{ID: id}
+		}
+		return nil, err
+	}
+	defer root.Close()
+	dir, err := openDir(int(root.Fd()), id)
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(dir)
+	st, err := readRecord(dir, id)
+	if err != nil {
+		return nil, fmt.Errorf("container %q: %w", id, err)
+	}
+	return st, nil
+}
+
+// Write replaces the record. The id inside has to be the container's.
+func (c *Container) Write(st *State) error {
+	if st.ID != c.ID {
+		return fmt.Errorf("write record of container %q: it names %q", c.ID, st.ID)
+	}
+	data, err := st.encode()
+	if err != nil {
+		return fmt.Errorf("write record of container %q: %w", c.ID, err)
+	}
+	dir := int(c.dir.Fd())
+	// One fixed name is enough: only the holder of the lock writes, and what
+	// a killed writer left is truncated here.
+	fd, err := sys.Openat(dir, tempName, sys.OWronly|sys.OCreat|sys.OTrunc|sys.ONofollow, 0o600)
+	if err != nil {
+		return fmt.Errorf("write record of container %q: open %s: %w", c.ID, tempName, err)
+	}
+	err = sys.WriteAll(fd, data)
+	if cerr := sys.Close(fd); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = sys.Renameat(dir, tempName, dir, recordName)
+	}
+	if err != nil {
+		sys.Unlinkat(dir, tempName)
+		return fmt.Errorf("write record of container %q: %w", c.ID, err)
+	}
+	c.State, c.Damage = st, nil
+	return nil
+}
+
+// Remove deletes the record, a leftover of writing it, and the directory, and
+// keeps the lock until Close. What is gone already is no error. A file that teu
+// did not make is left alone and reported with ENOTEMPTY.
+func (c *Container) Remove() error {
+	dir := int(c.dir.Fd())
+	for _, name := range [...]string{GateName, recordName, tempName} {
+		if err := sys.Unlinkat(dir, name); err != nil && err != syscall.ENOENT {
+			return fmt.Errorf("remove container %q: unlink %s: %w", c.ID, name, err)
+		}
+	}
+	// Another directory of this name is another container.
+	if same, err := isAt(int(c.root.Fd()), c.ID, dir); err != nil || !same {
+		return err
+	}
+	err := sys.Rmdirat(int(c.root.Fd()), c.ID)
+	switch err {
+	case nil, syscall.ENOENT:
+		return nil
+	case syscall.ENOTEMPTY:
+		return fmt.Errorf("remove container %q: foreign file %s: %w", c.ID, c.foreign(), err)
+	}
+	return fmt.Errorf("remove container %q: %w", c.ID, err)
+}
+
+// foreign names one of the files that keep the directory from being removed.
+func (c *Container) foreign() string {
+	fd, err := sys.Openat(int(c.dir.Fd()), ".", sys.ORdonly|sys.ODirectory, 0)
+	if err != nil {
+		return "in it"
+	}
+	f := os.NewFile(uintptr(fd), c.ID)
+	defer f.Close()
+	names, err := f.Readdirnames(1)
+	if err != nil {
+		return "in it"
+	}
+	return strconv.Quote(names[0])
+}
+
+// openRoot opens the root directory and refuses one where others may plant
+// records: what they say is acted upon with this process's rights.
+func (s *Store) openRoot() (*os.File, error) {
+	fd, err := sys.Openat(sys.AtFdcwd, s.Root, sys.ORdonly|sys.ODirectory, 0)
+	if err == syscall.ENOENT {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", s.Root, err)
+	}
+	st, err := sys.Fstat(fd)
+	if err == nil {
+		err = checkOwner(&st)
+	}
+	if err == nil && st.Mode&0o002 != 0 && st.Mode&syscall.S_ISVTX == 0 {
+		err = fmt.Errorf("writable by everyone (mode %#o)", st.Mode&0o7777)
+	}
+	if err != nil {
+		sys.Close(fd)
+		return nil, fmt.Errorf("root directory %s: %w", s.Root, err)
+	}
+	return os.NewFile(uintptr(fd), s.Root), nil
+}
+
+// checkOwner accepts what belongs to this user or to root.
+func checkOwner(st *sys.Stat) error {
+	if uid := os.Geteuid(); st.Uid != 0 && int(st.Uid) != uid {
+		return fmt.Errorf("owned by uid %d, not by %d: %w", st.Uid, uid, syscall.EPERM)
+	}
+	return nil
+}
+
+func openDir(root int, id string) (int, error) {
+	fd, err := sys.Openat(root, id, sys.ORdonly|sys.ODirectory|sys.ONofollow, 0)
+	if err == syscall.ENOENT {
+		return -1, &NotExistError{ID: id}
+	}
+	if err != nil {
+		return -1, fmt.Errorf("open container %q: %w", id, err)
+	}
+	st, err := sys.Fstat(fd)
+	if err == nil {
+		err = checkOwner(&st)
+	}
+	if err != nil {
+		sys.Close(fd)
+		return -1, fmt.Errorf("open container %q: %w", id, err)
+	}
+	return fd, nil
+}
+
+// readRecord reads state.json below dir.
+func readRecord(dir int, id string) (*State, error) {
+	// O_NONBLOCK: opening a planted FIFO must not wait for its writer.
+	fd, err := sys.Openat(dir, recordName, sys.ORdonly|sys.ONofollow|sys.ONonblock, 0)
+	if err == syscall.ENOENT {
+		return nil, ErrHalfMade
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", recordName, err)
+	}
+	defer sys.Close(fd)
+	st, err := sys.Fstat(fd)
+	if err != nil {
+		return nil, fmt.Errorf("stat %s: %w", recordName, err)
+	}
+	if !sys.IsRegular(&st) || st.Size > maxRecord {
+		return nil, fmt.Errorf("read %s: not a plain file of at most %d bytes", recordName, maxRecord)
+	}
+	data := make([]byte, st.Size)
+	for n := 0; n < len(data); {
+		k, err := sys.Read(fd, data[n:])
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", recordName, err)
+		}
+		if k == 0 {
+			data = data[:n]
+		}
+		n += k
+	}
+	rec, err := decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("decode %s: %w", recordName, err)
+	}
+	if rec.ID != id {
+		return nil, fmt.Errorf("decode %s: it names container %q", recordName, rec.ID)
+	}
+	return rec, nil
+}

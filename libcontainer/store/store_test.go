@@ -1,0 +1,530 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const long = 10 * time.Second
+
+func intent(id string) *State { return &State{Version: "1.3.0", ID: id, Phase: Creating} }
+
+func newStore(t *testing.T) *Store { return &Store{Root: filepath.Join(t.TempDir(), "root")} }
+
+func create(t *testing.T, s *Store, id string) *Container {
+	t.Helper()
+	c, err := s.Create(id, intent(id), long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func entries(t *testing.T, s *Store) string {
+	t.Helper()
+	all, err := os.ReadDir(s.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(all)
+}
+
+func openFDs() int {
+	names, _ := os.ReadDir("/proc/self/fd")
+	return len(names)
+}
+
+func TestLifecycle(t *testing.T) {
+	s := newStore(t)
+	before := openFDs()
+	c, err := s.Create("web", intent("web"), long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{s.Root, s.Root + "/web"} {
+		if st, err := os.Stat(p); err != nil || st.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v %v", p, st, err)
+		}
+	}
+	if st, err := s.Read("web"); err != nil || st.Phase != Creating {
+		t.Errorf("the intent is not there: %+v %v", st, err)
+	}
+	next := intent("web")
+	next.Phase = Created
+	if err := c.Write(next); err != nil || c.State != next {
+		t.Fatal(err)
+	}
+	c.Close()
+
+	c, err = s.Open("web", long)
+	if err != nil || c.Damage != nil || c.State.Phase != Created {
+		t.Fatalf("%+v %v", c, err)
+	}
+	for range 2 { // idempotent
+		if err := c.Remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Close()
+	if _, err := s.Open("web", long); !errors.Is(err, syscall.ENOENT) || err.Error() != `container "web" does not exist` {
+		t.Errorf("%v", err)
+	}
+	if _, err := s.Read("web"); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("%v", err)
+	}
+	if n := openFDs(); n != before {
+		t.Errorf("%d descriptors open, %d before", n, before)
+	}
+}
+
+func TestSecondCreateFailsAtOnceWhileTheFirstIsLocked(t *testing.T) {
+	s := newStore(t)
+	create(t, s, "a")
+	before := openFDs()
+	_, err := s.Create("a", intent("a"), time.Hour)
+	if !errors.Is(err, syscall.EEXIST) || err.Error() != `container with id "a" already exists` {
+		t.Errorf("%v", err)
+	}
+	if n := openFDs(); n != before {
+		t.Errorf("%d descriptors open, %d before", n, before)
+	}
+}
+
+func TestCreateTakesOverADirectoryWithoutRecord(t *testing.T) {
+	s := newStore(t)
+	if err := os.MkdirAll(s.Root+"/a", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.Root+"/a/"+tempName, []byte(`{"ociV`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := create(t, s, "a")
+	if err := c.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	if got := entries(t, s); got != "[]" {
+		t.Errorf("left: %s", got)
+	}
+}
+
+func TestTornRecordIsNotTakenOver(t *testing.T) {
+	s := newStore(t)
+	create(t, s, "a").Close()
+	if err := os.WriteFile(s.Root+"/a/"+recordName, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Create("a", intent("a"), long); !errors.Is(err, syscall.EEXIST) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestHalfMadeContainersOpenForRemoval(t *testing.T) {
+	for name, c := range map[string]struct {
+		record *string
+		want   string
+	}{
+		"no record":         {nil, "half-made: no state.json"},
+		"empty record":      {new(string), "decode state.json: offset 0: not the JSON of a record"},
+		"torn record":       {ptr(`{"ociVersion":"1`), "decode state.json: offset 16: not the JSON of a record"},
+		"another's record":  {ptr(`{"id":"b","phase":"created"}`), `decode state.json: it names container "b"`},
+		"record is no file": {ptr("dir"), "read state.json: not a plain file of at most 16777216 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			dir := s.Root + "/a"
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if c.record != nil && *c.record == "dir" {
+				if err := syscall.Mkfifo(dir+"/"+recordName, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			} else if c.record != nil {
+				if err := os.WriteFile(dir+"/"+recordName, []byte(*c.record), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := s.Read("a"); err == nil || err.Error() != `container "a": `+c.want {
+				t.Errorf("Read: %v", err)
+			}
+			o, err := s.Open("a", long)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer o.Close()
+			if o.State != nil || o.Damage == nil || o.Damage.Error() != c.want {
+				t.Errorf("Open: %+v, %v", o.State, o.Damage)
+			}
+			if (c.record == nil) != errors.Is(o.Damage, ErrHalfMade) {
+				t.Errorf("ErrHalfMade does not fit %v", o.Damage)
+			}
+			if err := o.Remove(); err != nil {
+				t.Fatal(err)
+			}
+			if got := entries(t, s); got != "[]" {
+				t.Errorf("left: %s", got)
+			}
+		})
+	}
+}
+
+func ptr(s string) *string { return &s }
+
+func TestRemoveLeavesForeignFiles(t *testing.T) {
+	s := newStore(t)
+	c := create(t, s, "a")
+	if err := os.WriteFile(s.Root+"/a/precious", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := c.Remove()
+	if !errors.Is(err, syscall.ENOTEMPTY) || !strings.Contains(err.Error(), `"precious"`) {
+		t.Errorf("%v", err)
+	}
+	if got := entries(t, s); got != "[d a/]" {
+		t.Errorf("left: %s", got)
+	}
+}
+
+func TestWriteRefusesAnothersRecord(t *testing.T) {
+	c := create(t, newStore(t), "a")
+	if err := c.Write(intent("b")); err == nil {
+		t.Error("accepted")
+	}
+}
+
+func TestFailedIntentLeavesNothing(t *testing.T) {
+	s := newStore(t)
+	before := openFDs()
+	bad := intent("a")
+	bad.Cgroup = []byte("{")
+	if _, err := s.Create("a", bad, long); err == nil {
+		t.Fatal("accepted")
+	}
+	if got := entries(t, s); got != "[]" {
+		t.Errorf("left: %s", got)
+	}
+	if n := openFDs(); n != before {
+		t.Errorf("%d descriptors open, %d before", n, before)
+	}
+}
+
+func TestFullFileSystemLeavesNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting a small tmpfs needs root")
+	}
+	root := t.TempDir()
+	// Three inodes: the root, a directory, and none for the second file.
+	for _, opts := range []string{"nr_inodes=2", "nr_inodes=1", "size=4k,nr_inodes=8"} {
+		if err := syscall.Mount("tmpfs", root, "tmpfs", 0, opts); err != nil {
+			t.Skipf("mount: %v", err)
+		}
+		t.Cleanup(func() { syscall.Unmount(root, syscall.MNT_DETACH) })
+		if strings.HasPrefix(opts, "size") {
+			os.WriteFile(root+"/fill", make([]byte, 8192), 0o600)
+		}
+		before := openFDs()
+		s := &Store{Root: root}
+		big := intent("a")
+		big.Bundle = strings.Repeat("x", 8192)
+		if _, err := s.Create("a", big, long); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("%s: %v, want ENOSPC", opts, err)
+		}
+		if got := entries(t, s); strings.Contains(got, "a/") {
+			t.Errorf("%s: left %s", opts, got)
+		}
+		if n := openFDs(); n != before {
+			t.Errorf("%s: %d descriptors open, %d before", opts, n, before)
+		}
+		if err := syscall.Unmount(root, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLockIsWaitedForAndItsHolderNamed(t *testing.T) {
+	s := newStore(t)
+	c := create(t, s, "a")
+	_, err := s.Open("a", 10*time.Millisecond)
+	var busy *BusyError
+	if !errors.As(err, &busy) || !errors.Is(err, syscall.EWOULDBLOCK) {
+		t.Fatalf("%v", err)
+	}
+	if want := fmt.Sprintf("process %d (", os.Getpid()); !strings.HasPrefix(busy.Holder, want) {
+		t.Errorf("holder %q, want %s…", busy.Holder, want)
+	}
+	got := make(chan error)
+	go func() {
+		o, err := s.Open("a", long)
+		if err == nil {
+			o.Close()
+		}
+		got <- err
+	}()
+	c.Close()
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnHeirKeepsTheLock(t *testing.T) {
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip("no sleep(1)")
+	}
+	s := newStore(t)
+	c := create(t, s, "a")
+	p, err := os.StartProcess(sleep, []string{"sleep", "60"}, &os.ProcAttr{Files: []*os.File{nil, nil, nil, c.Dir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	_, err = s.Open("a", 10*time.Millisecond)
+	var busy *BusyError
+	if !errors.As(err, &busy) || busy.Holder != fmt.Sprintf("process %d (sleep)", p.Pid) {
+		t.Errorf("%v", err)
+	}
+	p.Kill()
+	p.Wait()
+	o, err := s.Open("a", long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Close()
+}
+
+func TestLockOfARemovedDirectoryDoesNotCount(t *testing.T) {
+	s := newStore(t)
+	for _, again := range []bool{false, true} {
+		c := create(t, s, "a")
+		got := make(chan error)
+		go func() {
+			o, err := s.Open("a", long)
+			if err == nil {
+				if o.Damage != nil || o.State.Bundle != "second" {
+					err = fmt.Errorf("opened %+v %v", o.State, o.Damage)
+				}
+				o.Close()
+			}
+			got <- err
+		}()
+		waitForWaiter(t, s.Root+"/a")
+		if err := c.Remove(); err != nil {
+			t.Fatal(err)
+		}
+		if again {
+			st := intent("a")
+			st.Bundle = "second"
+			c2, err := s.Create("a", st, long)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c2.Close()
+		}
+		c.Close()
+		if err := <-got; again && err != nil || !again && !errors.Is(err, syscall.ENOENT) {
+			t.Errorf("made again %v: %v", again, err)
+		}
+	}
+}
+
+// waitForWaiter returns when some flock on path has a waiter ("->", proc(5)).
+func waitForWaiter(t *testing.T, path string) {
+	t.Helper()
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	inode := fmt.Sprintf(":%d ", st.Ino)
+	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		locks, err := os.ReadFile("/proc/locks")
+		if err != nil {
+			t.Skip(err)
+		}
+		for line := range strings.Lines(string(locks)) {
+			if strings.Contains(line, "->") && strings.Contains(line, inode) {
+				return
+			}
+		}
+	}
+	t.Fatal("nobody waits for the lock")
+}
+
+func TestOneOfManyCreatesWins(t *testing.T) {
+	s := newStore(t)
+	for range 50 {
+		var wg sync.WaitGroup
+		results := make([]error, 8)
+		held := make([]*Container, 8)
+		for i := range results {
+			wg.Go(func() { held[i], results[i] = s.Create("a", intent("a"), long) })
+		}
+		wg.Wait()
+		won := 0
+		for i, err := range results {
+			switch {
+			case err == nil:
+				won++
+				if err := held[i].Remove(); err != nil {
+					t.Error(err)
+				}
+				held[i].Close()
+			case !errors.Is(err, syscall.EEXIST):
+				t.Error(err)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("%d creates won", won)
+		}
+	}
+}
+
+func TestCreatesAndRemovalsRace(t *testing.T) {
+	s := newStore(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				if c, err := s.Create("a", intent("a"), long); err == nil {
+					c.Close()
+				} else if !errors.Is(err, syscall.EEXIST) {
+					t.Error(err)
+				}
+			}
+		})
+		wg.Go(func() {
+			for range 200 {
+				o, err := s.Open("a", long)
+				if err == nil {
+					err = o.Remove()
+					o.Close()
+				}
+				if err != nil && !errors.Is(err, syscall.ENOENT) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestListReportsWhatIsNoContainer(t *testing.T) {
+	s := newStore(t)
+	if all, bad, err := s.List(); all != nil || bad != nil || err != nil {
+		t.Errorf("absent root: %v %v %v", all, bad, err)
+	}
+	create(t, s, "b")
+	create(t, s, "a")
+	for _, f := range []string{"torn/state.json", "not an id/state.json"} {
+		if err := os.MkdirAll(filepath.Dir(s.Root+"/"+f), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(s.Root+"/"+f, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.Mkdir(s.Root+"/empty", 0o700)
+	os.WriteFile(s.Root+"/file", nil, 0o600)
+	os.Symlink("a", s.Root+"/link")
+	all, bad, err := s.List()
+	if err != nil || len(all) != 2 || all[0].ID != "a" || all[1].ID != "b" {
+		t.Errorf("%v %v", all, err)
+	}
+	want := []string{
+		`container "empty": half-made: no state.json`,
+		`foreign entry "file" in ` + s.Root,
+		`foreign entry "link" in ` + s.Root,
+		`foreign entry "not an id" in ` + s.Root,
+		`container "torn": decode state.json: offset 1: not the JSON of a record`,
+	}
+	if len(bad) != len(want) {
+		t.Fatalf("bad: %v", bad)
+	}
+	for i, err := range bad {
+		if err.Error() != want[i] {
+			t.Errorf("bad[%d]: %v, want %s", i, err, want[i])
+		}
+	}
+}
+
+func TestRootsThatAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	open := filepath.Join(dir, "open")
+	os.Mkdir(open, 0o700)
+	os.Chmod(open, 0o777)
+	file := filepath.Join(dir, "file")
+	os.WriteFile(file, nil, 0o600)
+	for _, root := range []string{open, file} {
+		s := &Store{Root: root}
+		if _, err := s.Create("a", intent("a"), long); err == nil {
+			t.Errorf("%s: create accepted", root)
+		}
+		if _, err := s.Open("a", long); err == nil || errors.Is(err, syscall.ENOENT) {
+			t.Errorf("%s: open: %v", root, err)
+		}
+		if _, _, err := s.List(); err == nil {
+			t.Errorf("%s: list accepted", root)
+		}
+	}
+	os.Chmod(open, 0o777|os.ModeSticky)
+	s := &Store{Root: open}
+	create(t, s, "a")
+	if os.Geteuid() != 0 {
+		t.Skip("giving a directory away needs root")
+	}
+	os.Chown(open+"/a", 12345, 12345)
+	if _, err := s.Open("a", long); !errors.Is(err, syscall.EPERM) {
+		t.Errorf("another user's container: %v", err)
+	}
+	os.Chown(open, 12345, 12345)
+	if _, err := s.Open("a", long); !errors.Is(err, syscall.EPERM) {
+		t.Errorf("another user's root: %v", err)
+	}
+}
+
+func TestIDs(t *testing.T) {
+	for _, id := range []string{"a", "A_b-c.d+0", "-", "...", ".a", strings.Repeat("x", 255)} {
+		if err := ValidateID(id); err != nil {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	s := newStore(t)
+	for _, id := range []string{"", ".", "..", "a/b", "/", "a b", "a\x00", "ü", "a\n", "a:b", strings.Repeat("x", 256)} {
+		var invalid *InvalidIDError
+		if err := ValidateID(id); !errors.As(err, &invalid) || !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("%q: %v", id, err)
+		}
+		_, cerr := s.Create(id, intent(id), long)
+		_, oerr := s.Open(id, long)
+		_, rerr := s.Read(id)
+		for _, err := range []error{cerr, oerr, rerr} {
+			if !errors.As(err, &invalid) {
+				t.Errorf("%q: %v", id, err)
+			}
+		}
+	}
+	if _, err := os.Stat(s.Root); !os.IsNotExist(err) {
+		t.Errorf("a refused id made the root: %v", err)
+	}
+}
+
+func TestOwnerName(t *testing.T) {
+	passwd := filepath.Join(t.TempDir(), "passwd")
+	os.WriteFile(passwd, []byte("# 0\nroot:x:0:0:root:/root:/bin/sh\nshort:x\n+nis:x:7:7::\nfirst:x:9:9::\nsecond:x:9:9::\n"), 0o600)
+	for uid, want := range map[uint32]string{0: "root", 9: "first", 7: "#7", 4294967295: "#4294967295"} {
+		if got := lookupUID(passwd, uid); got != want {
+			t.Errorf("%d: %s, want %s", uid, got, want)
+		}
+	}
+	if got := lookupUID(passwd+"none", 1); got != "#1" {
+		t.Errorf("without passwd: %s", got)
+	}
+}

@@ -1,0 +1,407 @@
+/*
+ * The instructions that are more than one system call.
+ *
+ *   target      openat2; where that misses: per component openat2, mkdirat | mknodat | readlinkat
+ *   check_dev   fstat            check_fs    fstatfs          check_cwd   getcwd
+ *   fork        clone3, sendto   sync        sendto, read     send_fd     sendmsg
+ *   gate        accept4, sendmsg, recvmsg
+ *   hook        clone3, dup3, close_range, execve; poll, waitid
+ *   sig_reset   rt_sigaction, rt_sigprocmask
+ *   exec        execve for each candidate
+ */
+#define _GNU_SOURCE
+#include "interp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+
+enum { WANT_DIR, WANT_FILE, WANT_LIKE };
+enum { PATH_LEN = 4096, MAX_LINKS = 40 };
+
+static int64_t open_in(uint64_t dir, const char *path, uint64_t resolve)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = resolve };
+
+	return SC(SYS_openat2, dir, path, &how, sizeof(how), 0, 0);
+}
+
+static void close_fd(int64_t fd)
+{
+	if (fd >= 0)
+		SC(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+struct walk {
+	uint64_t root;
+	int want_dir, links;
+	char path[PATH_LEN]; /* what is looked up, symlinks at its missing end replaced */
+	char name[256];      /* the component that is missing */
+	char link[PATH_LEN];
+};
+
+/* Put the text of the dangling symlink w->name in place of the component path[start, end). */
+static int64_t follow(struct walk *w, int64_t parent, size_t start, size_t end)
+{
+	int64_t n = SC(SYS_readlinkat, parent, w->name, w->link, PATH_LEN, 0, 0);
+	size_t keep, rest = strlen(w->path + end);
+
+	if (n < 0)
+		return n == -EINVAL ? 0 : n; /* not a symlink any more: somebody made it; look again */
+	keep = n > 0 && w->link[0] == '/' ? 0 : start;
+	if (n == 0 || keep + (size_t)n + rest >= PATH_LEN)
+		return -ENAMETOOLONG;
+	memmove(w->path + keep + n, w->path + end, rest + 1);
+	memcpy(w->path + keep, w->link, (size_t)n);
+	return 0;
+}
+
+/* One pass over the path: the open file, or -EAGAIN when a symlink was replaced and the pass starts again. */
+static int64_t walk_once(struct walk *w)
+{
+	int64_t parent = -1, r;
+	size_t start = 0, end;
+
+	for (;;) {
+		char cut;
+		int last;
+
+		while (w->path[start] == '/')
+			start++;
+		for (end = start; w->path[end] && w->path[end] != '/';)
+			end++;
+		if (end == start)
+			return parent >= 0 ? parent : open_in(w->root, ".", RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+		if (end - start >= sizeof(w->name)) {
+			r = -ENAMETOOLONG;
+			break;
+		}
+		memcpy(w->name, w->path + start, end - start);
+		w->name[end - start] = 0;
+		last = w->path[end + strspn(w->path + end, "/")] == 0;
+
+		cut = w->path[end];
+		w->path[end] = 0;
+		r = open_in(w->root, w->path, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+		w->path[end] = cut;
+		if (r == -ENOENT && strcmp(w->name, "..") != 0 && strcmp(w->name, ".") != 0) {
+			uint64_t at = parent >= 0 ? (uint64_t)parent : w->root;
+
+			r = last && !w->want_dir ? SC(SYS_mknodat, at, w->name, S_IFREG | 0644, 0, 0, 0)
+						 : SC(SYS_mkdirat, at, w->name, 0755, 0, 0, 0);
+			if (r == -EEXIST) {
+				r = follow(w, (int64_t)at, start, end);
+				if (r == 0)
+					r = w->links++ < MAX_LINKS ? -EAGAIN : -ELOOP;
+			} else if (r == 0) {
+				r = open_in(at, w->name, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+			}
+		}
+		if (r < 0)
+			break;
+		close_fd(parent);
+		parent = r;
+		start = end;
+	}
+	close_fd(parent);
+	return r;
+}
+
+static int64_t target(const struct call *c)
+{
+	static struct walk w;
+	const char *path = (const char *)(uintptr_t)c->v[1];
+	struct stat st;
+	int64_t r = open_in(c->v[0], path, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+
+	if (r != -ENOENT)
+		return r;
+	if (strlen(path) >= PATH_LEN)
+		return -ENAMETOOLONG;
+	w.root = c->v[0];
+	w.links = 0;
+	w.want_dir = c->v[2] == WANT_DIR;
+	if (c->v[2] == WANT_LIKE) {
+		r = SC(SYS_fstat, c->v[3], &st, 0, 0, 0, 0);
+		if (r < 0)
+			return r;
+		w.want_dir = S_ISDIR(st.st_mode);
+	}
+	strcpy(w.path, path);
+	do
+		r = walk_once(&w);
+	while (r == -EAGAIN);
+	return r;
+}
+
+static int64_t check_dev(const struct call *c)
+{
+	struct stat st;
+	int64_t r = SC(SYS_fstat, c->v[0], &st, 0, 0, 0, 0);
+
+	if (r < 0)
+		return r;
+	if ((st.st_mode & S_IFMT) != c->v[1])
+		return -ENODEV;
+	return st.st_rdev == c->v[2] || c->v[1] == S_IFIFO ? 0 : -ENODEV;
+}
+
+static int64_t check_fs(const struct call *c)
+{
+	struct statfs st;
+	int64_t r = SC(SYS_fstatfs, c->v[0], &st, 0, 0, 0, 0);
+
+	if (r < 0)
+		return r;
+	return (uint64_t)st.f_type == c->v[1] ? 0 : -EXDEV;
+}
+
+static int64_t check_cwd(void)
+{
+	static char path[PATH_LEN];
+	int64_t r = SC(SYS_getcwd, path, sizeof(path), 0, 0, 0, 0);
+
+	if (r < 0)
+		return r;
+	return path[0] == '/' ? 0 : -EXDEV; /* "(unreachable)…": outside the root */
+}
+
+static int64_t send_byte(uint64_t fd, uint8_t byte)
+{
+	return SC(SYS_sendto, fd, &byte, 1, MSG_NOSIGNAL, 0, 0);
+}
+
+static int64_t fork_child(struct vm *vm, const struct call *c)
+{
+	struct clone_args args = { .flags = c->v[1], .exit_signal = c->v[1] & CLONE_PARENT ? 0 : SIGCHLD };
+	int64_t r = SC(SYS_clone3, &args, sizeof(args), 0, 0, 0, 0);
+
+	if (r <= 0)
+		return r;
+	vm->report->pid = (int32_t)r;
+	r = send_byte(c->v[0], 'f');
+	die(r < 0 ? 1 : 0);
+}
+
+static int64_t sync_parent(const struct call *c)
+{
+	uint8_t byte = 0;
+	int64_t r;
+
+	if (c->v[1]) {
+		r = send_byte(c->v[0], (uint8_t)c->v[1]);
+		if (r < 0)
+			return r;
+	}
+	if (!c->v[2])
+		return 0;
+	do
+		r = SC(SYS_read, c->v[0], &byte, 1, 0, 0, 0);
+	while (r == -EINTR);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return -EPIPE;
+	return byte == c->v[2] ? 0 : -EPROTO;
+}
+
+union control {
+	struct cmsghdr header;
+	char space[CMSG_SPACE(2 * sizeof(int))];
+};
+
+static int64_t send_fds(uint64_t conn, void *payload, size_t len, const int *fds, size_t n)
+{
+	union control control;
+	struct iovec iov = { .iov_base = payload, .iov_len = len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			    .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+	int64_t r;
+
+	memset(&control, 0, sizeof(control));
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
+	do
+		r = SC(SYS_sendmsg, conn, &m, MSG_NOSIGNAL, 0, 0, 0);
+	while (r == -EINTR);
+	return r < 0 ? r : 0;
+}
+
+/* Wait for the word to go on; the descriptor that may come with it, or standard error. */
+static int64_t recv_go(int64_t conn)
+{
+	union control control;
+	char byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			    .msg_controllen = CMSG_SPACE(sizeof(int)) };
+	int64_t r;
+	int fd = 2;
+
+	do
+		r = SC(SYS_recvmsg, conn, &m, MSG_CMSG_CLOEXEC, 0, 0, 0);
+	while (r == -EINTR);
+	if (r < 0)
+		return r;
+	if (r == 0 || byte != 'g')
+		return -EPROTO;
+	if (m.msg_controllen >= CMSG_LEN(sizeof(int)) && control.header.cmsg_level == SOL_SOCKET &&
+	    control.header.cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	return fd;
+}
+
+/* A `start` that dies before it says go leaves the gate shut for the next one. */
+static int64_t gate(struct vm *vm, const struct call *c)
+{
+	int fds[2] = { (int)vm->h->report_fd, vm->program_fd };
+	char hello = 't';
+
+	vm->report->status = ST_AT_GATE;
+	for (;;) {
+		int64_t r, conn = SC(SYS_accept4, c->v[0], 0, 0, SOCK_CLOEXEC, 0, 0);
+
+		if (conn == -EINTR || conn == -ECONNABORTED)
+			continue;
+		if (conn < 0)
+			return conn;
+		if (send_fds((uint64_t)conn, &hello, 1, fds, 2) == 0) {
+			r = recv_go(conn);
+			if (r >= 0) {
+				vm->report->status = ST_RUNNING;
+				return r;
+			}
+		}
+		close_fd(conn);
+	}
+}
+
+_Noreturn static void hook_child(const struct call *c)
+{
+	int64_t r = SC(SYS_dup3, c->v[3], 0, 0, 0, 0, 0);
+
+	if (r >= 0)
+		r = c->v[4] == 1 ? 0 : SC(SYS_dup3, c->v[4], 1, 0, 0, 0, 0);
+	if (r >= 0)
+		r = c->v[4] == 2 ? 0 : SC(SYS_dup3, c->v[4], 2, 0, 0, 0, 0);
+	if (r >= 0)
+		r = SC(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC, 0, 0, 0);
+	if (r >= 0)
+		r = SC(SYS_execve, c->v[0], c->v[1], c->v[2], 0, 0, 0);
+	die(r == -ENOENT ? 127 : 126);
+}
+
+static int64_t hook(struct vm *vm, const struct call *c)
+{
+	int pidfd = -1;
+	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD };
+	struct pollfd wait = { .events = POLLIN };
+	siginfo_t info;
+	int64_t r;
+
+	/* Each hook reads the whole state from its start. */
+	r = SC(SYS_lseek, c->v[3], 0, SEEK_SET, 0, 0, 0);
+	if (r < 0)
+		return r;
+	r = SC(SYS_clone3, &args, sizeof(args), 0, 0, 0, 0);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		hook_child(c);
+
+	wait.fd = pidfd;
+	do
+		r = SC(SYS_poll, &wait, 1, c->v[5] ? (int)c->v[5] : -1, 0, 0, 0);
+	while (r == -EINTR);
+	if (r <= 0)
+		SC(SYS_pidfd_send_signal, pidfd, SIGKILL, 0, 0, 0, 0);
+	memset(&info, 0, sizeof(info));
+	int64_t w = SC(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED, 0, 0);
+	close_fd(pidfd);
+	if (r <= 0)
+		return r < 0 ? r : -ETIMEDOUT;
+	if (w < 0)
+		return w;
+	if (info.si_code == CLD_EXITED && info.si_status == 0)
+		return 0;
+	vm->report->detail = info.si_code == CLD_EXITED ? (uint32_t)info.si_status << 8 : (uint32_t)info.si_status;
+	return -ECHILD;
+}
+
+static int64_t sig_reset(void)
+{
+	/* struct kernel_sigaction: handler, flags, restorer, mask. All zero is SIG_DFL. */
+	uint64_t action[4] = { 0 }, none = 0;
+
+	for (int sig = 1; sig <= 64; sig++) {
+		int64_t r = SC(SYS_rt_sigaction, sig, action, 0, 8, 0, 0);
+
+		if (r < 0 && sig != SIGKILL && sig != SIGSTOP)
+			return r;
+	}
+	return SC(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, 8, 0, 0);
+}
+
+/* execvp(3): go on past what is missing, remember what was denied, stop at any other error. */
+static int64_t exec(struct vm *vm, const struct call *c)
+{
+	char *const *path = (char *const *)(uintptr_t)c->v[0];
+	int64_t result = -ENOENT;
+
+	__atomic_store_n(&vm->report->status, ST_EXECING, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < c->len[0] / 8 && path[i]; i++) {
+		int64_t r = SC(SYS_execve, path[i], c->v[1], c->v[2], 0, 0, 0);
+
+		if (r != -ENOENT && r != -ENOTDIR) {
+			vm->report->detail = i;
+			result = r;
+		}
+		if (r != -ENOENT && r != -ENOTDIR && r != -EACCES)
+			break;
+	}
+	return result;
+}
+
+int64_t builtin(struct vm *vm, const struct call *c)
+{
+	switch (c->in->op) {
+	case OP_JUMP:
+		return 0;
+	case OP_FAIL:
+		return -(int64_t)(c->v[0] & 0xfff);
+	case OP_TARGET:
+		return target(c);
+	case OP_CHECK_DEV:
+		return check_dev(c);
+	case OP_CHECK_FS:
+		return check_fs(c);
+	case OP_FORK:
+		return fork_child(vm, c);
+	case OP_SYNC:
+		return sync_parent(c);
+	case OP_SEND_FD:
+		return send_fds(c->v[0], (void *)(uintptr_t)c->v[2], c->len[2], &(int){ (int)c->v[1] }, 1);
+	case OP_GATE:
+		return gate(vm, c);
+	case OP_HOOK:
+		return hook(vm, c);
+	case OP_SIG_RESET:
+		return sig_reset();
+	case OP_CHECK_CWD:
+		return check_cwd();
+	case OP_EXEC:
+		return exec(vm, c);
+	}
+	return -ENOSYS;
+}

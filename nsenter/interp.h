@@ -1,0 +1,109 @@
+/*
+ * The interpreter of teu's programs. program/FORMAT.md describes what it reads and writes; the numbers here are those
+ * of program/insn.go and program/encode.go.
+ */
+#ifndef TEU_INTERP_H
+#define TEU_INTERP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	TEU_MAGIC = 0x31756574, /* "teu1" */
+	MAX_INSNS = 8192,
+	MAX_SLOTS = 1024,
+	MAX_BLOB = 8 << 20,
+	MAX_ARGS = 6,
+	MAX_BRANCHES = 4,
+};
+
+enum op {
+	OP_SYSCALL = 1,
+	OP_JUMP,
+	OP_FAIL,
+	OP_TARGET,
+	OP_CHECK_DEV,
+	OP_CHECK_FS,
+	OP_FORK,
+	OP_SYNC,
+	OP_SEND_FD,
+	OP_GATE,
+	OP_HOOK,
+	OP_SIG_RESET,
+	OP_CHECK_CWD,
+	OP_EXEC,
+};
+
+enum kind { K_IMM, K_USE, K_STR, K_BUF, K_LEN };
+
+enum { HEADER_STAMP = 1 };
+enum { INSN_WHOLE = 1 };
+enum { NO_FAULT = 0xffffffffu, NO_SLOT = 0xffff };
+
+struct header {
+	uint32_t magic, ninsn, nslot, ninput;
+	uint32_t first_input_fd, report_fd, insn_off, reloc_off;
+	uint32_t nreloc, blob_off, blob_len, fault_insn;
+	uint32_t fault_errno, flags, notes_off, total;
+};
+
+struct insn {
+	uint16_t op, nr, out;
+	uint8_t flags, nbranch;
+	uint8_t kind[MAX_ARGS];
+	uint8_t nargs, pad;
+	struct {
+		uint16_t err, target;
+	} branch[MAX_BRANCHES];
+	uint64_t arg[MAX_ARGS];
+};
+
+enum { ST_RUNNING, ST_FAILED, ST_AT_GATE, ST_EXECING };
+enum { REPORT_TEXT = 236 };
+
+struct report {
+	uint32_t status, insn, err, detail;
+	int32_t pid;
+	char text[REPORT_TEXT];
+	uint64_t stamp[];
+};
+
+_Static_assert(sizeof(struct header) == 64, "header");
+_Static_assert(sizeof(struct insn) == 80, "insn");
+_Static_assert(offsetof(struct report, stamp) == 256, "report");
+
+struct vm {
+	const struct header *h;
+	const struct insn *insns;
+	uint8_t *blob;
+	struct report *report;
+	int program_fd;
+	int64_t slot[MAX_SLOTS];
+};
+
+/* One evaluated instruction: arguments as numbers and addresses, and the length behind each buffer. */
+struct call {
+	const struct insn *in;
+	uint64_t v[MAX_ARGS];
+	uint32_t len[MAX_ARGS];
+};
+
+/* vm_load checks everything about the image that can be checked before running it; 0 or a negative errno. */
+int vm_load(struct vm *vm, uint8_t *image, size_t size);
+
+/* vm_run runs the program; it returns only when an instruction failed. */
+int vm_run(struct vm *vm);
+
+/* builtin runs one instruction that is more than one system call: its result, or a negative errno. */
+int64_t builtin(struct vm *vm, const struct call *c);
+
+/* sc makes a system call: its result, or a negative errno. The fuzzer brings its own. */
+int64_t sc(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);
+
+#define SC(nr, a, b, c, d, e, f) \
+	sc(nr, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e), (uint64_t)(f))
+
+/* die leaves at once, as though killed. */
+_Noreturn void die(int status);
+
+#endif

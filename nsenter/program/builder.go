@@ -1,0 +1,110 @@
+package program
+
+import "syscall"
+
+// Builder makes a Program. Its methods read like the calls they stand for: a call that yields a descriptor returns
+// the Slot that will hold it when the program runs.
+type Builder struct {
+	p           Program
+	where, what string
+	pending     []*Label // labels placed at the end, waiting for the next instruction
+}
+
+// New returns an empty Builder.
+func New() *Builder {
+	return &Builder{p: Program{Insns: make([]Insn, 0, 256)}}
+}
+
+// Input names a descriptor that the parent passes to the program. All inputs come before the first instruction.
+func (b *Builder) Input(name string) Slot {
+	if len(b.p.Insns) > 0 {
+		panic("program: input " + name + " after the first instruction")
+	}
+	b.p.Inputs = append(b.p.Inputs, name)
+	return b.slot()
+}
+
+// At sets the place in config.json and the description that the following instructions carry.
+func (b *Builder) At(where, what string) { b.where, b.what = where, what }
+
+// Label returns a label that Here places further on.
+func (b *Builder) Label() *Label { return &Label{pos: -1} }
+
+// Here places l before the next instruction.
+func (b *Builder) Here(l *Label) { l.pos = len(b.p.Insns) }
+
+// On makes the last instruction branch to l when it fails with one of errnos.
+func (b *Builder) On(l *Label, errnos ...syscall.Errno) {
+	in := &b.p.Insns[len(b.p.Insns)-1]
+	for _, e := range errnos {
+		in.Branch = append(in.Branch, Branch{Errno: e, Label: l})
+	}
+}
+
+// Ignore makes the last instruction succeed when it fails with one of errnos.
+func (b *Builder) Ignore(errnos ...syscall.Errno) {
+	next := b.Label()
+	b.On(next, errnos...)
+	b.Here(next)
+}
+
+// Alias makes the instruction that fills from fill to instead: two paths through the program then fill the same slot.
+func (b *Builder) Alias(from, to Slot) {
+	for i := len(b.p.Insns) - 1; i >= 0; i-- {
+		if b.p.Insns[i].Out == from {
+			b.p.Insns[i].Out = to
+			return
+		}
+	}
+	panic("program: alias of a slot that nothing fills")
+}
+
+// Program returns what was built. It is the caller's to verify.
+func (b *Builder) Program() *Program { return &b.p }
+
+func (b *Builder) slot() Slot {
+	b.p.Slots++
+	return Slot(b.p.Slots - 1)
+}
+
+func (b *Builder) add(in Insn) {
+	in.Where, in.What = b.where, b.what
+	b.p.Insns = append(b.p.Insns, in)
+}
+
+// call adds a system call without a result.
+func (b *Builder) call(nr uint16, args ...Arg) {
+	b.add(Insn{Op: OpSyscall, Nr: nr, Args: args, Out: None})
+}
+
+// open adds a system call whose result is a descriptor.
+func (b *Builder) open(nr uint16, args ...Arg) Slot {
+	s := b.slot()
+	b.add(Insn{Op: OpSyscall, Nr: nr, Args: args, Out: s})
+	return s
+}
+
+func num[T ~int | ~uint32 | ~uint64 | ~uint16 | ~int64](v T) Arg {
+	return Arg{Kind: Imm, Val: uint64(v)}
+}
+
+func str(s string) Arg { return Arg{Kind: Str, Text: s} }
+
+func buf(b []byte) Arg { return Arg{Kind: Buf, Data: b} }
+
+func lenOf(i int) Arg { return Arg{Kind: Len, Val: uint64(i)} }
+
+func vec(l []string) Arg { return Arg{Kind: Vec, List: l} }
+
+const atFdcwd = 0xffffffffffffff9c // AT_FDCWD, sign-extended
+
+func fd(s Slot) Arg {
+	switch s {
+	case Host:
+		return Arg{Kind: Imm, Val: atFdcwd}
+	case None:
+		// An absent descriptor is an impossible one, never the working directory.
+		return Arg{Kind: Imm, Val: ^uint64(8)} // -9: EBADF if used
+	}
+	return Arg{Kind: Use, Val: uint64(s)}
+}

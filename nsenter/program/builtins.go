@@ -1,0 +1,100 @@
+package program
+
+import "syscall"
+
+// Want says what Target makes when the last component of a path is missing.
+type Want uint64
+
+// What Target may make.
+const (
+	WantDir  Want = iota // a directory, mode 0755
+	WantFile             // an empty regular file, mode 0644
+	WantLike             // whichever the file in the like slot is
+)
+
+// Jump goes to l.
+func (b *Builder) Jump(l *Label) { b.add(Insn{Op: OpJump, Out: None, Label: l}) }
+
+// Fail fails the program with e.
+func (b *Builder) Fail(e syscall.Errno) {
+	b.add(Insn{Op: OpFail, Out: None, Args: []Arg{num(uint64(e))}})
+}
+
+// TargetDir opens (O_PATH) the directory path inside root and makes what is missing of it.
+func (b *Builder) TargetDir(root Slot, path string) Slot { return b.target(root, path, WantDir, None) }
+
+// TargetFile opens (O_PATH) the file path inside root and makes what is missing of it.
+func (b *Builder) TargetFile(root Slot, path string) Slot {
+	return b.target(root, path, WantFile, None)
+}
+
+// TargetLike opens (O_PATH) path inside root; what is missing of it is made, ending in a directory or an empty file
+// as like is one.
+func (b *Builder) TargetLike(root Slot, path string, like Slot) Slot {
+	return b.target(root, path, WantLike, like)
+}
+
+func (b *Builder) target(root Slot, path string, want Want, like Slot) Slot {
+	s := b.slot()
+	b.add(Insn{Op: OpTarget, Out: s, Args: []Arg{fd(root), str(path), num(uint64(want)), fd(like)}})
+	return s
+}
+
+// CheckDev fails with ENODEV unless s is a file of type mode (S_IFCHR, S_IFBLK or S_IFIFO) and device number dev.
+func (b *Builder) CheckDev(s Slot, mode uint32, dev uint64) {
+	b.add(Insn{Op: OpCheckDev, Out: None, Args: []Arg{fd(s), num(mode), num(dev)}})
+}
+
+// CheckStdioDev is CheckDev on standard stream n.
+func (b *Builder) CheckStdioDev(n int, mode uint32, dev uint64) {
+	b.add(Insn{Op: OpCheckDev, Out: None, Args: []Arg{num(n), num(mode), num(dev)}})
+}
+
+// CheckFs fails with EXDEV unless s is on a filesystem with that magic number.
+func (b *Builder) CheckFs(s Slot, magic uint64) {
+	b.add(Insn{Op: OpCheckFs, Out: None, Args: []Arg{fd(s), num(magic)}})
+}
+
+// Fork goes on in a new process; the old one reports its pid over control and exits. flags are added to clone3's:
+// CLONE_PARENT makes the new process a child of whoever started this one.
+func (b *Builder) Fork(control Slot, flags uint64) {
+	b.add(Insn{Op: OpFork, Out: None, Args: []Arg{fd(control), num(flags)}})
+}
+
+// Sync sends the byte send over control, if it is not zero, and waits for the byte expect, if that is not zero. A
+// peer that is gone is EPIPE.
+func (b *Builder) Sync(control Slot, send, expect byte) {
+	b.add(Insn{Op: OpSync, Out: None, Args: []Arg{fd(control), num(uint64(send)), num(uint64(expect))}})
+}
+
+// SendFd sends descriptor s with payload over the connected Unix socket conn.
+func (b *Builder) SendFd(conn, s Slot, payload string) {
+	b.add(Insn{Op: OpSendFd, Out: None, Args: []Arg{fd(conn), fd(s), buf([]byte(payload)), lenOf(2)}})
+}
+
+// Gate waits on the listening socket for `start`: it accepts, passes the report page and the program, and returns
+// the connection once told to go on. hookOut is set to the descriptor that came with that, for the output of
+// startContainer hooks, or to that of standard error.
+func (b *Builder) Gate(listen Slot) (hookOut Slot) {
+	s := b.slot()
+	b.add(Insn{Op: OpGate, Out: s, Args: []Arg{fd(listen)}})
+	return s
+}
+
+// Hook runs path with args and env, state on standard input and its output going to out, and waits for it.
+// timeout is in milliseconds; 0 waits for ever. It fails with ETIMEDOUT, or with ECHILD and the wait status as
+// the report's detail when the hook did not exit with 0.
+func (b *Builder) Hook(path string, args, env []string, state, out Slot, timeout int) {
+	b.add(Insn{Op: OpHook, Out: None, Args: []Arg{str(path), vec(args), vec(env), fd(state), fd(out), num(timeout)}})
+}
+
+// SigReset gives every signal its default action and unblocks all.
+func (b *Builder) SigReset() { b.add(Insn{Op: OpSigReset, Out: None}) }
+
+// CheckCwd fails with EXDEV unless the working directory is inside the root (CVE-2024-21626).
+func (b *Builder) CheckCwd() { b.add(Insn{Op: OpCheckCwd, Out: None}) }
+
+// Exec tries the candidates in turn as execvp(3) does and replaces the process by the first that runs.
+func (b *Builder) Exec(candidates, args, env []string) {
+	b.add(Insn{Op: OpExec, Out: None, Args: []Arg{vec(candidates), vec(args), vec(env)}})
+}

@@ -1,0 +1,74 @@
+package program
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+)
+
+// Error is a program that did not come to its end. It unwraps to the errno.
+type Error struct {
+	Report Report
+	Notes  []Note
+}
+
+// Note returns what the instruction that failed says of itself.
+func (e *Error) Note() Note {
+	if e.Report.Insn < len(e.Notes) {
+		return e.Notes[e.Report.Insn]
+	}
+	return Note{}
+}
+
+// Error is `where: what: call: cause`.
+func (e *Error) Error() string {
+	n := e.Note()
+	var parts []string
+	for _, s := range [2]string{n.Where, n.What} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	if e.Report.Status != Failed {
+		return strings.Join(append(parts, "init died"), ": ")
+	}
+	switch {
+	case n.Op == OpHook && e.Report.Errno == syscall.ECHILD:
+		return strings.Join(append(parts, waitStatus(e.Report.Detail)), ": ")
+	case n.Op == OpHook && e.Report.Errno == syscall.ETIMEDOUT:
+		return strings.Join(append(parts, "timeout: "+e.Report.Errno.Error()), ": ")
+	case n.Op == OpExec:
+		return strings.Join(append(parts, e.Report.Errno.Error()), ": ")
+	}
+	parts = append(parts, callName(n), e.Report.Errno.Error())
+	s := strings.Join(parts, ": ")
+	if e.Report.Text != "" {
+		// "e tmpfs: Bad value for 'size'": the letter is the level.
+		s += fmt.Sprintf(" (%s)", strings.TrimPrefix(e.Report.Text, "e "))
+	}
+	return s
+}
+
+func waitStatus(detail uint32) string {
+	if sig := detail & 0x7f; sig != 0 {
+		return "signal: " + syscall.Signal(sig).String()
+	}
+	return fmt.Sprintf("exit status %d", detail>>8)
+}
+
+// Unwrap is the errno, or nil when the process died without one.
+func (e *Error) Unwrap() error {
+	if e.Report.Status != Failed {
+		return nil
+	}
+	return e.Report.Errno
+}
+
+func callName(n Note) string {
+	if n.Op == OpSyscall {
+		if sig, ok := signatures(n.Nr); ok {
+			return sig.name
+		}
+	}
+	return n.Op.String()
+}

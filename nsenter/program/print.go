@@ -1,0 +1,229 @@
+package program
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"teu/internal/sys"
+)
+
+// String is the name of a built-in instruction as programs print it.
+func (op Op) String() string {
+	names := [opEnd]string{"", "syscall", "jump", "fail", "target", "check_dev", "check_fs", "fork", "sync",
+		"send_fd", "gate", "hook", "sig_reset", "check_cwd", "exec"}
+	if op >= opEnd {
+		return fmt.Sprintf("op(%d)", uint16(op))
+	}
+	return names[op]
+}
+
+// String prints the program: one line for each instruction, and a line for each change of place and purpose. It is
+// the dry run, and what golden tests compare.
+func (p *Program) String() string {
+	var b strings.Builder
+	for i, name := range p.Inputs {
+		fmt.Fprintf(&b, "input s%d %s\n", i, name)
+	}
+	where, what := "", ""
+	for i := range p.Insns {
+		in := &p.Insns[i]
+		if in.Where != where || in.What != what {
+			where, what = in.Where, in.What
+			fmt.Fprintf(&b, "# %s\n", strings.TrimPrefix(where+": "+what, ": "))
+		}
+		fmt.Fprintf(&b, "%4d %s\n", i, p.line(in))
+	}
+	return b.String()
+}
+
+func (p *Program) line(in *Insn) string {
+	var b strings.Builder
+	if in.Out != None {
+		fmt.Fprintf(&b, "s%d = ", in.Out)
+	}
+	sig, _ := signatures(in.Nr)
+	if in.Op == OpSyscall {
+		b.WriteString(sig.name)
+	} else {
+		b.WriteString(in.Op.String())
+	}
+	if in.Op == OpJump {
+		fmt.Fprintf(&b, " %d", in.Label.pos)
+		return b.String()
+	}
+	b.WriteByte('(')
+	for i := range in.Args {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		t := aNum
+		if in.Op == OpSyscall && i < len(sig.args) {
+			t = sig.args[i]
+		}
+		b.WriteString(printArg(&in.Args[i], t, in.Args))
+	}
+	b.WriteByte(')')
+	for _, br := range in.Branch {
+		fmt.Fprintf(&b, " %s→%d", errnoName(br.Errno), br.Label.pos)
+	}
+	return b.String()
+}
+
+func printArg(a *Arg, t argType, args []Arg) string {
+	switch a.Kind {
+	case Use:
+		return fmt.Sprintf("s%d", a.Val)
+	case Str:
+		return strconv.Quote(a.Text)
+	case Len:
+		return strconv.Itoa(len(args[a.Val].Data))
+	case Vec:
+		return fmt.Sprintf("%q", a.List)
+	case Prog:
+		return fmt.Sprintf("filter[%d]", len(a.Data)/8)
+	case Buf:
+		return printBuf(a.Data, t)
+	}
+	return printNum(a.Val, t)
+}
+
+func printBuf(data []byte, t argType) string {
+	u := func(i int) uint64 { return binary.NativeEndian.Uint64(data[8*i:]) }
+	switch t {
+	case aHow:
+		s := "{" + flagNames(u(0), openFlags)
+		if u(1) != 0 {
+			s += fmt.Sprintf(", 0%o", u(1))
+		}
+		return s + ", " + flagNames(u(2), resolveFlags) + "}"
+	case aMntSet:
+		var parts []string
+		for i, name := range [3]string{"set ", "clear ", "propagation "} {
+			if u(i) != 0 {
+				table := attrFlags
+				if i == 2 {
+					table = propagationFlags
+				}
+				parts = append(parts, name+flagNames(u(i), table))
+			}
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case aText:
+		return strconv.Quote(string(data))
+	}
+	return fmt.Sprintf("%x", data)
+}
+
+func printNum(v uint64, t argType) string {
+	switch t {
+	case aHex:
+		return fmt.Sprintf("%#x", v)
+	case aMode:
+		return fmt.Sprintf("0%o", v)
+	case aDev:
+		return fmt.Sprintf("%d:%d", v>>8&0xfff, v&0xff|v>>12&0xfff00)
+	case aFd, aDirFd:
+		if v == atFdcwd {
+			return "HOST"
+		}
+	case aTree:
+		return flagNames(v, treeFlags)
+	case aMove:
+		return flagNames(v, moveFlags)
+	case aClone:
+		return CloneFlags(v)
+	case aAttr:
+		return flagNames(v, attrFlags)
+	case aCmd:
+		return [...]string{"SET_FLAG", "SET_STRING", "SET_BINARY", "SET_PATH", "SET_PATH_EMPTY", "SET_FD",
+			"CREATE", "RECONFIGURE"}[v&7]
+	case aPrctl:
+		return prctlName(v)
+	}
+	return strconv.FormatInt(int64(v), 10)
+}
+
+type flagName struct {
+	bit  uint64
+	name string
+}
+
+func flagNames(v uint64, table func() []flagName) string {
+	if v == 0 {
+		return "0"
+	}
+	var parts []string
+	for _, f := range table() {
+		if v&f.bit == f.bit && f.bit != 0 {
+			parts = append(parts, f.name)
+			v &^= f.bit
+		}
+	}
+	if v != 0 {
+		parts = append(parts, fmt.Sprintf("%#x", v))
+	}
+	return strings.Join(parts, "|")
+}
+
+// CloneFlags names namespace flags, e.g. "NEWNS|NEWPID".
+func CloneFlags(v uint64) string {
+	return flagNames(v, func() []flagName {
+		return []flagName{{sys.CloneNewUser, "NEWUSER"}, {sys.CloneNewNs, "NEWNS"}, {sys.CloneNewPid, "NEWPID"},
+			{sys.CloneNewNet, "NEWNET"}, {sys.CloneNewIpc, "NEWIPC"}, {sys.CloneNewUts, "NEWUTS"},
+			{sys.CloneNewCgroup, "NEWCGROUP"}, {sys.CloneNewTime, "NEWTIME"}}
+	})
+}
+
+func openFlags() []flagName {
+	return []flagName{{sys.ORdwr, "RDWR"}, {sys.OWronly, "WRONLY"}, {sys.OPath, "PATH"}, {sys.ODirectory, "DIRECTORY"},
+		{sys.ONofollow, "NOFOLLOW"}, {sys.ONoctty, "NOCTTY"}, {sys.OCreat, "CREAT"}, {sys.OCloexec, "CLOEXEC"}}
+}
+
+func resolveFlags() []flagName {
+	return []flagName{{sys.ResolveInRoot, "IN_ROOT"}, {sys.ResolveBeneath, "BENEATH"},
+		{sys.ResolveNoMagiclinks, "NO_MAGICLINKS"}, {sys.ResolveNoSymlinks, "NO_SYMLINKS"}, {sys.ResolveNoXdev, "NO_XDEV"}}
+}
+
+func treeFlags() []flagName {
+	return []flagName{{sys.OpenTreeClone, "CLONE"}, {sys.AtRecursive, "RECURSIVE"}, {sys.AtEmptyPath, "EMPTY_PATH"},
+		{sys.AtSymlinkNofollow, "NOFOLLOW"}, {sys.OpenTreeCloexec, "CLOEXEC"}}
+}
+
+func moveFlags() []flagName {
+	return []flagName{{sys.MoveMountFEmptyPath, "F_EMPTY_PATH"}, {sys.MoveMountTEmptyPath, "T_EMPTY_PATH"}}
+}
+
+func attrFlags() []flagName {
+	return []flagName{{sys.MountAttrRdonly, "RDONLY"}, {sys.MountAttrNosuid, "NOSUID"}, {sys.MountAttrNodev, "NODEV"},
+		{sys.MountAttrNoexec, "NOEXEC"}, {sys.MountAttrAtime, "ATIME"}, {sys.MountAttrNoatime, "NOATIME"},
+		{sys.MountAttrStrictatime, "STRICTATIME"}, {sys.MountAttrNodiratime, "NODIRATIME"},
+		{sys.MountAttrNosymfollow, "NOSYMFOLLOW"}}
+}
+
+func propagationFlags() []flagName {
+	return []flagName{{sys.MsShared, "SHARED"}, {sys.MsSlave, "SLAVE"}, {sys.MsPrivate, "PRIVATE"},
+		{sys.MsUnbindable, "UNBINDABLE"}}
+}
+
+func prctlName(v uint64) string {
+	switch v {
+	case sys.PrSetDumpable:
+		return "SET_DUMPABLE"
+	case sys.PrSetPdeathsig:
+		return "SET_PDEATHSIG"
+	case sys.PrSetKeepcaps:
+		return "SET_KEEPCAPS"
+	case sys.PrCapbsetDrop:
+		return "CAPBSET_DROP"
+	case sys.PrCapAmbient:
+		return "CAP_AMBIENT"
+	case sys.PrSetNoNewPrivs:
+		return "SET_NO_NEW_PRIVS"
+	}
+	return strconv.FormatUint(v, 10)
+}
+
+func errnoName(e syscall.Errno) string { return sys.ErrnoName(e) }

@@ -1,0 +1,195 @@
+package rootfs
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/nsenter/program"
+)
+
+type device struct {
+	where, path string
+	mode        uint32 // type and permissions
+	dev         uint64
+	uid, gid    uint32
+}
+
+// defaultDevices is the list of config-linux.md, "Default Devices"; the console and ptmx are Console's and the
+// symlink's.
+func defaultDevices() []device {
+	char := func(path string, major, minor uint32) device {
+		return device{where: "linux.devices", path: path, mode: sys.SIfchr | 0o666, dev: sys.Makedev(major, minor)}
+	}
+	return []device{
+		char("/dev/null", 1, 3), char("/dev/zero", 1, 5), char("/dev/full", 1, 7),
+		char("/dev/random", 1, 8), char("/dev/urandom", 1, 9), char("/dev/tty", 5, 0),
+	}
+}
+
+// Devices compiles the default devices and links, and linux.devices.
+func (c *Compiler) Devices() error {
+	if !c.devIsBound() {
+		for _, d := range defaultDevices() {
+			c.device(&d)
+		}
+		c.links()
+	}
+	if c.c.Spec.Linux == nil {
+		return nil
+	}
+	for i := range c.c.Spec.Linux.Devices {
+		d, err := specDevice(i, &c.c.Spec.Linux.Devices[i])
+		if err != nil {
+			return err
+		}
+		c.device(&d)
+	}
+	return nil
+}
+
+// devIsBound: somebody brings a whole /dev along, and nothing is added to it (as runc).
+func (c *Compiler) devIsBound() bool {
+	for i := range c.c.Spec.Mounts {
+		m := &c.c.Spec.Mounts[i]
+		if _, bind := BindFlags(m); bind && destination(m) == "/dev" {
+			return true
+		}
+	}
+	return false
+}
+
+func specDevice(i int, d *specs.LinuxDevice) (device, error) {
+	where := fmt.Sprintf("linux.devices[%d]", i)
+	out := device{where: where, path: filepath.Clean("/" + d.Path), mode: 0o666, dev: sys.Makedev(uint32(d.Major), uint32(d.Minor))}
+	switch d.Type {
+	case "c", "u":
+		out.mode |= sys.SIfchr
+	case "b":
+		out.mode |= sys.SIfblk
+	case "p":
+		out.mode |= sys.SIfifo
+		out.dev = 0
+	default:
+		return out, fmt.Errorf("%s.type: %q: want c, b, u or p: %w", where, d.Type, syscall.EINVAL)
+	}
+	if d.FileMode != nil {
+		out.mode = out.mode&sys.SIfmt | uint32(*d.FileMode)&0o7777
+	}
+	if d.UID != nil {
+		out.uid = *d.UID
+	}
+	if d.GID != nil {
+		out.gid = *d.GID
+	}
+	return out, nil
+}
+
+// device makes a node, or in a user namespace, where mknod(2) is refused, binds the host's. A file that is there
+// already has to be the device asked for (config-linux.md, "Devices").
+func (c *Compiler) device(d *device) {
+	b := c.b
+	if c.c.UserNS && d.mode&sys.SIfmt != sys.SIfifo {
+		b.At(d.where, "bind the host's "+d.path)
+		src := b.OpenTree(program.Host, d.path, sys.OpenTreeClone)
+		b.CheckDev(src, d.mode&sys.SIfmt, d.dev)
+		dst := b.TargetFile(c.root, d.path)
+		b.MoveMount(src, dst)
+		b.Close(dst, src)
+		return
+	}
+	b.At(d.where, "make "+d.path)
+	dir, close := c.parent(d.path)
+	name := path.Base(d.path)
+	exists, done := b.Label(), b.Label()
+	b.Mknodat(dir, name, d.mode, d.dev)
+	b.On(exists, syscall.EEXIST)
+	if d.uid != 0 || d.gid != 0 {
+		b.Fchownat(dir, name, d.uid, d.gid)
+	}
+	b.Jump(done)
+	b.Here(exists)
+	node := b.Openat2(dir, name, program.How{Flags: sys.OPath | sys.ONofollow, Resolve: sys.ResolveBeneath | sys.ResolveNoSymlinks})
+	b.CheckDev(node, d.mode&sys.SIfmt, d.dev)
+	b.Close(node)
+	b.Here(done)
+	close()
+}
+
+// parent opens the directory that path is in; the one on /dev is at hand.
+func (c *Compiler) parent(p string) (dir program.Slot, done func()) {
+	d := path.Dir(p)
+	if d == "/dev" {
+		c.openDev()
+		return c.dev, func() {}
+	}
+	s := c.b.TargetDir(c.root, d)
+	return s, func() { c.b.Close(s) }
+}
+
+// openDev makes c.dev the directory /dev, mounted or not.
+func (c *Compiler) openDev() {
+	if c.dev == program.None {
+		c.dev = c.b.TargetDir(c.root, "/dev")
+	}
+}
+
+// links makes the symlinks of config-linux.md, "Default Devices" and "/dev symlinks".
+func (c *Compiler) links() {
+	b := c.b
+	b.At("linux.devices", "make the links in /dev")
+	c.openDev()
+	for _, l := range [5][2]string{
+		{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
+		{"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"},
+	} {
+		b.Symlinkat(l[0], c.dev, l[1])
+		b.Ignore(syscall.EEXIST)
+	}
+	// /dev/core is there only where the kernel has /proc/kcore.
+	none := b.Label()
+	s := b.Openat2(program.Host, "/proc/kcore", program.How{Flags: sys.OPath})
+	b.On(none, syscall.ENOENT, syscall.EACCES)
+	b.Close(s)
+	b.Symlinkat("/proc/kcore", c.dev, "core")
+	b.Ignore(syscall.EEXIST)
+	b.Here(none)
+}
+
+// Console opens a pseudo-terminal of the container's own devpts, binds its slave on /dev/console and returns both
+// ends. The multiplexer is opened as the device it is on the filesystem it should be on, not by whatever name /dev
+// has for it (CVE-2025-52565).
+//
+// bind is false for exec, whose terminal is not the container's console.
+func (c *Compiler) Console(size []byte, uid, gid uint32, chown, bind bool) (master, slave program.Slot) {
+	b := c.b
+	b.At("process.terminal", "open a pseudo-terminal")
+	pts := b.Openat2(c.root, "/dev/pts/ptmx", program.How{
+		Flags: sys.ORdwr | sys.ONoctty, Resolve: program.InRoot | sys.ResolveNoSymlinks,
+	})
+	b.CheckFs(pts, sys.DevptsSuperMagic)
+	b.CheckDev(pts, sys.SIfchr, sys.Makedev(5, 2))
+	b.Ioctl(pts, sys.Tiocsptlck, []byte{0, 0, 0, 0})
+	slave = b.IoctlFd(pts, sys.Tiocgptpeer, sys.ORdwr|sys.ONoctty|sys.OCloexec)
+	if size != nil {
+		b.At("process.consoleSize", "set the size of the terminal")
+		b.Ioctl(slave, sys.Tiocswinsz, size)
+	}
+	if chown {
+		b.At("process.user", "own the terminal")
+		b.FchownFd(slave, uid, gid)
+	}
+	if !bind {
+		return pts, slave
+	}
+	b.At("process.terminal", "bind the terminal on /dev/console")
+	mnt := b.CloneTree(slave, 0)
+	dst := b.TargetFile(c.root, "/dev/console")
+	b.MoveMount(mnt, dst)
+	b.Close(dst, mnt)
+	return pts, slave
+}

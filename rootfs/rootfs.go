@@ -1,0 +1,175 @@
+// Package rootfs compiles what config.json says about the container's files into a program: the root, the mounts,
+// the devices, the masked and read-only paths, and the change of root.
+//
+// Paths inside the root are somebody else's: they are only ever opened with openat2 RESOLVE_IN_ROOT and mounted onto
+// by descriptor, never used twice (CVE-2019-19921, CVE-2021-30465, CVE-2024-45310, CVE-2025-31133 and their kin).
+package rootfs
+
+import (
+	"path/filepath"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/nsenter/program"
+)
+
+// Config is what the compiler needs to know beside the spec.
+type Config struct {
+	Spec   *specs.Spec
+	Bundle string // absolute
+
+	// UserNS: the container gets a user namespace of its own, where device nodes cannot be made.
+	UserNS bool
+	// Sources holds the inputs for what the parent opened because the container's root may not reach it: "root" and
+	// "mounts[i].source".
+	Sources map[string]program.Slot
+
+	Cgroups Cgroups
+	// EnterCgroupNS is called before the first cgroup is mounted.
+	EnterCgroupNS func()
+
+	NoPivot bool
+}
+
+// Cgroups is the cgroup layout of the host as far as a mount of type cgroup needs it.
+type Cgroups struct {
+	Unified   string // host path of the container's own cgroup in the v2 tree, "" where there is none
+	OwnNS     bool   // the container has a cgroup namespace of its own
+	Hierarchy []Hierarchy
+}
+
+// Hierarchy is one cgroup v1 hierarchy.
+type Hierarchy struct {
+	Name     string   // the directory below /sys/fs/cgroup: "cpu,cpuacct", "systemd"
+	Options  []string // mount options that name it: "cpu", "cpuacct"; "none", "name=systemd"
+	Path     string   // host path of the container's own cgroup in it
+	Symlinks []string // other names of the directory: "cpu", "cpuacct"
+}
+
+// Compiler holds the state between the phases, which the caller runs in order: Root, Mounts, Devices, Console,
+// Masks, Finish, Enter.
+type Compiler struct {
+	b    *program.Builder
+	c    *Config
+	root program.Slot
+	dev  program.Slot // the mount on /dev when it is our own, else None
+	late []func()     // what has to wait until everything is in its place
+}
+
+// New starts compiling into b.
+func New(b *program.Builder, c *Config) *Compiler {
+	return &Compiler{b: b, c: c, root: program.None, dev: program.None}
+}
+
+// Inside starts compiling for a process that is in the root already, as exec's is.
+func Inside(b *program.Builder) *Compiler {
+	b.At("", "open the root")
+	root := b.Openat2(program.Host, "/", program.How{Flags: sys.OPath | sys.ODirectory})
+	return &Compiler{b: b, c: &Config{}, root: root, dev: program.None}
+}
+
+// Close lets go of the root that Inside opened.
+func (c *Compiler) Close() { c.b.Close(c.root) }
+
+// Path is the root directory on the host.
+func (c *Config) Path() string {
+	if filepath.IsAbs(c.Spec.Root.Path) {
+		return filepath.Clean(c.Spec.Root.Path)
+	}
+	return filepath.Join(c.Bundle, c.Spec.Root.Path)
+}
+
+// Root cuts the mount namespace off from the host's, as linux.rootfsPropagation says, and makes root.path a mount.
+//
+// The new root is mounted over "/" rather than in its own place: its parent is then a mount that is sure to be one
+// we may make private, which pivot_root(2) asks for, without reading mountinfo to find which.
+func (c *Compiler) Root() {
+	b := c.b
+	prop := ""
+	if c.c.Spec.Linux != nil {
+		prop = c.c.Spec.Linux.RootfsPropagation
+	}
+	p, _ := propagationOption(prop)
+	b.At("linux.rootfsPropagation", "cut off from the host's mounts")
+	switch p.kind {
+	case sys.MsShared:
+		// What is mounted in the container shows on the host: only the mount that pivot_root leaves is private.
+		b.MountSetattrPath("/", 0, program.MountAttr{Propagation: sys.MsPrivate})
+	case sys.MsPrivate, sys.MsUnbindable:
+		b.MountSetattrPath("/", sys.AtRecursive, program.MountAttr{Propagation: sys.MsPrivate})
+	default:
+		b.MountSetattrPath("/", sys.AtRecursive, program.MountAttr{Propagation: sys.MsSlave})
+	}
+
+	path := c.c.Path()
+	b.At("root.path", "mount "+path)
+	if s, ok := c.c.Sources["root"]; ok {
+		c.root = s
+	} else {
+		dir := b.Openat2(program.Host, path, program.How{
+			Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks,
+		})
+		c.root = b.CloneTree(dir, sys.AtRecursive)
+		b.Close(dir)
+	}
+	b.MoveMountTo(c.root, "/")
+	if p.kind != 0 {
+		rec := uint(0)
+		if p.recursive {
+			rec = sys.AtRecursive
+		}
+		c.late = append(c.late, func() {
+			b.At("linux.rootfsPropagation", "make the root "+prop)
+			b.MountSetattr(c.root, rec, program.MountAttr{Propagation: p.kind})
+		})
+	}
+}
+
+// Finish is what waits until everything else is in its place: propagation, read-only mounts, read-only root.
+func (c *Compiler) Finish() {
+	for _, f := range c.late {
+		f()
+	}
+	if c.dev != program.None {
+		c.b.Close(c.dev)
+	}
+	if c.c.Spec.Root.Readonly {
+		c.b.At("root.readonly", "make the root read-only")
+		c.b.MountSetattr(c.root, 0, program.MountAttr{Set: sys.MountAttrRdonly})
+	}
+}
+
+// Enter makes the root the process's own and lets go of the host's.
+//
+// After pivot_root(".", ".") the old root lies on top of the new one (pivot_root(2), "pivot_root(".", ".")"): made a
+// slave so that unmounting it stays here, it is taken off.
+func (c *Compiler) Enter() {
+	b := c.b
+	b.At("root.path", "enter the root")
+	if c.c.NoPivot {
+		b.Fchdir(c.root)
+		b.Close(c.root)
+		b.MoveMountRoot()
+		b.Chroot(".")
+		b.Chdir("/")
+		return
+	}
+	b.Fchdir(c.root)
+	b.Close(c.root)
+	b.PivotRoot(".", ".")
+	b.MountSetattrPath(".", sys.AtRecursive, program.MountAttr{Propagation: sys.MsSlave})
+	b.Umount2(".", sys.MntDetach)
+	b.Chdir("/")
+}
+
+// Dir makes sure that the directory path exists in the root.
+func (c *Compiler) Dir(where, path string) {
+	c.b.At(where, "make "+path)
+	c.b.Close(c.b.TargetDir(c.root, path))
+}
+
+// inside opens a path below the root; nothing is made.
+func (c *Compiler) inside(path string, flags uint64) program.Slot {
+	return c.b.Openat2(c.root, path, program.How{Flags: flags, Resolve: program.InRoot})
+}
