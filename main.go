@@ -1,3 +1,9 @@
+// Without these two the Go runtime reads /proc/self/mountinfo and the cgroup's CPU limit at every start, and watches
+// the limit, for a process that lives some milliseconds.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command teu is a low-level container runtime: it runs OCI bundles.
 package main
 

@@ -113,6 +113,7 @@ func (l *Layout) settle() error {
 		l.Mode = Unified
 	case l.V2.Mountpoint == "":
 		l.Mode = Legacy
+		l.V2 = Hierarchy{}
 	default:
 		l.Mode = Hybrid
 	}

@@ -47,11 +47,12 @@ type creation struct {
 	hookOutput *pipeTail
 	states     map[specs.ContainerState]int // memfds that container-side hooks read
 	undo       []func()
+	times      *timeline
 }
 
 // Create makes the container and leaves its first process waiting for Start.
 func (r *Runtime) Create(o CreateOptions) error {
-	c := &creation{r: r, o: o, gate: true}
+	c := &creation{r: r, o: o, gate: true, times: newTimeline()}
 	defer c.close()
 	if err := c.create(); err != nil {
 		c.fail(err)
@@ -112,6 +113,7 @@ func (c *creation) load() error {
 	if c.r.SystemdCgroup {
 		return errors.New("--systemd-cgroup: not supported")
 	}
+	c.times.mark("load config.json")
 	bundle, err := bundleDir(c.o.Bundle)
 	if err != nil {
 		return err
@@ -120,6 +122,7 @@ func (c *creation) load() error {
 	if err != nil {
 		return err
 	}
+	c.times.mark("validate")
 	report := spec.Validate(s, ownNamespaces(s))
 	for _, w := range report.Warnings {
 		c.r.Log.Warnf("%s", w)
@@ -151,6 +154,7 @@ func ownNamespaces(s *specs.Spec) spec.Facts {
 
 // reserve takes the id and writes the intent record, before the first side effect.
 func (c *creation) reserve() error {
+	c.times.mark("reserve the id")
 	self := os.Getpid()
 	start, _, err := host.StartTime(self)
 	if err != nil {
@@ -194,19 +198,24 @@ func (c *creation) launch() error {
 			c.r.Log.Warnf("%v", err)
 		}
 	})
+	c.times.mark("make the cgroup")
 	if err := c.cgroup.create(); err != nil {
 		return err
 	}
+	c.times.mark("open what init needs")
 	if err := c.open(); err != nil {
 		return err
 	}
+	c.times.mark("ask about the process")
 	if err := c.processFacts(); err != nil {
 		return err
 	}
+	c.times.mark("compile")
 	p, err := compileInit(c.spec, &c.facts)
 	if err != nil {
 		return err
 	}
+	c.times.mark("verify")
 	if err := p.Verify(); err != nil {
 		return err
 	}
@@ -225,14 +234,18 @@ func (c *creation) start(s *nsenter.Start) (err error) {
 	if s.Fault, err = debugFault(); err != nil {
 		return err
 	}
+	c.times.mark("protect the binary")
 	if s.Exe, err = nsenter.ProtectedExe(os.Getenv("_TEU_EXE")); err != nil {
 		return err
 	}
 	defer sys.Close(s.Exe)
+	s.Stamp = c.times != nil
+	c.times.mark("launch")
 	if c.init, err = nsenter.Launch(s); err != nil {
 		return err
 	}
 	c.onUndo(c.kill)
+	c.times.mark("launched")
 	return nil
 }
 
@@ -319,9 +332,11 @@ func (c *creation) outside() error {
 	if err := c.recordInit(); err != nil {
 		return err
 	}
+	c.times.mark("fill the cgroup")
 	if err := c.cgroup.fill(c.spec, c.r.Log); err != nil {
 		return err
 	}
+	c.times.mark("apply from outside")
 	if err := applyOutside(c.init.Pid, c.spec.Process); err != nil {
 		return err
 	}
@@ -330,6 +345,7 @@ func (c *creation) outside() error {
 			return err
 		}
 	}
+	c.times.mark("wait for init")
 	if err := c.fillStates(); err != nil {
 		return err
 	}
@@ -387,6 +403,7 @@ func (c *creation) hasHooks() bool {
 // created commits: the record first, so that a container that init reports ready is known as such, then init's
 // release, then the pid file, which is what callers wait for.
 func (c *creation) created() error {
+	c.times.mark("created")
 	c.state.Phase = store.Created
 	if err := c.entry.Write(&c.state); err != nil {
 		return err
@@ -395,6 +412,9 @@ func (c *creation) created() error {
 		return err
 	}
 	if err := writePidFile(c.o.PidFile, c.init.Pid); err != nil {
+		return err
+	}
+	if err := c.times.write(c.init); err != nil {
 		return err
 	}
 	return c.init.Go(syncReady)

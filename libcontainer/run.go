@@ -15,7 +15,7 @@ import (
 // Run creates and starts a container and, unless detached, stays in front of it until it ends, passing signals and
 // the terminal on, and deletes it. The status is the workload's, or 128 and the signal that ended it.
 func (r *Runtime) Run(o CreateOptions) (status int, err error) {
-	c := &creation{r: r, o: o}
+	c := &creation{r: r, o: o, times: newTimeline()}
 	defer c.close()
 	fg, err := newForeground(c)
 	if err != nil {

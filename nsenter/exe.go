@@ -42,7 +42,7 @@ func overlayExe() (int, error) {
 	if strings.ContainsAny(dir, `:\,`) || strings.HasSuffix(name, " (deleted)") {
 		return -1, fmt.Errorf("overlay over %q: not a plain path", path)
 	}
-	mnt, err := sys.ReadonlyOverlay(dir, otherDir(dir))
+	mnt, err := sys.ReadonlyOverlay(dir, otherDir)
 	if err != nil {
 		return -1, err
 	}
@@ -59,13 +59,9 @@ func overlayExe() (int, error) {
 	return fd, nil
 }
 
-// otherDir is a directory that is neither dir nor inside or above it where that can be avoided.
-func otherDir(dir string) string {
-	if strings.HasPrefix(dir, "/proc/") {
-		return "/sys"
-	}
-	return "/proc/self/fdinfo"
-}
+// otherDir is the second lower layer that overlay asks for. It comes after the first, so nothing of it hides the
+// binary; procfs would not do, since nothing may be stacked on it.
+const otherDir = "/sys"
 
 // sameContent compares what identifies a file across the overlay: inode number, size and time of change of content.
 func sameContent(fd int, path string) (bool, error) {

@@ -274,3 +274,6 @@ func (in *Init) Failure() error {
 	}
 	return &program.Error{Report: r, Notes: notes}
 }
+
+// Instructions describes each instruction of the program in a line.
+func (in *Init) Instructions() []string { return in.prog.Lines() }

@@ -38,9 +38,10 @@ value for "bundle" is the current directory.`
 
 // invocation is what one command line asks for.
 type invocation struct {
-	args []string // all of it
-	rt   *libcontainer.Runtime
-	log  *log.Logger
+	args   []string // all of it
+	global global
+	rt     *libcontainer.Runtime
+	log    *log.Logger
 
 	// status is the exit code when the verb succeeds: what run and exec got
 	// from the process they waited for.
@@ -104,14 +105,14 @@ func Main(args []string) int {
 
 func newApp(inv *invocation) *cli.App {
 	cli.VersionPrinter = func(*cli.Context) { os.Stdout.WriteString("teu version " + versionText()) }
+	cli.HelpFlag = toggle(new(bool), "show help", "help", "h")
+	cli.VersionFlag = toggle(new(bool), "print the version", "version", "v")
 	app := &cli.App{
 		Name:      "teu",
 		Usage:     usage,
 		UsageText: "teu [global options] command [command options] [arguments...]",
 		Version:   version,
-		Flags:     globalFlags(),
-		// Values hold commas: "-e LIST=a,b" is one variable.
-		DisableSliceFlagSeparator: true,
+		Flags:     inv.global.flags(),
 		// Main exits, and only after the log was written.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Action:         noVerb,
@@ -132,7 +133,7 @@ func newApp(inv *invocation) *cli.App {
 				inv.complete(app.Commands[i], verbs[i].build(inv), len(inv.args)-c.NArg()+1)
 			}
 		}
-		return inv.setup(c)
+		return inv.setup()
 	}
 	return app
 }
@@ -157,52 +158,57 @@ func (inv *invocation) complete(c, full *cli.Command, first int) {
 	}
 }
 
-func globalFlags() []cli.Flag {
+// global holds the values of the global flags.
+type global struct {
+	log, logFormat, logLevel, root, rootless string
+
+	debug, systemdCgroup bool
+}
+
+func (g *global) flags() []cli.Flag {
+	g.logFormat, g.logLevel, g.rootless = "text", "info", "auto"
+	root := text(&g.root, "root directory for storage of container state (this should be located in tmpfs)", "root")
+	root.preset = defaultRoot
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "debug", Usage: "enable debug logging"},
-		&cli.StringFlag{Name: "log", Usage: "set the log file to write teu logs to (default is '/dev/stderr')"},
-		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "set the log format ('text' (default), or 'json')"},
-		&cli.StringFlag{Name: "log-level", Value: "info", Usage: "set the log level ('debug', 'info', 'warning', or 'error')"},
-		&cli.StringFlag{Name: "root", Value: defaultRoot, Usage: "root directory for storage of container state (this should be located in tmpfs)"},
-		&cli.BoolFlag{Name: "systemd-cgroup", Usage: "enable systemd cgroup support, expects cgroupsPath to be of form \"slice:prefix:name\" for e.g. \"system.slice:teu:434234\""},
-		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "ignore cgroup permission errors ('true', 'false', or 'auto')"},
+		toggle(&g.debug, "enable debug logging", "debug"),
+		text(&g.log, "set the log file to write teu logs to (default is '/dev/stderr')", "log"),
+		text(&g.logFormat, "set the log format ('text' (default), or 'json')", "log-format"),
+		text(&g.logLevel, "set the log level ('debug', 'info', 'warning', or 'error')", "log-level"),
+		root,
+		toggle(&g.systemdCgroup, "enable systemd cgroup support, expects cgroupsPath to be of form \"slice:prefix:name\" for e.g. \"system.slice:teu:434234\"", "systemd-cgroup"),
+		text(&g.rootless, "ignore cgroup permission errors ('true', 'false', or 'auto')", "rootless"),
 	}
 }
 
-// setup reads the global flags.
-func (inv *invocation) setup(c *cli.Context) error {
-	level, err := log.ParseLevel(c.String("log-level"))
+// setup acts on the global flags.
+func (inv *invocation) setup() error {
+	g := &inv.global
+	level, err := log.ParseLevel(g.logLevel)
 	if err != nil {
 		return err
 	}
-	if c.Bool("debug") {
+	if g.debug {
 		level = log.Debug
 	}
-	inv.log, err = log.New(c.String("log"), c.String("log-format"), level)
+	inv.log, err = log.New(g.log, g.logFormat, level)
 	if err != nil {
 		return err
 	}
-	root, err := rootDir(c)
+	root, err := rootDir(g.root)
 	if err != nil {
 		return err
 	}
-	rootless := c.String("rootless")
-	if rootless != "auto" {
-		b, err := strconv.ParseBool(rootless)
+	if g.rootless != "auto" {
+		b, err := strconv.ParseBool(g.rootless)
 		if err != nil {
-			return fmt.Errorf("--rootless %s: want true, false or auto", rootless)
+			return fmt.Errorf("--rootless %s: want true, false or auto", g.rootless)
 		}
-		rootless = strconv.FormatBool(b)
+		g.rootless = strconv.FormatBool(b)
 	}
-	if c.Bool("systemd-cgroup") {
+	if g.systemdCgroup {
 		return errors.New("--systemd-cgroup: the systemd cgroup driver is not supported, only cgroupfs")
 	}
-	inv.rt = &libcontainer.Runtime{
-		Root:     root,
-		Log:      inv.log,
-		Rootless: rootless,
-		Debug:    c.Bool("debug"),
-	}
+	inv.rt = &libcontainer.Runtime{Root: root, Log: inv.log, Rootless: g.rootless, Debug: g.debug}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,11 +44,8 @@ func lookupFlag(flags []cli.Flag, arg string) (known, value bool) {
 	}
 	name, _, inline := strings.Cut(strings.TrimPrefix(name, "-"), "=")
 	for _, f := range flags {
-		for _, n := range f.Names() {
-			if n == name {
-				_, isBool := f.(*cli.BoolFlag)
-				return true, !isBool && !inline
-			}
+		if o, ok := f.(*option); ok && slices.Contains(o.names, name) {
+			return true, o.on == nil && !inline
 		}
 	}
 	return false, false

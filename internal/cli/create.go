@@ -24,68 +24,52 @@ are starting. The name you provide for the container instance must be unique on
 your host.`
 
 func createCommand(inv *invocation) *cli.Command {
+	o := new(libcontainer.CreateOptions)
 	return &cli.Command{
 		ArgsUsage:   newIDUsage,
 		Description: createDescription,
-		Flags:       bundleFlags(),
+		Flags:       bundleFlags(o),
 		Action: func(c *cli.Context) error {
-			o, err := createOptions(c)
-			if err != nil {
+			if err := bundleArgs(c, o); err != nil {
 				return err
 			}
-			return inv.rt.Create(o)
+			return inv.rt.Create(*o)
 		},
 	}
 }
 
 // bundleFlags are the flags of create, and of run, which has more.
-func bundleFlags() []cli.Flag {
+func bundleFlags(o *libcontainer.CreateOptions) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "path to the root of the bundle directory, defaults to the current directory"},
-		consoleSocketFlag(),
-		pidfdSocketFlag(),
-		pidFileFlag(),
-		&cli.BoolFlag{Name: "no-pivot", Usage: "do not use pivot root to jail process inside rootfs.  This should be used whenever the rootfs is on top of a ramdisk"},
-		&cli.BoolFlag{Name: "no-new-keyring", Usage: "do not create a new session keyring for the container.  This will cause the container to inherit the calling processes session key"},
-		preserveFDsFlag(),
+		text(&o.Bundle, "path to the root of the bundle directory, defaults to the current directory", "bundle", "b"),
+		text(&o.ConsoleSocket, consoleSocketUsage, "console-socket"),
+		text(&o.PidfdSocket, pidfdSocketUsage, "pidfd-socket"),
+		text(&o.PidFile, pidFileUsage, "pid-file"),
+		toggle(&o.NoPivot, "do not use pivot root to jail process inside rootfs.  This should be used whenever the rootfs is on top of a ramdisk", "no-pivot"),
+		toggle(&o.NoNewKeyring, "do not create a new session keyring for the container.  This will cause the container to inherit the calling processes session key", "no-new-keyring"),
+		number(&o.PreserveFDs, preserveFDsUsage, "preserve-fds"),
 	}
 }
 
-func consoleSocketFlag() cli.Flag {
-	return &cli.StringFlag{Name: "console-socket", Usage: "path to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console's pseudoterminal"}
-}
+// Usage of the flags that create, run and exec share.
+const (
+	consoleSocketUsage = "path to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console's pseudoterminal"
+	pidfdSocketUsage   = "path to an AF_UNIX socket which will receive a file descriptor referencing the init process"
+	pidFileUsage       = "specify the file to write the process id to"
+	preserveFDsUsage   = "Pass N additional file descriptors to the container (stdio + $LISTEN_FDS + N in total)"
+	detachUsage        = "detach from the container's process"
+	noSubreaperUsage   = "disable the use of the subreaper used to reap reparented processes"
+)
 
-func pidfdSocketFlag() cli.Flag {
-	return &cli.StringFlag{Name: "pidfd-socket", Usage: "path to an AF_UNIX socket which will receive a file descriptor referencing the init process"}
-}
+var errPreserveFDs = errors.New("--preserve-fds: it cannot be negative")
 
-func pidFileFlag() cli.Flag {
-	return &cli.StringFlag{Name: "pid-file", Usage: "specify the file to write the process id to"}
-}
-
-func preserveFDsFlag() cli.Flag {
-	return &cli.IntFlag{Name: "preserve-fds", Usage: "Pass N additional file descriptors to the container (stdio + $LISTEN_FDS + N in total)"}
-}
-
-// createOptions reads the flags of create or run; those of run are false for create.
-func createOptions(c *cli.Context) (o libcontainer.CreateOptions, err error) {
+func bundleArgs(c *cli.Context, o *libcontainer.CreateOptions) error {
 	if err := wantArgs(c, 1, 1); err != nil {
-		return o, err
+		return err
 	}
-	if c.Int("preserve-fds") < 0 {
-		return o, errors.New("--preserve-fds: it cannot be negative")
+	if o.PreserveFDs < 0 {
+		return errPreserveFDs
 	}
-	return libcontainer.CreateOptions{
-		ID:            c.Args().First(),
-		Bundle:        c.String("bundle"),
-		ConsoleSocket: c.String("console-socket"),
-		PidFile:       c.String("pid-file"),
-		PidfdSocket:   c.String("pidfd-socket"),
-		NoPivot:       c.Bool("no-pivot"),
-		NoNewKeyring:  c.Bool("no-new-keyring"),
-		NoSubreaper:   c.Bool("no-subreaper"),
-		Detach:        c.Bool("detach"),
-		Keep:          c.Bool("keep"),
-		PreserveFDs:   c.Int("preserve-fds"),
-	}, nil
+	o.ID = c.Args().First()
+	return nil
 }

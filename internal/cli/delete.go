@@ -3,6 +3,7 @@ package cli
 import "github.com/urfave/cli/v2"
 
 func deleteCommand(inv *invocation) *cli.Command {
+	var force bool
 	return &cli.Command{
 		ArgsUsage: `<container-id>
 
@@ -15,13 +16,13 @@ status of "ubuntu01" as "stopped" the following will delete resources held for
 
        # teu delete ubuntu01`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "Forcibly deletes the container if it is still running (uses SIGKILL)"},
+			toggle(&force, "Forcibly deletes the container if it is still running (uses SIGKILL)", "force", "f"),
 		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 1, 1); err != nil {
 				return err
 			}
-			return inv.rt.Delete(c.Args().First(), c.Bool("force"))
+			return inv.rt.Delete(c.Args().First(), force)
 		},
 	}
 }

@@ -7,6 +7,7 @@ import (
 )
 
 func killCommand(inv *invocation) *cli.Command {
+	var all bool
 	return &cli.Command{
 		ArgsUsage: `<container-id> [signal]
 
@@ -19,7 +20,7 @@ signal to the init process of the "ubuntu01" container:
 
        # teu kill ubuntu01 KILL`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "send the specified signal to all processes inside the container"},
+			toggle(&all, "send the specified signal to all processes inside the container", "all", "a"),
 		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 1, 2); err != nil {
@@ -32,7 +33,7 @@ signal to the init process of the "ubuntu01" container:
 					return err
 				}
 			}
-			return inv.rt.Kill(c.Args().First(), sig, c.Bool("all"))
+			return inv.rt.Kill(c.Args().First(), sig, all)
 		},
 	}
 }

@@ -15,6 +15,7 @@ import (
 )
 
 func listCommand(inv *invocation) *cli.Command {
+	format, quiet := "table", false
 	return &cli.Command{
 		ArgsUsage: `
 
@@ -29,8 +30,8 @@ EXAMPLE 2:
 To list containers created using a non-default value for "--root":
        # teu --root value list`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "select one of: table or json"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "display only container IDs"},
+			text(&format, "select one of: table or json", "format", "f"),
+			toggle(&quiet, "display only container IDs", "quiet", "q"),
 		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
@@ -45,7 +46,7 @@ To list containers created using a non-default value for "--root":
 			for _, err := range bad {
 				fmt.Fprintln(os.Stderr, err)
 			}
-			out, err := formatList(all, c.String("format"), c.Bool("quiet"))
+			out, err := formatList(all, format, quiet)
 			if err != nil {
 				return err
 			}

@@ -6,17 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/urfave/cli/v2"
 )
 
 const defaultRoot = "/run/teu"
 
 // rootDir is the absolute --root. Its default is below $XDG_RUNTIME_DIR when that
 // is set and the user is not the real root, as runc has it.
-func rootDir(c *cli.Context) (string, error) {
-	if c.IsSet("root") {
-		root, err := filepath.Abs(c.String("root"))
+func rootDir(given string) (string, error) {
+	if given != "" {
+		root, err := filepath.Abs(given)
 		if err == nil && root == "/" {
 			err = errors.New("--root: it cannot be /")
 		}

@@ -1,6 +1,10 @@
 package cli
 
-import "github.com/urfave/cli/v2"
+import (
+	"github.com/urfave/cli/v2"
+
+	"teu/libcontainer"
+)
 
 const runDescription = `The run command creates an instance of a container for a bundle, starts it, and
 waits for it unless told to detach. The bundle is a directory with a
@@ -12,25 +16,21 @@ command(s) that get executed on start, edit the args parameter of the spec. See
 "teu spec --help" for more explanation.`
 
 func runCommand(inv *invocation) *cli.Command {
+	o := new(libcontainer.CreateOptions)
 	return &cli.Command{
 		ArgsUsage:   newIDUsage,
 		Description: runDescription,
-		Flags: append(bundleFlags(),
-			detachFlag(),
-			&cli.BoolFlag{Name: "keep", Usage: "do not delete the container after it exits"},
-			&cli.BoolFlag{Name: "no-subreaper", Usage: "disable the use of the subreaper used to reap reparented processes"},
+		Flags: append(bundleFlags(o),
+			toggle(&o.Detach, detachUsage, "detach", "d"),
+			toggle(&o.Keep, "do not delete the container after it exits", "keep"),
+			toggle(&o.NoSubreaper, noSubreaperUsage, "no-subreaper"),
 		),
-		Action: func(c *cli.Context) error {
-			o, err := createOptions(c)
-			if err != nil {
+		Action: func(c *cli.Context) (err error) {
+			if err := bundleArgs(c, o); err != nil {
 				return err
 			}
-			inv.status, err = inv.rt.Run(o)
+			inv.status, err = inv.rt.Run(*o)
 			return err
 		},
 	}
-}
-
-func detachFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "detach from the container's process"}
 }

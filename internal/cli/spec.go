@@ -13,6 +13,8 @@ import (
 )
 
 func specCommand(*invocation) *cli.Command {
+	var bundle string
+	var rootless bool
 	return &cli.Command{
 		Description: `The spec command creates the new specification file named "config.json" for
 the bundle.
@@ -39,14 +41,14 @@ must be unique on your host.
 A container for a user without privileges needs a user namespace, which the
 parameter --rootless puts into the specification file.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "path to the root of the bundle directory"},
-			&cli.BoolFlag{Name: "rootless", Usage: "generate a configuration for a rootless container"},
+			text(&bundle, "path to the root of the bundle directory", "bundle", "b"),
+			toggle(&rootless, "generate a configuration for a rootless container", "rootless"),
 		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 0, 0); err != nil {
 				return err
 			}
-			return writeSpec(c.String("bundle"), c.Bool("rootless"))
+			return writeSpec(bundle, rootless)
 		},
 	}
 }

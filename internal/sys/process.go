@@ -175,3 +175,12 @@ func OpenInRoot(root int, path string, flags int) (int, error) {
 		}
 	}
 }
+
+// Monotonic is CLOCK_MONOTONIC in nanoseconds.
+func Monotonic() int64 {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
+		return 0
+	}
+	return ts.Nano()
+}

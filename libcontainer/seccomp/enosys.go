@@ -2,6 +2,7 @@ package seccomp
 
 import (
 	"encoding/binary"
+	"math"
 	"syscall"
 
 	libseccomp "github.com/seccomp/libseccomp-golang"
@@ -44,13 +45,27 @@ func (t *top) note(nr libseccomp.ScmpSyscall) bool {
 		n = unmultiplexed
 	case nr < 0:
 		return false
-	case t.arch.scmp == libseccomp.ArchARM && n >= sys.ARMPrivateSyscall:
+	case n >= t.special():
 		return true
 	}
 	if !t.ok || n > t.nr {
 		t.nr, t.ok = n, true
 	}
 	return true
+}
+
+// special is where numbers begin that do not grow with the kernel: the private calls of arm, the calls that
+// x32 has instead of those of x86-64, and on x86-64 all of x32. They are for the filter alone.
+func (t *top) special() uint32 {
+	switch t.arch.scmp {
+	case libseccomp.ArchAMD64:
+		return sys.X32SyscallBit
+	case libseccomp.ArchX32:
+		return sys.X32SyscallBit + 512
+	case libseccomp.ArchARM:
+		return sys.ARMPrivateSyscall
+	}
+	return math.MaxUint32
 }
 
 // enosysStub is the code in front of a filter for these architectures. What it does not answer falls through
@@ -87,6 +102,12 @@ func x32Top(tops []top, i int) *top {
 	return nil
 }
 
+// test looks at the number in the accumulator.
+func (t *top) test() []byte {
+	code := insn(nil, sys.BPFJumpGe, toFilter, 0, t.special())
+	return insn(code, sys.BPFJumpGt, toENOSYS, toFilter, t.nr)
+}
+
 // Targets of jumps in a group, until resolve knows the distances.
 const (
 	toFilter = 0xff
@@ -97,18 +118,12 @@ const (
 // it there when it is another one.
 func stubFor(t top, x32 *top) []byte {
 	load := insn(nil, sys.BPFLoadWord, 0, 0, sys.SeccompDataNr)
-	var test []byte
-	switch {
-	case x32 != nil:
-		test = insn(test, sys.BPFJumpGe, 0, 1, sys.X32SyscallBit)
-		test = insn(test, sys.BPFJumpGt, toENOSYS, toFilter, x32.nr)
-	case t.arch.scmp == libseccomp.ArchAMD64:
-		// Calls of x32, which is not in the filter, are for the filter to refuse.
-		test = insn(test, sys.BPFJumpGe, toFilter, 0, sys.X32SyscallBit)
-	case t.arch.scmp == libseccomp.ArchARM:
-		test = insn(test, sys.BPFJumpGe, toFilter, 0, sys.ARMPrivateSyscall)
+	test := t.test()
+	if x32 != nil {
+		rest := x32.test()
+		split := insn(nil, sys.BPFJumpGe, 0, uint8(len(rest)/sys.SockFilterSize), sys.X32SyscallBit)
+		test = append(append(split, rest...), test...)
 	}
-	test = insn(test, sys.BPFJumpGt, toENOSYS, toFilter, t.nr)
 	body := append(load, test...)
 	return append(insn(nil, sys.BPFJumpEq, 0, uint8(len(body)/sys.SockFilterSize), t.arch.audit), body...)
 }

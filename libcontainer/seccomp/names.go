@@ -9,8 +9,8 @@ import (
 	"teu/internal/sys"
 )
 
-// maxErrno is the kernel's MAX_ERRNO, to which it cuts down what SECCOMP_RET_ERRNO asks for.
-const maxErrno = 4095
+// maxErrno is the highest errno that libseccomp takes: one less than the kernel's MAX_ERRNO.
+const maxErrno = 4094
 
 // eperm is the errno of SCMP_ACT_ERRNO and SCMP_ACT_TRACE when the config names none (config-linux.md).
 const eperm = 1

@@ -60,8 +60,8 @@ func (c *checker) seccompRule(path string, r *specs.LinuxSyscall) {
 	}
 }
 
-// maxErrno is the kernel's MAX_ERRNO; seccomp(2) cuts a greater SECCOMP_RET_DATA down to it.
-const maxErrno = 4095
+// maxErrno is the highest errno that libseccomp takes: one less than the kernel's MAX_ERRNO.
+const maxErrno = 4094
 
 // seccompAction checks an action and the errno that goes with it: the runtime must fail where the action
 // takes none.

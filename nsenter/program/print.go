@@ -227,3 +227,15 @@ func prctlName(v uint64) string {
 }
 
 func errnoName(e syscall.Errno) string { return sys.ErrnoName(e) }
+
+// Lines is String without the headings: a line for each instruction, at its index.
+func (p *Program) Lines() []string {
+	out := make([]string, len(p.Insns))
+	for i := range p.Insns {
+		out[i] = fmt.Sprintf("%4d %s", i, p.line(&p.Insns[i]))
+		if w := p.Insns[i].Where; w != "" {
+			out[i] += "  # " + w
+		}
+	}
+	return out
+}

@@ -115,14 +115,14 @@ var explanations = []explanation{
 	},
 	{
 		programs: []string{"linux_cgroups_blkio", "linux_cgroups_relative_blkio"},
-		match:    `^exit 1: .*blkio\.|^not ok 1 - exit status 1|^not ok .* - get blkio cgroup data`,
+		match:    `^exit 1: .*(blkio\.|blockIO)|^not ok 1 - exit status 1|^not ok .* - get blkio cgroup data`,
 		kind:     hostLimit,
 		limit:    func() string { return noControl("blkio", "blkio.leaf_weight") },
 		why:      "the programs set and read blkio.weight and blkio.leaf_weight, which went with the CFQ scheduler in Linux 5.0, on a device 8:0",
 	},
 	{
 		programs: []string{"linux_cgroups_network", "linux_cgroups_relative_network"},
-		match:    `^exit 1: .*net_cls|^not ok 1 - exit status 1`,
+		match:    `^exit 1: .*(net_cls|linux\.resources\.network)|^not ok 1 - exit status 1`,
 		kind:     hostLimit,
 		limit:    func() string { return noV1("net_cls", "net_prio") },
 		why:      "there is nowhere to write linux.resources.network",

@@ -15,12 +15,12 @@ import (
 
 // denied is what a container gets only with a capability or on a condition, or never.
 var denied = []string{
-	"_sysctl", "acct", "add_key", "afs_syscall", "bdflush", "bpf", "break", "clone", "clone3", "create_module",
-	"delete_module", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "ftime", "get_kernel_syms", "getpmsg",
-	"gtty", "idle", "init_module", "ioperm", "iopl", "kexec_file_load", "kexec_load", "keyctl", "lock",
-	"lookup_dcookie", "mount", "mount_setattr", "move_mount", "mpx", "nfsservctl", "open_by_handle_at", "open_tree",
-	"personality", "pivot_root", "prof", "profil", "putpmsg", "query_module", "quotactl", "quotactl_fd", "reboot",
-	"request_key", "security", "setns", "socket", "stty", "swapoff", "swapon", "sysfs", "tuxcall", "ulimit",
+	"_sysctl", "acct", "add_key", "afs_syscall", "bdflush", "bpf", "clone", "clone3", "create_module",
+	"delete_module", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "get_kernel_syms", "getpmsg",
+	"init_module", "ioperm", "iopl", "kexec_file_load", "kexec_load", "keyctl",
+	"lookup_dcookie", "mount", "mount_setattr", "move_mount", "nfsservctl", "open_by_handle_at", "open_tree",
+	"personality", "pivot_root", "putpmsg", "query_module", "quotactl", "quotactl_fd", "reboot",
+	"request_key", "security", "setns", "socket", "swapoff", "swapon", "sysfs", "tuxcall",
 	"umount", "umount2", "unshare", "uselib", "userfaultfd", "ustat", "vhangup", "vm86", "vm86old", "vserver",
 }
 

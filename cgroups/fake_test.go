@@ -1,0 +1,319 @@
+package cgroups
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/cgroups/limits"
+)
+
+// fakeTree makes plain files under a temporary directory, in which writes leave their last value behind.
+func fakeTree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func content(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestEnableFromTheTop walks a v2 tree of plain files: each ancestor is told to give its children what the root has.
+func TestEnableFromTheTop(t *testing.T) {
+	root := fakeTree(t, map[string]string{
+		"cgroup.controllers":         "cpu memory pids\n",
+		"cgroup.subtree_control":     "",
+		"a/cgroup.subtree_control":   "",
+		"a/b/cgroup.subtree_control": "",
+		"a/b/c/cgroup.controllers":   "cpu\n",
+		"a/b/c/cgroup.type":          "domain\n",
+		"a/b/c/cgroup.procs":         "",
+	})
+	m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: "/a/b/c"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Create(); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"", "a", "a/b"} {
+		if got := content(t, filepath.Join(root, dir, "cgroup.subtree_control")); got != "+cpu +memory +pids" {
+			t.Errorf("%q: subtree_control %q", dir, got)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "a/b/c/cgroup.type"), []byte("domain invalid\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Create(); err == nil || !strings.Contains(err.Error(), "is below a threaded cgroup") {
+		t.Errorf("domain invalid: %v", err)
+	}
+}
+
+// TestMissingController asks for a limit whose controller could not be enabled: the reason is told.
+func TestMissingController(t *testing.T) {
+	root := fakeTree(t, map[string]string{
+		"cgroup.controllers":     "memory pids\n",
+		"c/cgroup.controllers":   "\n",
+		"c/cgroup.type":          "domain\n",
+		"c/cgroup.procs":         "",
+		"d/cgroup.controllers":   "memory pids\n",
+		"d/cgroup.type":          "domain\n",
+		"d/cgroup.procs":         "",
+		"cgroup.subtree_control": "",
+	})
+	if err := os.Remove(filepath.Join(root, "cgroup.subtree_control")); err != nil {
+		t.Fatal(err)
+	}
+	limit := int64(100)
+	for dir, want := range map[string]string{
+		"/c": `linux.resources.memory.limit: memory cgroup controller: write ROOT/cgroup.subtree_control "+memory": no such file or directory`,
+		"/d": `linux.resources.memory.limit: no memory cgroup controller: write ROOT/d/memory.max "100": no such file or directory`,
+	} {
+		m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: dir}}})
+		if err == nil {
+			err = m.Create()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		writes, _, err := limits.Compile(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}, limits.Host{Version: m.version, Read: m.read})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = m.apply(writes)
+		if !errors.Is(err, syscall.ENOENT) || err.Error() != strings.ReplaceAll(want, "ROOT", root) {
+			t.Errorf("%s: got  %v\nwant %s", dir, err, want)
+		}
+	}
+}
+
+// TestInherit fills empty cpusets from the nearest ancestor that has something.
+func TestInherit(t *testing.T) {
+	root := fakeTree(t, map[string]string{
+		"cpuset.cpus": "0-3\n", "cpuset.mems": "0\n",
+		"a/cpuset.cpus": "\n", "a/cpuset.mems": "0\n",
+		"a/b/cpuset.cpus": "\n", "a/b/cpuset.mems": "\n", "a/b/cgroup.procs": "",
+		"c/cpuset.cpus": "2\n", "c/cpuset.mems": "0\n", "c/cgroup.procs": "",
+	})
+	for _, dir := range []string{"/a/b", "/c"} {
+		m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "cpuset", Mountpoint: root, Path: dir}}})
+		if err == nil {
+			err = m.Create()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, want := range map[string]string{
+		"a/cpuset.cpus": "0-3", "a/cpuset.mems": "0\n", "a/b/cpuset.cpus": "0-3", "a/b/cpuset.mems": "0", "c/cpuset.cpus": "2\n",
+	} {
+		if got := content(t, filepath.Join(root, file)); got != want {
+			t.Errorf("%s: %q, want %q", file, got, want)
+		}
+	}
+}
+
+// TestHybridSplit has memory in the v2 tree of a hybrid host, pids in v1 and no cpu anywhere.
+func TestHybridSplit(t *testing.T) {
+	root := fakeTree(t, map[string]string{
+		"u/cgroup.controllers": "memory\n",
+		"u/x/memory.max":       "", "u/x/memory.swap.max": "",
+		"p/x/pids.max": "", "p/x/devices.list": "a *:* rwm\n", "p/x/devices.deny": "", "p/x/devices.allow": "",
+	})
+	m, err := Load(Record{Mode: Hybrid, Places: []Place{
+		{Mountpoint: root + "/u", Path: "/x"}, {Name: "pids,devices", Mountpoint: root + "/p", Path: "/x"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, shares := int64(7), uint64(1024)
+	r := &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &n, Swap: &n}, Pids: &specs.LinuxPids{Limit: &n}}
+	if _, err := m.Set(r); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{
+		"u/x/memory.max": "7", "u/x/memory.swap.max": "0", "p/x/pids.max": "7", "p/x/devices.deny": "a *:* rwm",
+		// The file holds all lines that were written through one open.
+		"p/x/devices.allow": "c *:* mb *:* mc 1:3 rwmc 1:5 rwmc 1:7 rwmc 1:8 rwmc 1:9 rwmc 5:0 rwmc 5:2 rwmc 136:* rwmc 10:200 rwm",
+	} {
+		if got := content(t, filepath.Join(root, file)); got != want {
+			t.Errorf("%s: %q, want %q", file, got, want)
+		}
+	}
+	r.CPU = &specs.LinuxCPU{Shares: &shares}
+	if _, err := m.Set(r); err == nil || err.Error() != "linux.resources.cpu.shares: no cpu cgroup controller" {
+		t.Errorf("cpu: %v", err)
+	}
+}
+
+func TestNoDevicesController(t *testing.T) {
+	m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "pids", Mountpoint: "/nowhere", Path: "/x"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Set(nil); err == nil || !strings.HasPrefix(err.Error(), "linux.resources.devices: no devices cgroup controller") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSetRefusesBeforeItWrites(t *testing.T) {
+	root := fakeTree(t, map[string]string{"x/devices.list": "a *:* rwm\n", "x/devices.deny": "", "x/pids.max": ""})
+	m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "pids,devices", Mountpoint: root, Path: "/x"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := int64(7)
+	r := &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &n}, HugepageLimits: []specs.LinuxHugepageLimit{{}}}
+	if _, err := m.Set(r); err == nil || err.Error() != "linux.resources.hugepageLimits: not supported" {
+		t.Errorf("got %v", err)
+	}
+	if got := content(t, root+"/x/pids.max") + content(t, root+"/x/devices.deny"); got != "" {
+		t.Errorf("written: %q", got)
+	}
+}
+
+// TestLateWrites gives apply two writes of which the kernel here, a directory in place of a file, refuses one for good: the rest of its
+// controller is written, then the late one is tried again and reported.
+func TestLateWrites(t *testing.T) {
+	root := fakeTree(t, map[string]string{"x/b": "", "x/c": ""})
+	m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "cpu,memory", Mountpoint: root, Path: "/x"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// /proc/self/attr/current answers EINVAL to an empty write on any kernel with a security module, /proc/self/oom_score_adj
+	// to one that is no number on all.
+	if err := os.Symlink("/proc/self/oom_score_adj", root+"/x/a"); err != nil {
+		t.Fatal(err)
+	}
+	err = m.apply([]limits.Write{
+		{Controller: "cpu", File: "a", Value: "x", Field: "f", Late: true},
+		{Controller: "cpu", File: "b", Value: "1"},
+		{Controller: "memory", File: "c", Value: "2"},
+	})
+	if !errors.Is(err, syscall.EINVAL) || !strings.HasPrefix(err.Error(), "f: write ") {
+		t.Errorf("got %v", err)
+	}
+	if content(t, root+"/x/b") != "1" || content(t, root+"/x/c") != "" {
+		t.Error("the late write was not tried again between the controllers")
+	}
+}
+
+// TestSurvey works on plain directories: what exists is kept, what is in use is refused.
+func TestSurvey(t *testing.T) {
+	root := fakeTree(t, map[string]string{
+		"pids/a/cgroup.procs": "", "pids/a/full/cgroup.procs": "12\n", "pids/a/full2/cgroup.procs": "", "pids/a/full2/sub/cgroup.procs": "13\n",
+		"pids/a/empty/cgroup.procs":     "",
+		"freezer/cold/freezer.state":    "FROZEN\n",
+		"freezer/cold/cgroup.procs":     "",
+		"freezer/warm/freezer.state":    "THAWED\n",
+		"unified/cold/cgroup.events":    "populated 0\nfrozen 1\n",
+		"unified/warm/cgroup.events":    "populated 0\nfrozen 0\n",
+		"freezer/cooling/freezer.state": "FREEZING\n",
+	})
+	for _, c := range []struct{ name, path, kept, err string }{
+		{"pids", "/a/x", "/a", ""},
+		{"pids", "/b/c/d", "/", ""},
+		{"pids", "/a/empty", "/a/empty", ""},
+		{"pids", "/a/full", "", "linux.cgroupsPath: ROOT/pids/a/full: container's cgroup is not empty: 1 process(es) found"},
+		{"pids", "/a/full2", "", "linux.cgroupsPath: ROOT/pids/a/full2: container's cgroup is not empty: 1 process(es) found"},
+		{"pids", "/a/cgroup.procs/x", "", "cgroup ROOT/pids/a/cgroup.procs/x: not a directory"},
+		{"freezer", "/cold", "", "linux.cgroupsPath: ROOT/freezer/cold: container's cgroup unexpectedly frozen"},
+		{"freezer", "/cold/x", "", "linux.cgroupsPath: ROOT/freezer/cold: container's cgroup unexpectedly frozen"},
+		{"freezer", "/cooling/x", "", "linux.cgroupsPath: ROOT/freezer/cooling: container's cgroup unexpectedly frozen"},
+		{"freezer", "/warm/x", "/warm", ""},
+		{"unified", "/cold/x", "", "linux.cgroupsPath: ROOT/unified/cold: container's cgroup unexpectedly frozen"},
+		{"unified", "/warm/x", "/warm", ""},
+	} {
+		p := Place{Name: c.name, Mountpoint: root + "/" + c.name, Path: c.path}
+		if c.name == "unified" {
+			p.Name = ""
+		}
+		rec := Record{Mode: Legacy, Places: []Place{p}}
+		err := rec.Survey()
+		if c.err != "" {
+			if err == nil || err.Error() != strings.ReplaceAll(c.err, "ROOT", root) {
+				t.Errorf("%s: got %v", c.path, err)
+			}
+		} else if err != nil || rec.Places[0].Kept != c.kept {
+			t.Errorf("%s: kept %q, %v, want %q", c.path, rec.Places[0].Kept, err, c.kept)
+		}
+	}
+	// A v2 tree that cannot be looked at is left out on a hybrid host, and only there.
+	for mode, places := range map[Mode]int{Hybrid: 1, Unified: -1} {
+		rec := Record{Mode: mode, Places: []Place{{Mountpoint: root + "/gone", Path: "/x"}, {Name: "pids", Mountpoint: root + "/pids", Path: "/x"}}}
+		err := rec.Survey()
+		if places < 0 && err == nil || places > 0 && (err != nil || len(rec.Places) != places) {
+			t.Errorf("%s: %v, %+v", mode, err, rec.Places)
+		}
+	}
+}
+
+// TestDestroyOfNothing is what delete does after a create that had only stored its record.
+func TestDestroyOfNothing(t *testing.T) {
+	root := t.TempDir()
+	m, err := Load(Record{Mode: Hybrid, Places: []Place{
+		{Mountpoint: root, Path: "/a/b", Kept: "/"}, {Name: "freezer", Mountpoint: root, Path: "/a/b", Kept: "/"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(m.Kill(), m.Destroy(0), m.Freeze(false)); err != nil {
+		t.Error(err)
+	}
+	if pids, err := m.Pids(true); len(pids) != 0 || err != nil {
+		t.Errorf("pids %v, %v", pids, err)
+	}
+	if frozen, err := m.Frozen(); frozen || err != nil {
+		t.Errorf("frozen %v, %v", frozen, err)
+	}
+	if _, ok := m.Dir(); ok {
+		t.Error("a directory fd of nothing")
+	}
+}
+
+// TestDestroyKeepsParents removes what was made and stops at what was there.
+func TestDestroyKeepsParents(t *testing.T) {
+	for kept, left := range map[string]string{"/a": "a", "/": "", "": "a/b", "/a/b/c": "a/b"} {
+		root := t.TempDir()
+		if err := os.MkdirAll(root+"/a/b/c/payload/deep", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "pids", Mountpoint: root, Path: "/a/b/c", Kept: kept}}})
+		if err == nil {
+			err = m.Destroy(time.Second)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		deepest := ""
+		for _, dir := range []string{"a", "a/b", "a/b/c"} {
+			if _, err := os.Stat(filepath.Join(root, dir)); err == nil {
+				deepest = dir
+			}
+		}
+		if deepest != left {
+			t.Errorf("kept %q: %q is left, want %q", kept, deepest, left)
+		}
+	}
+}
