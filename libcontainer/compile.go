@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"sort"
-	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -291,7 +290,7 @@ func (c *initCompiler) kernel() {
 	for _, key := range keys {
 		b.At("linux.sysctl."+key, "write "+c.s.Linux.Sysctl[key])
 		file, _ := spec.SysctlFile(key)
-		f := b.Openat2(proc, strings.TrimPrefix(file, "/proc/"), program.How{Flags: sys.OWronly, Resolve: program.Strict})
+		f := b.Openat2(proc, "sys/"+file, program.How{Flags: sys.OWronly, Resolve: program.Strict})
 		b.Write(f, c.s.Linux.Sysctl[key])
 		b.Close(f)
 	}

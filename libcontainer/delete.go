@@ -37,8 +37,8 @@ func (r *Runtime) Delete(id string, force bool) error {
 	if err != nil {
 		return err
 	}
-	// A created container has run nothing of its user's yet: runc lets it go without force, and callers rely on it.
-	if status != specs.StateStopped && status != specs.StateCreated && !force {
+	// runc also lets a created container go without force; the spec does not (runtime.md, "Delete").
+	if status != specs.StateStopped && !force {
 		return fmt.Errorf("cannot delete container %q: it is %s, not stopped", id, status)
 	}
 	return r.destroy(entry)

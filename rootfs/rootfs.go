@@ -114,16 +114,6 @@ func (c *Compiler) Root() {
 		b.Close(dir)
 	}
 	b.MoveMountTo(c.root, "/")
-	if p.kind != 0 {
-		rec := uint(0)
-		if p.recursive {
-			rec = sys.AtRecursive
-		}
-		c.late = append(c.late, func() {
-			b.At("linux.rootfsPropagation", "make the root "+prop)
-			b.MountSetattr(c.root, rec, program.MountAttr{Propagation: p.kind})
-		})
-	}
 }
 
 // Finish is what waits until everything else is in its place: propagation, read-only mounts, read-only root.
@@ -153,6 +143,7 @@ func (c *Compiler) Enter() {
 		b.MoveMountRoot()
 		b.Chroot(".")
 		b.Chdir("/")
+		c.propagation()
 		return
 	}
 	b.Fchdir(c.root)
@@ -161,6 +152,25 @@ func (c *Compiler) Enter() {
 	b.MountSetattrPath(".", sys.AtRecursive, program.MountAttr{Propagation: sys.MsSlave})
 	b.Umount2(".", sys.MntDetach)
 	b.Chdir("/")
+	c.propagation()
+}
+
+// propagation gives the root what linux.rootfsPropagation says. It comes after pivot_root, which refuses a shared root.
+func (c *Compiler) propagation() {
+	if c.c.Spec.Linux == nil {
+		return
+	}
+	name := c.c.Spec.Linux.RootfsPropagation
+	p, ok := propagationOption(name)
+	if !ok {
+		return
+	}
+	flags := uint(0)
+	if p.recursive {
+		flags = sys.AtRecursive
+	}
+	c.b.At("linux.rootfsPropagation", "make the root "+name)
+	c.b.MountSetattrPath("/", flags, program.MountAttr{Propagation: p.kind})
 }
 
 // Dir makes sure that the directory path exists in the root.

@@ -182,11 +182,14 @@ func (p *pump) hangup() bool {
 
 func (p *pump) writeOut() bool {
 	n, err := sys.Write(p.stdout, p.out)
-	if err != nil && err != syscall.EAGAIN {
-		return p.fail("write standard output", err)
+	switch err {
+	case nil, syscall.EAGAIN:
+		p.out = p.out[n:]
+		return true
+	case syscall.EPIPE: // whoever read it wants no more; the hang-up says so
+		return false
 	}
-	p.out = p.out[n:]
-	return true
+	return p.fail("write standard output", err)
 }
 
 func (p *pump) fail(what string, err error) bool {

@@ -25,8 +25,8 @@ func capNames() []string {
 	}
 }
 
-// capSetpcap is CAP_SETPCAP, which dropping from the bounding set takes.
-const capSetpcap = 8
+// capSysAdmin is the number of CAP_SYS_ADMIN.
+const capSysAdmin = 21
 
 // CapNumber returns the number of a capability, or false for a name this runtime does not know.
 func CapNumber(name string) (int, bool) {

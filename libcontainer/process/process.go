@@ -118,13 +118,11 @@ func (c *Config) Exec(b *program.Builder) {
 	c.tail(b, true)
 }
 
+// tail keeps what the filter has to allow to a minimum: behind it there are only capset, prctl and execve.
 func (c *Config) tail(b *program.Builder, chdir bool) {
 	if c.Process.NoNewPrivileges {
 		b.At("process.noNewPrivileges", "set no_new_privs")
 		b.Prctl(sys.PrSetNoNewPrivs, 1)
-	} else {
-		// Without no_new_privs loading a filter takes CAP_SYS_ADMIN, so it comes before the capabilities go.
-		c.seccomp(b)
 	}
 	c.user(b)
 	if chdir {
@@ -133,15 +131,28 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 	}
 	b.At("process.cwd", "check that "+c.Process.Cwd+" is inside the root")
 	b.CheckCwd()
-	capset(b, c.Caps)
 	b.At("process.user.umask", "set the umask")
 	b.Umask(c.umask())
-	if c.Process.NoNewPrivileges {
+	if c.Process.NoNewPrivileges || c.Filter == nil {
+		capset(b, c.Caps)
+		c.closeFds(b)
 		c.seccomp(b)
+	} else {
+		// Without no_new_privs loading a filter takes CAP_SYS_ADMIN, which becoming another user took out of the
+		// effective set.
+		b.At("linux.seccomp", "keep CAP_SYS_ADMIN for the filter")
+		b.Capset(1<<capSysAdmin, c.Caps.Permitted|1<<capSysAdmin, c.Caps.Inheritable)
+		c.closeFds(b)
+		c.seccomp(b)
+		capset(b, c.Caps)
 	}
 	b.At("process.args", "exec "+quote(c.Process.Args[0]))
-	b.CloexecFrom(3 + c.Preserve)
 	b.Exec(c.candidates(), c.Process.Args, c.environ())
+}
+
+func (c *Config) closeFds(b *program.Builder) {
+	b.At("", "close what the workload is not to have")
+	b.CloexecFrom(3 + c.Preserve)
 }
 
 func (c *Config) seccomp(b *program.Builder) {

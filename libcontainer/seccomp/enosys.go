@@ -43,6 +43,9 @@ func (t *top) note(nr libseccomp.ScmpSyscall) bool {
 		return false
 	case nr <= firstMultiplexed:
 		n = unmultiplexed
+		if t.arch.scmp == libseccomp.ArchMIPS || t.arch.scmp == libseccomp.ArchMIPSEL {
+			n += 4000 // __NR_O32_Linux: the numbers of the other MIPS, which have no socketcall, start higher
+		}
 	case nr < 0:
 		return false
 	case n >= t.special():

@@ -66,16 +66,27 @@ func TestEveryFieldSurvives(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err = decode(data)
-			if err == nil && len(got.Cgroup) > 0 {
-				var flat bytes.Buffer
-				json.Compact(&flat, got.Cgroup)
-				got.Cgroup = flat.Bytes()
+			if err == nil {
+				got.Cgroup, got.Hooks = compact(t, got.Cgroup), compact(t, got.Hooks)
 			}
 			if err != nil || !reflect.DeepEqual(got, st) {
 				t.Errorf("what encoding/json wrote: %v\n got %+v\nwant %+v", err, got, st)
 			}
 		})
 	}
+}
+
+// compact takes out the white space that json.MarshalIndent put into raw values.
+func compact(t *testing.T, raw json.RawMessage) json.RawMessage {
+	t.Helper()
+	if len(raw) == 0 {
+		return raw
+	}
+	var flat bytes.Buffer
+	if err := json.Compact(&flat, raw); err != nil {
+		t.Fatal(err)
+	}
+	return flat.Bytes()
 }
 
 func TestPathsThatAreNoUTF8Survive(t *testing.T) {
@@ -89,10 +100,12 @@ func TestPathsThatAreNoUTF8Survive(t *testing.T) {
 	}
 }
 
-func TestCgroupRecordHasToBeJSON(t *testing.T) {
+func TestRawRecordsHaveToBeJSON(t *testing.T) {
 	for _, raw := range []string{"{", `{"a":1}}`, "nul", "1 .5", `"`, "[1,]", strings.Repeat("[", 100) + strings.Repeat("]", 100)} {
-		if data, err := (&State{ID: "a", Phase: Creating, Cgroup: []byte(raw)}).encode(); err == nil {
-			t.Errorf("%s accepted: %s", raw, data)
+		for _, st := range []*State{{Cgroup: []byte(raw)}, {Hooks: []byte(raw)}} {
+			if data, err := st.encode(); err == nil {
+				t.Errorf("%s accepted: %s", raw, data)
+			}
 		}
 	}
 }

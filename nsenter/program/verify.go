@@ -44,6 +44,9 @@ func (p *Program) Verify() error {
 	return nil
 }
 
+// capSysAdmin is the number of CAP_SYS_ADMIN, which loading a filter takes without no_new_privs (seccomp(2)).
+const capSysAdmin = 21
+
 // slotKind says where a descriptor came from.
 type slotKind uint8
 
@@ -60,7 +63,7 @@ type flow struct {
 	set  []bool
 	kind []slotKind
 
-	undumpable, entered, nnp, filtered, user, caps, closed bool
+	undumpable, entered, nnp, filtered, user, caps, admin, closed bool
 }
 
 func (f *flow) clone() *flow {
@@ -81,6 +84,7 @@ func (f *flow) meet(g *flow) {
 	}
 	f.undumpable = f.undumpable && g.undumpable
 	f.nnp = f.nnp && g.nnp
+	f.admin = f.admin && g.admin
 	f.user = f.user && g.user
 	f.closed = f.closed && g.closed
 	f.entered = f.entered || g.entered
@@ -187,7 +191,7 @@ func (f *flow) syscall(in *Insn) error {
 	if sig.cloexec >= 0 && in.Args[sig.cloexec].Val&sig.flag == 0 {
 		return fmt.Errorf("%s without close-on-exec", sig.name)
 	}
-	if f.closed {
+	if f.closed && in.Nr != sys.SysSeccomp && in.Nr != sys.SysCapset && in.Nr != sys.SysPrctl {
 		return fmt.Errorf("%s between close_range and exec", sig.name)
 	}
 	for a := range sig.args {
@@ -262,8 +266,9 @@ func (f *flow) order(in *Insn, sig *signature) error {
 			return fmt.Errorf("capabilities set before the user")
 		}
 		f.caps = true
+		f.admin = len(in.Args[1].Data) >= 4 && binary.NativeEndian.Uint32(in.Args[1].Data)>>capSysAdmin&1 != 0
 	case sys.SysSeccomp:
-		if f.caps && !f.nnp {
+		if f.caps && !f.admin && !f.nnp {
 			return fmt.Errorf("filter loaded after the capabilities went, without no_new_privs")
 		}
 		f.filtered = true

@@ -1,0 +1,73 @@
+# teu: build, test and show. As root on Debian 12, with Go and a C compiler, `make demo` and `make test` install what
+# else they need.
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+DESTDIR ?=
+VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo unknown)
+COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo -dirty)
+
+# urfave_cli_no_docs leaves out the generator of man pages, whose Markdown library takes 0.8 ms at every start.
+TAGS := netgo osusergo urfave_cli_no_docs
+LDFLAGS := -s -w -linkmode external -extldflags "-static" \
+	-X teu/internal/cli.version=$(VERSION) -X teu/internal/cli.commit=$(COMMIT)
+GO := go
+GOTEST := $(GO) test -tags '$(TAGS)'
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+.PHONY: build demo test unit rooted conformance lint bench golden fuzz install clean deps deps-test help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+deps:
+	@tests/deps libseccomp-dev pkg-config busybox-static
+
+deps-test: deps
+	@tests/deps runc containerd clang libclang-rt-14-dev iproute2 procps
+
+build: deps teu ## the static binary ./teu
+
+# Everything the binary is made of; `go build` itself decides what is to be done.
+.PHONY: teu
+teu:
+	@CGO_ENABLED=1 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o teu .
+
+demo: build ## run a container and show it from inside and outside (root)
+	@tests/demo/demo.sh ./teu
+
+test: build deps-test lint unit rooted conformance fuzz-short ## all of the tests (root)
+
+unit: ## tests beside the code
+	$(GOTEST) ./nsenter/... ./rootfs/... ./cgroups/... ./libcontainer/... ./internal/... .
+
+rooted: build ## tests that drive the binary (root)
+	$(GOTEST) -count=1 -p 1 -timeout 30m ./tests/...
+
+conformance: build ## runtime-tools validation, beside runc (root)
+	cd tests/conformance && TEU=$(CURDIR)/teu $(GO) test -count=1 -timeout 20m -v ./...
+
+lint: ## vet, format, staticcheck, import rules
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet -tags '$(TAGS)' ./...
+	$(GO) run $(STATICCHECK) -tags '$(shell echo $(TAGS) | tr ' ' ',')' ./...
+	$(GOTEST) ./tests/lint
+
+bench: build ## times beside runc, crun and a bare C program (root)
+	@tests/deps runc crun busybox-static
+	$(GO) run ./tests/bench --teu ./teu $(BENCHFLAGS)
+
+golden: ## write the golden files anew; look at the diff
+	$(GOTEST) ./rootfs ./libcontainer/... ./nsenter/... -run Golden -update
+
+fuzz: deps-test ## fuzz the interpreter and the decoders for FUZZTIME seconds each
+	nsenter/fuzz/run $(or $(FUZZTIME),60)
+
+.PHONY: fuzz-short
+fuzz-short: deps-test
+	nsenter/fuzz/run 20
+
+install: build ## into PREFIX, below DESTDIR
+	install -D -m 0755 teu $(DESTDIR)$(PREFIX)/sbin/teu
+
+clean:
+	rm -rf teu build

@@ -1,0 +1,445 @@
+package seccomp
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// profileNr is one of many profiles, each with another filter.
+func profileNr(n int) *specs.LinuxSeccomp {
+	return &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, DefaultErrnoRet: p(uint(n + 1)), Syscalls: []specs.LinuxSyscall{rule(specs.ActAllow, "read", "write")}}
+}
+
+// cached compiles through the cache in dir, which must give what compiling without gives.
+func cached(t testing.TB, profile *specs.LinuxSeccomp, dir string) (warnings []error) {
+	t.Helper()
+	want, _, err := Compile(profile, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, warnings, err := Compile(profile, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the cache gives another filter: %+v, want %+v", got, want)
+	}
+	return warnings
+}
+
+// entryOf is the path of a profile's entry.
+func entryOf(profile *specs.LinuxSeccomp, dir string) string {
+	return filepath.Join(dir, keyOf(profile).name())
+}
+
+// inode tells a file from one written anew; 0 if there is none.
+func inode(t testing.TB, path string) uint64 {
+	t.Helper()
+	st, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Sys().(*syscall.Stat_t).Ino
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCacheKeepsFilters(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	restricted := []specs.LinuxSyscall{rule(specs.ActErrno, "mkdir", "no_such_call", "nor_this")}
+	for _, profile := range []*specs.LinuxSeccomp{
+		profileNr(0),
+		docker(t),
+		{DefaultAction: specs.ActAllow},
+		{DefaultAction: specs.ActAllow, Syscalls: restricted},
+		{DefaultAction: specs.ActAllow, Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagLog}, Syscalls: []specs.LinuxSyscall{rule(specs.ActNotify, "mkdir")}},
+	} {
+		cold := cached(t, profile, dir)
+		first := inode(t, entryOf(profile, dir))
+		if first == 0 {
+			t.Fatal("no entry was written")
+		}
+		warm := cached(t, profile, dir)
+		if inode(t, entryOf(profile, dir)) != first {
+			t.Error("the entry was written again")
+		}
+		if !reflect.DeepEqual(fmt.Sprint(cold), fmt.Sprint(warm)) {
+			t.Errorf("cold %q, warm %q", cold, warm)
+		}
+		if want := 2 * min(1, len(profile.Syscalls)); reflect.DeepEqual(profile.Syscalls, restricted) && len(warm) != want {
+			t.Errorf("%d warnings", len(warm))
+		}
+	}
+	st, err := os.Stat(dir)
+	must(t, err)
+	if st.Mode() != os.ModeDir|0o700 {
+		t.Errorf("directory: %v", st.Mode())
+	}
+	files, err := os.ReadDir(dir)
+	must(t, err)
+	if len(files) != 5 {
+		t.Errorf("%d files", len(files))
+	}
+	for _, f := range files {
+		if st, err := f.Info(); err != nil || st.Mode() != 0o600 {
+			t.Errorf("%s: %v, %v", f.Name(), st.Mode(), err)
+		}
+	}
+}
+
+// A directory that others can write is not used at all.
+func TestCacheRefusesDirectories(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		root bool
+		make func(t *testing.T, dir string)
+		want string
+	}{
+		{"symbolic link", false, func(t *testing.T, dir string) {
+			must(t, os.Mkdir(dir+".real", 0o700))
+			must(t, os.Symlink(dir+".real", dir))
+		}, "seccomp cache: open DIR: not a directory"},
+		{"file", false, func(t *testing.T, dir string) { must(t, os.WriteFile(dir, nil, 0o600)) }, "seccomp cache: open DIR: not a directory"},
+		{"group may write", false, func(t *testing.T, dir string) {
+			must(t, os.Mkdir(dir, 0o700))
+			must(t, os.Chmod(dir, 0o720))
+		}, "seccomp cache: use DIR: mode 0720 lets others in"},
+		{"others may read", false, func(t *testing.T, dir string) {
+			must(t, os.Mkdir(dir, 0o700))
+			must(t, os.Chmod(dir, 0o1704))
+		}, "seccomp cache: use DIR: mode 01704 lets others in"},
+		{"of another user", true, func(t *testing.T, dir string) {
+			must(t, os.Mkdir(dir, 0o700))
+			must(t, os.Chown(dir, 65534, 0))
+		}, "seccomp cache: use DIR: owned by uid 65534"},
+		{"no parent", false, func(t *testing.T, dir string) { must(t, os.RemoveAll(filepath.Dir(dir))) }, "seccomp cache: mkdir DIR: no such file or directory"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.root && os.Geteuid() != 0 {
+				t.Skip("needs root to give a directory away")
+			}
+			dir := filepath.Join(t.TempDir(), "cache")
+			c.make(t, dir)
+			warnings := cached(t, profileNr(0), dir)
+			if want := strings.ReplaceAll(c.want, "DIR", dir); len(warnings) != 1 || warnings[0].Error() != want {
+				t.Errorf("got %q, want %q", warnings, want)
+			}
+			if files, _ := os.ReadDir(dir); len(files) > 0 {
+				t.Error("the directory was written to")
+			}
+		})
+	}
+}
+
+// An entry that is not as it was written is reported, not used, and replaced by a good one.
+func TestCacheReplacesWrongEntries(t *testing.T) {
+	profile := docker(t)
+	edit := func(f func([]byte) []byte) func(*testing.T, string) {
+		return func(t *testing.T, path string) {
+			data, err := os.ReadFile(path)
+			must(t, err)
+			must(t, os.WriteFile(path, f(data), 0o600))
+		}
+	}
+	// resign makes the hash fit again, as only the owner of the cache could.
+	resign := func(b []byte) []byte {
+		sum := sha256.Sum256(b[sumEnd:])
+		copy(b[len(magic):], sum[:])
+		return b
+	}
+	for _, c := range []struct {
+		name string
+		root bool
+		hurt func(t *testing.T, path string)
+		want string
+	}{
+		{"empty", false, edit(func([]byte) []byte { return nil }), "not an entry"},
+		{"header torn", false, edit(func(b []byte) []byte { return b[:headerSize-1] }), "not an entry"},
+		{"torn", false, edit(func(b []byte) []byte { return b[:len(b)-8] }), "hash does not match"},
+		{"longer", false, edit(func(b []byte) []byte { return append(b, make([]byte, 8)...) }), "hash does not match"},
+		{"other magic", false, edit(func(b []byte) []byte { return append([]byte("TEU"), b[3:]...) }), "not an entry"},
+		{"bit flip in the hash", false, edit(func(b []byte) []byte { b[len(magic)] ^= 1; return b }), "hash does not match"},
+		{"bit flip in the key", false, edit(func(b []byte) []byte { b[sumEnd] ^= 1; return b }), "hash does not match"},
+		{"bit flip in the flags", false, edit(func(b []byte) []byte { b[headerSize-12] ^= 1; return b }), "hash does not match"},
+		{"bit flip in the program", false, edit(func(b []byte) []byte { b[len(b)-1] ^= 0x80; return b }), "hash does not match"},
+		{"key of another", false, edit(func(b []byte) []byte { b[sumEnd] ^= 1; return resign(b) }), "entry of another profile"},
+		{"half an instruction", false, edit(func(b []byte) []byte { return resign(b[:len(b)-4]) }), "no whole program"},
+		{"no program", false, edit(func(b []byte) []byte { return resign(b[:headerSize]) }), "no whole program"},
+		{"warnings missing", false, edit(func(b []byte) []byte { b[headerSize-4] = 200; return resign(b) }), "warnings cut off"},
+		{"group may write", false, func(t *testing.T, path string) { must(t, os.Chmod(path, 0o620)) }, "mode 0620 lets others in"},
+		{"second link", false, func(t *testing.T, path string) { must(t, os.Link(path, filepath.Dir(path)+".link")) }, "2 links"},
+		{"symbolic link", false, func(t *testing.T, path string) {
+			must(t, os.Rename(path, filepath.Dir(path)+".real"))
+			must(t, os.Symlink(filepath.Dir(path)+".real", path))
+		}, "too many levels of symbolic links"},
+		{"FIFO", false, func(t *testing.T, path string) {
+			must(t, os.Remove(path))
+			must(t, syscall.Mkfifo(path, 0o600))
+		}, "not a regular file"},
+		{"huge", false, func(t *testing.T, path string) { must(t, os.Truncate(path, maxEntrySize+1)) }, "65537 bytes"},
+		{"of another user", true, func(t *testing.T, path string) { must(t, os.Chown(path, 65534, 0)) }, "owned by uid 65534"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.root && os.Geteuid() != 0 {
+				t.Skip("needs root to give a file away")
+			}
+			dir := filepath.Join(t.TempDir(), "cache")
+			path := entryOf(profile, dir)
+			if w := cached(t, profile, dir); w != nil {
+				t.Fatal(w)
+			}
+			c.hurt(t, path)
+			was := inode(t, path)
+			warnings := cached(t, profile, dir)
+			if want := "seccomp cache: use " + path + ": " + c.want; len(warnings) != 1 || warnings[0].Error() != want {
+				t.Errorf("got %q, want %q", warnings, want)
+			}
+			now := inode(t, path)
+			if now == 0 || now == was && c.name != "FIFO" {
+				// The number of a removed inode may come back: what counts is that the entry is good.
+				t.Logf("inode %d, was %d", now, was)
+			}
+			if w := cached(t, profile, dir); w != nil || inode(t, path) != now {
+				t.Errorf("the new entry is not used: %q", w)
+			}
+		})
+	}
+}
+
+// Another profile's entry under this name, whole and signed, is not this profile's filter.
+func TestCacheEntryOfAnotherProfile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	loose := &specs.LinuxSeccomp{DefaultAction: specs.ActAllow}
+	if w := cached(t, loose, dir); w != nil {
+		t.Fatal(w)
+	}
+	must(t, os.Rename(entryOf(loose, dir), entryOf(docker(t), dir)))
+	if w := cached(t, docker(t), dir); len(w) != 1 || !strings.HasSuffix(w[0].Error(), ": entry of another profile") {
+		t.Errorf("%q", w)
+	}
+}
+
+func TestCacheBound(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	must(t, os.Mkdir(dir, 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, "notes"), nil, 0o600))
+	must(t, os.Mkdir(filepath.Join(dir, "deadbeef"), 0o700))
+	start := time.Now()
+	for n := range maxEntries + 10 {
+		if w := cached(t, profileNr(n), dir); w != nil {
+			t.Fatal(w)
+		}
+		// Files written within one tick of the clock have one time.
+		old := start.Add(time.Duration(n-1000) * time.Second)
+		must(t, os.Chtimes(entryOf(profileNr(n), dir), old, old))
+	}
+	for n := range maxEntries + 10 {
+		if kept := inode(t, entryOf(profileNr(n), dir)) != 0; kept != (n >= 10) {
+			t.Errorf("profile %d: kept %v", n, kept)
+		}
+	}
+	files, err := os.ReadDir(dir)
+	must(t, err)
+	if len(files) != maxEntries+2 {
+		t.Errorf("%d files", len(files))
+	}
+}
+
+func TestCacheManyWriters(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	var want []Filter
+	for n := range 8 {
+		want = append(want, mustCompile(t, profileNr(n)))
+	}
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 100 {
+				n := (i + w) % len(want)
+				f, warnings, err := Compile(profileNr(n), dir)
+				if err != nil || warnings != nil || !reflect.DeepEqual(f, want[n]) {
+					t.Errorf("profile %d: %v, %q", n, err, warnings)
+				}
+				if w == 0 && i%10 == 0 {
+					if err := os.Remove(entryOf(profileNr(n), dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	files, err := os.ReadDir(dir)
+	must(t, err)
+	if len(files) > len(want) {
+		t.Errorf("%d files for %d profiles", len(files), len(want))
+	}
+}
+
+func TestCacheThatCannotBeWritten(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may write everywhere")
+	}
+	dir := filepath.Join(t.TempDir(), "cache")
+	must(t, os.Mkdir(dir, 0o500))
+	if w := cached(t, profileNr(0), dir); len(w) != 1 || !errors.Is(w[0], syscall.EACCES) {
+		t.Errorf("%q", w)
+	}
+}
+
+// Each part of a profile that makes its filter makes its key; what only the listener needs does not.
+func TestKeyHasEveryField(t *testing.T) {
+	base := func() *specs.LinuxSeccomp {
+		return &specs.LinuxSeccomp{
+			DefaultAction: "a", DefaultErrnoRet: p(uint(1)), Architectures: []specs.Arch{"b"}, Flags: []specs.LinuxSeccompFlag{"c"},
+			Syscalls: []specs.LinuxSyscall{{Names: []string{"d"}, Action: "e", ErrnoRet: p(uint(2)), Args: []specs.LinuxSeccompArg{{Index: 3, Value: 4, ValueTwo: 5, Op: "f"}}}},
+		}
+	}
+	seen := map[key]string{keyOf(base()): "base"}
+	differs := func(name string, f func(*specs.LinuxSeccomp)) {
+		t.Helper()
+		s := base()
+		f(s)
+		if other, ok := seen[keyOf(s)]; ok {
+			t.Errorf("%s has the key of %s", name, other)
+		}
+		seen[keyOf(s)] = name
+	}
+	// By reflection, so that a field that a later runtime-spec adds is not forgotten.
+	var walk func(path string, get func(*specs.LinuxSeccomp) reflect.Value)
+	walk = func(path string, get func(*specs.LinuxSeccomp) reflect.Value) {
+		switch v := get(base()); v.Kind() {
+		case reflect.Struct:
+			for i := range v.NumField() {
+				if name := v.Type().Field(i).Name; !strings.HasPrefix(name, "Listener") {
+					walk(path+"."+name, func(s *specs.LinuxSeccomp) reflect.Value { return get(s).Field(i) })
+				}
+			}
+		case reflect.Slice:
+			walk(path+"[0]", func(s *specs.LinuxSeccomp) reflect.Value { return get(s).Index(0) })
+			differs(path+" longer", func(s *specs.LinuxSeccomp) { l := get(s); l.Set(reflect.Append(l, l.Index(0))) })
+		case reflect.Pointer:
+			differs(path+" nil", func(s *specs.LinuxSeccomp) { get(s).SetZero() })
+			differs(path+" changed", func(s *specs.LinuxSeccomp) { get(s).Set(reflect.ValueOf(p(uint(99)))) })
+		case reflect.String:
+			differs(path+" changed", func(s *specs.LinuxSeccomp) { get(s).SetString("changed") })
+		case reflect.Uint, reflect.Uint64:
+			differs(path+" changed", func(s *specs.LinuxSeccomp) { get(s).SetUint(98) })
+		default:
+			t.Fatalf("%s: %v", path, v.Kind())
+		}
+	}
+	walk("seccomp", func(s *specs.LinuxSeccomp) reflect.Value { return reflect.ValueOf(s).Elem() })
+	differs("no flags", func(s *specs.LinuxSeccomp) { s.Flags = nil })
+	differs("empty flags", func(s *specs.LinuxSeccomp) { s.Flags = []specs.LinuxSeccompFlag{} })
+	differs("names joined", func(s *specs.LinuxSeccomp) { s.Syscalls[0].Names = []string{"d\x01e"} })
+	differs("rules split", func(s *specs.LinuxSeccomp) { s.Syscalls = append(s.Syscalls, specs.LinuxSyscall{}) })
+	if len(seen) < 20 {
+		t.Errorf("only %d keys", len(seen))
+	}
+	s := base()
+	s.ListenerPath, s.ListenerMetadata = "/run/agent", "x"
+	if seen[keyOf(s)] != "base" {
+		t.Error("the listener changes the key")
+	}
+}
+
+// A change in what compile makes, or in how it is written, must change format, or old entries would be taken
+// for new ones. If this fails: change format, then the sum.
+func TestFilterFormat(t *testing.T) {
+	amd64Only(t)
+	if v := libraryVersion(); v != "2.5.4" {
+		t.Skip("the sum is that of libseccomp 2.5.4, this is", v)
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %s", format, magic)
+	all := docker(t)
+	all.Architectures = append(all.Architectures, specs.ArchARM, specs.ArchAARCH64, specs.ArchMIPSEL, specs.ArchRISCV64)
+	for _, profile := range []*specs.LinuxSeccomp{docker(t), all, profileNr(0), {DefaultAction: specs.ActAllow, Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}, Syscalls: []specs.LinuxSyscall{rule(specs.ActNotify, "mkdir", "no_such_call")}}} {
+		e, err := compile(profile)
+		must(t, err)
+		h.Write(encode(key{}, e))
+	}
+	const want = "SUM"
+	if got := hex.EncodeToString(h.Sum(nil)); got != want {
+		t.Errorf("format %d makes %s, want %s", format, got, want)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	k := keyOf(profileNr(0))
+	e, err := compile(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{rule(specs.ActErrno, "no_such_call")}})
+	must(f, err)
+	f.Add(encode(k, e)[sumEnd:])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		sum := sha256.Sum256(body)
+		b := bytes.Join([][]byte{[]byte(magic), sum[:], body}, nil)
+		got, err := decode(b, k)
+		if err != nil {
+			return
+		}
+		if again := encode(k, got); !got.filter.Listener && !bytes.Equal(again[headerSize:], b[headerSize:]) {
+			t.Errorf("%x came back as %x", b, again)
+		}
+	})
+}
+
+func BenchmarkCompile(b *testing.B) {
+	for name, profile := range map[string]*specs.LinuxSeccomp{"two names": profileNr(0), "docker": docker(b)} {
+		b.Run(name+"/cold", func(b *testing.B) {
+			for b.Loop() {
+				if _, _, err := Compile(profile, ""); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(name+"/cold, cache written", func(b *testing.B) {
+			dir := filepath.Join(b.TempDir(), "cache")
+			for b.Loop() {
+				_ = os.Remove(entryOf(profile, dir))
+				if _, w, err := Compile(profile, dir); err != nil || w != nil {
+					b.Fatal(err, w)
+				}
+			}
+		})
+		b.Run(name+"/warm", func(b *testing.B) {
+			dir := filepath.Join(b.TempDir(), "cache")
+			for b.Loop() {
+				if _, w, err := Compile(profile, dir); err != nil || w != nil {
+					b.Fatal(err, w)
+				}
+			}
+		})
+		b.Run(name+"/key", func(b *testing.B) {
+			for b.Loop() {
+				keyOf(profile)
+			}
+		})
+	}
+	text, err := json.Marshal(docker(b))
+	must(b, err)
+	b.Logf("docker: %d bytes of JSON, %d of filter", len(text), len(mustCompile(b, docker(b)).BPF))
+}

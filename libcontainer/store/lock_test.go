@@ -1,0 +1,179 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestLockIsWaitedForAndItsHolderNamed(t *testing.T) {
+	s := newStore(t)
+	c := create(t, s, "a")
+	_, err := s.Open("a", 10*time.Millisecond)
+	var busy *BusyError
+	if !errors.As(err, &busy) || !errors.Is(err, syscall.EWOULDBLOCK) {
+		t.Fatalf("%v", err)
+	}
+	if want := fmt.Sprintf("process %d (", os.Getpid()); !strings.HasPrefix(busy.Holder, want) {
+		t.Errorf("holder %q, want %s…", busy.Holder, want)
+	}
+	got := make(chan error)
+	go func() {
+		o, err := s.Open("a", long)
+		if err == nil {
+			o.Close()
+		}
+		got <- err
+	}()
+	c.Close()
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnHeirKeepsTheLock(t *testing.T) {
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip("no sleep(1)")
+	}
+	s := newStore(t)
+	c := create(t, s, "a")
+	p, err := os.StartProcess(sleep, []string{"sleep", "60"}, &os.ProcAttr{Files: []*os.File{nil, nil, nil, c.Dir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	_, err = s.Open("a", 10*time.Millisecond)
+	var busy *BusyError
+	if !errors.As(err, &busy) || busy.Holder != fmt.Sprintf("process %d (sleep)", p.Pid) {
+		t.Errorf("%v", err)
+	}
+	p.Kill()
+	p.Wait()
+	o, err := s.Open("a", long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Close()
+}
+
+func TestLockOfARemovedDirectoryDoesNotCount(t *testing.T) {
+	s := newStore(t)
+	for _, again := range []bool{false, true} {
+		c := create(t, s, "a")
+		got := make(chan error)
+		go func() {
+			o, err := s.Open("a", long)
+			if err == nil {
+				if o.Damage != nil || o.State.Bundle != "second" {
+					err = fmt.Errorf("opened %+v %v", o.State, o.Damage)
+				}
+				o.Close()
+			}
+			got <- err
+		}()
+		waitForWaiter(t, s.Root+"/a")
+		if err := c.Remove(); err != nil {
+			t.Fatal(err)
+		}
+		if again {
+			st := intent("a")
+			st.Bundle = "second"
+			c2, err := s.Create("a", st, long)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c2.Close()
+		}
+		c.Close()
+		if err := <-got; again && err != nil || !again && !errors.Is(err, syscall.ENOENT) {
+			t.Errorf("made again %v: %v", again, err)
+		}
+	}
+}
+
+// waitForWaiter returns when some flock on path has a waiter ("->", proc(5)).
+func waitForWaiter(t *testing.T, path string) {
+	t.Helper()
+	var st syscall.Stat_t
+	if err := syscall.Stat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	inode := fmt.Sprintf(":%d ", st.Ino)
+	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		locks, err := os.ReadFile("/proc/locks")
+		if err != nil {
+			t.Skip(err)
+		}
+		for line := range strings.Lines(string(locks)) {
+			if strings.Contains(line, "->") && strings.Contains(line, inode) {
+				return
+			}
+		}
+	}
+	t.Fatal("nobody waits for the lock")
+}
+
+func TestOneOfManyCreatesWins(t *testing.T) {
+	s := newStore(t)
+	for range 50 {
+		var wg sync.WaitGroup
+		results := make([]error, 8)
+		held := make([]*Container, 8)
+		for i := range results {
+			wg.Go(func() { held[i], results[i] = s.Create("a", intent("a"), long) })
+		}
+		wg.Wait()
+		won := 0
+		for i, err := range results {
+			switch {
+			case err == nil:
+				won++
+				if err := held[i].Remove(); err != nil {
+					t.Error(err)
+				}
+				held[i].Close()
+			case !errors.Is(err, syscall.EEXIST):
+				t.Error(err)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("%d creates won", won)
+		}
+	}
+}
+
+func TestCreatesAndRemovalsRace(t *testing.T) {
+	s := newStore(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				if c, err := s.Create("a", intent("a"), long); err == nil {
+					c.Close()
+				} else if !errors.Is(err, syscall.EEXIST) {
+					t.Error(err)
+				}
+			}
+		})
+		wg.Go(func() {
+			for range 200 {
+				o, err := s.Open("a", long)
+				if err == nil {
+					err = o.Remove()
+					o.Close()
+				}
+				if err != nil && !errors.Is(err, syscall.ENOENT) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
