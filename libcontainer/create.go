@@ -424,7 +424,7 @@ func (c *creation) sendPidfd() error {
 	if c.o.PidfdSocket == "" {
 		return nil
 	}
-	return console.SendPidfd(c.o.PidfdSocket, c.init.PidFd, "init")
+	return console.SendPidfd(c.o.PidfdSocket, c.init.PidFd, console.PidfdOfInit)
 }
 
 func (c *creation) specState(status specs.ContainerState) *specs.State {

@@ -113,7 +113,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 		return err
 	}
 	if e.x.PidfdSocket != "" {
-		if err := console.SendPidfd(e.x.PidfdSocket, e.init.PidFd, "process"); err != nil {
+		if err := console.SendPidfd(e.x.PidfdSocket, e.init.PidFd, console.PidfdOfExec); err != nil {
 			return err
 		}
 	}
@@ -121,10 +121,10 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := writePidFile(e.x.PidFile, e.init.Pid); err != nil {
 		return err
 	}
-	if err := e.init.Go(syncReady); err != nil {
+	if err := fg.receive(); err != nil {
 		return err
 	}
-	if err := fg.receive(); err != nil {
+	if err := e.init.Go(syncReady); err != nil {
 		return err
 	}
 	return e.explainAt(e.init.WaitExec(), e.root)

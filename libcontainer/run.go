@@ -61,10 +61,11 @@ func (c *creation) run(fg *foreground) error {
 	}
 	defer sys.Close(root)
 	fg.forward(c.init.PidFd)
-	if err := c.created(); err != nil {
+	// Before init goes on: what it writes first has to find the terminal as it is to be.
+	if err := fg.receive(); err != nil {
 		return err
 	}
-	if err := fg.receive(); err != nil {
+	if err := c.created(); err != nil {
 		return err
 	}
 	if err := c.explainAt(c.init.WaitExec(), root); err != nil {

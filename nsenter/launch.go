@@ -38,7 +38,8 @@ type Init struct {
 	prog    *program.Program
 	report  int
 	mapped  []byte
-	forkPid int // the process that left after an OpFork, to be reaped
+	forkPid int    // the process that left after an OpFork, to be reaped
+	early   []byte // what the process that went on sent before the one that left had its say
 }
 
 // InputControl is the input that every program has: the socket it synchronises with its parent over.
@@ -178,16 +179,20 @@ const (
 // Expect waits for the interpreter to reach Sync(b). When the interpreter fails first, the error is its report.
 func (in *Init) Expect(b byte) error {
 	for {
+		if len(in.early) > 0 {
+			got := in.early[0]
+			in.early = in.early[1:]
+			if got != b {
+				return fmt.Errorf("wait for init: unexpected message %q: %w", got, syscall.EPROTO)
+			}
+			return nil
+		}
 		got, ok, err := sys.RecvByte(in.Control)
 		switch {
 		case err != nil:
 			return fmt.Errorf("wait for init: %w", err)
 		case !ok:
 			return in.Failure()
-		case got == ByteForked:
-			if err := in.adopt(); err != nil {
-				return err
-			}
 		case got == b:
 			return nil
 		default:
@@ -196,18 +201,21 @@ func (in *Init) Expect(b byte) error {
 	}
 }
 
-// Join waits until the process that becomes the workload exists when the program forks.
+// Join waits until the process that becomes the workload exists, when the program forks. The two processes share the
+// socket, so the new one's first message may come before the word of the old one.
 func (in *Init) Join() error {
-	got, ok, err := sys.RecvByte(in.Control)
-	switch {
-	case err != nil:
-		return fmt.Errorf("wait for init: %w", err)
-	case !ok:
-		return in.Failure()
-	case got != ByteForked:
-		return fmt.Errorf("wait for init: unexpected message %q: %w", got, syscall.EPROTO)
+	for {
+		got, ok, err := sys.RecvByte(in.Control)
+		switch {
+		case err != nil:
+			return fmt.Errorf("wait for init: %w", err)
+		case !ok:
+			return in.Failure()
+		case got == ByteForked:
+			return in.adopt()
+		}
+		in.early = append(in.early, got)
 	}
-	return in.adopt()
 }
 
 // adopt takes over the process that went on after OpFork; it is our child because of CLONE_PARENT, so its pid is ours

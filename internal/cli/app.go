@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -36,12 +37,25 @@ are starting. The name you provide for the container instance must be unique on
 your host. Providing the bundle directory using "-b" is optional. The default
 value for "bundle" is the current directory.`
 
+// containers is libcontainer.Runtime, or what a test records the options with.
+type containers interface {
+	Create(libcontainer.CreateOptions) error
+	Run(libcontainer.CreateOptions) (status int, err error)
+	Start(id string) error
+	Exec(id string, o libcontainer.ExecOptions) (status int, err error)
+	Kill(id string, sig syscall.Signal, all bool) error
+	Delete(id string, force bool) error
+	State(id string) (*libcontainer.Status, error)
+	List() (all []libcontainer.Status, bad []error, err error)
+}
+
 // invocation is what one command line asks for.
 type invocation struct {
-	args   []string // all of it
-	global global
-	rt     *libcontainer.Runtime
-	log    *log.Logger
+	args    []string // all of it
+	connect func(*libcontainer.Runtime) containers
+	global  global
+	rt      containers
+	log     *log.Logger
 
 	// status is the exit code when the verb succeeds: what run and exec got
 	// from the process they waited for.
@@ -83,11 +97,15 @@ func (e exitError) Unwrap() error { return e.error }
 // code: that of the process for run and exec, 128+n when signal n killed it;
 // 1 for an error, 255 for one of exec.
 func Main(args []string) int {
-	inv := &invocation{args: args}
+	return run(args, func(r *libcontainer.Runtime) containers { return r })
+}
+
+func run(args []string, connect func(*libcontainer.Runtime) containers) int {
+	inv := &invocation{args: args, connect: connect}
 	err := newApp(inv).Run(args)
 	if err == nil && inv.again != nil {
 		inv.log.Close()
-		inv = &invocation{args: inv.again}
+		inv = &invocation{args: inv.again, connect: connect}
 		err = newApp(inv).Run(inv.args)
 	}
 	if err == nil {
@@ -105,8 +123,8 @@ func Main(args []string) int {
 
 func newApp(inv *invocation) *cli.App {
 	cli.VersionPrinter = func(*cli.Context) { os.Stdout.WriteString("teu version " + versionText()) }
-	cli.HelpFlag = toggle(new(bool), "show help", "help", "h")
-	cli.VersionFlag = toggle(new(bool), "print the version", "version", "v")
+	libraryFlag(&cli.HelpFlag, "show help", "help", "h")
+	libraryFlag(&cli.VersionFlag, "print the version", "version", "v")
 	app := &cli.App{
 		Name:      "teu",
 		Usage:     usage,
@@ -208,7 +226,7 @@ func (inv *invocation) setup() error {
 	if g.systemdCgroup {
 		return errors.New("--systemd-cgroup: the systemd cgroup driver is not supported, only cgroupfs")
 	}
-	inv.rt = &libcontainer.Runtime{Root: root, Log: inv.log, Rootless: g.rootless, Debug: g.debug}
+	inv.rt = inv.connect(&libcontainer.Runtime{Root: root, Log: inv.log, Rootless: g.rootless, Debug: g.debug})
 	return nil
 }
 

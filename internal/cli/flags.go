@@ -4,6 +4,8 @@ import (
 	"flag"
 	"strconv"
 	"strings"
+
+	"github.com/urfave/cli/v2"
 )
 
 // option is a flag that writes straight into the options of a verb. The flag types
@@ -56,6 +58,16 @@ func toggle(p *bool, usage string, names ...string) *option {
 		*p, err = strconv.ParseBool(s)
 		return err
 	}}
+}
+
+// libraryFlag replaces a flag of the library by one of ours, once: the library keeps
+// it in a help command that is shared by all apps.
+func libraryFlag(f *cli.Flag, usage string, names ...string) {
+	if o, ours := (*f).(*option); ours {
+		*o.on = false
+		return
+	}
+	*f = toggle(new(bool), usage, names...)
 }
 
 // Apply is part of cli.Flag: it defines the flag by all its names.

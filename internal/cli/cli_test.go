@@ -1,0 +1,304 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/log"
+	"teu/libcontainer"
+)
+
+// recorder notes which method was called with what.
+type recorder struct {
+	rt    *libcontainer.Runtime
+	calls []any // name, arguments…
+	err   error
+	list  []libcontainer.Status
+}
+
+func (r *recorder) note(call ...any) error {
+	r.calls = append(r.calls, call...)
+	return r.err
+}
+
+func (r *recorder) Create(o libcontainer.CreateOptions) error     { return r.note("create", o) }
+func (r *recorder) Run(o libcontainer.CreateOptions) (int, error) { return 7, r.note("run", o) }
+func (r *recorder) Start(id string) error                         { return r.note("start", id) }
+func (r *recorder) Delete(id string, force bool) error            { return r.note("delete", id, force) }
+
+func (r *recorder) Exec(id string, o libcontainer.ExecOptions) (int, error) {
+	return 130, r.note("exec", id, o)
+}
+
+func (r *recorder) Kill(id string, sig syscall.Signal, all bool) error {
+	return r.note("kill", id, int(sig), all)
+}
+
+func (r *recorder) State(id string) (*libcontainer.Status, error) {
+	return &libcontainer.Status{
+		Version: "1.3.0", ID: id, InitProcessPid: 7, Status: specs.StateRunning, Bundle: "/b",
+		Rootfs: "/b/rootfs", Created: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC),
+		Annotations: map[string]string{"k": "v"}, Owner: "",
+	}, r.note("state", id)
+}
+
+func (r *recorder) List() ([]libcontainer.Status, []error, error) {
+	return r.list, []error{errors.New("torn entry")}, r.note("list")
+}
+
+// result is what one command line did.
+type result struct {
+	rec            *recorder
+	code           int
+	stdout, stderr string
+}
+
+// teu runs a command line; its words are parted by spaces.
+func teu(t *testing.T, line string, rec *recorder) result {
+	t.Helper()
+	return teuArgs(t, strings.Fields(line), rec)
+}
+
+func teuArgs(t *testing.T, args []string, rec *recorder) result {
+	t.Helper()
+	if rec == nil {
+		rec = &recorder{}
+	}
+	dir := t.TempDir()
+	out, errs := redirect(t, &os.Stdout, dir+"/out"), redirect(t, &os.Stderr, dir+"/err")
+	code := run(append([]string{"teu"}, args...), func(rt *libcontainer.Runtime) containers {
+		rec.rt = rt
+		return rec
+	})
+	return result{rec, code, out(), errs()}
+}
+
+func redirect(t *testing.T, std **os.File, path string) (read func() string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := *std
+	*std = f
+	return func() string {
+		*std = old
+		defer f.Close()
+		f.Seek(0, io.SeekStart)
+		b, _ := io.ReadAll(f)
+		return string(b)
+	}
+}
+
+type (
+	create = libcontainer.CreateOptions
+	exec   = libcontainer.ExecOptions
+)
+
+func TestFlagsBecomeOptions(t *testing.T) {
+	for line, want := range map[string][]any{
+		"create x": {"create", create{ID: "x"}},
+		"create -b /b --console-socket s --pidfd-socket f --pid-file p --no-pivot --no-new-keyring --preserve-fds 3 x": {
+			"create", create{
+				ID: "x", Bundle: "/b", ConsoleSocket: "s", PidfdSocket: "f", PidFile: "p",
+				NoPivot: true, NoNewKeyring: true, PreserveFDs: 3,
+			},
+		},
+		"create --bundle=/b x":         {"create", create{ID: "x", Bundle: "/b"}},
+		"create x --bundle /b":         {"create", create{ID: "x", Bundle: "/b"}},
+		"run --keep x":                 {"run", create{ID: "x", Keep: true}},
+		"run -d x":                     {"run", create{ID: "x", Detach: true}},
+		"run --detach=false --keep x":  {"run", create{ID: "x", Keep: true}},
+		"run -no-subreaper -b b help":  {"run", create{ID: "help", NoSubreaper: true, Bundle: "b"}},
+		"run --no-pivot x":             {"run", create{ID: "x", NoPivot: true}},
+		"start x":                      {"start", "x"},
+		"start -- -x":                  {"start", "-x"},
+		"delete x":                     {"delete", "x", false},
+		"delete --force x":             {"delete", "x", true},
+		"delete x -f":                  {"delete", "x", true},
+		"delete -- x -f":               nil,
+		"kill x":                       {"kill", "x", 15, false},
+		"kill --all x 9":               {"kill", "x", 9, true},
+		"kill x KILL --all":            {"kill", "x", 9, true},
+		"kill x sigrtmin+2 -a":         {"kill", "x", 36, true},
+		"state x":                      {"state", "x"},
+		"list":                         {"list"},
+		"exec x ls":                    {"exec", "x", exec{Args: []string{"ls"}}},
+		"exec -t x ls -t -- -u 0":      {"exec", "x", exec{Args: strings.Fields("ls -t -- -u 0"), Tty: true, TtySet: true}},
+		"exec --tty=false x y":         {"exec", "x", exec{Args: []string{"y"}, TtySet: true}},
+		"exec --process p.json -d x":   {"exec", "x", exec{Args: []string{}, ProcessFile: "p.json", Detach: true}},
+		"exec -e A=1,2 --env B=x x ls": {"exec", "x", exec{Args: []string{"ls"}, Env: []string{"A=1,2", "B=x"}}},
+		"exec --console-socket s --pidfd-socket f --cwd /c -u 1:2 -g 3 --additional-gids 4 -p p --detach " +
+			"--pid-file i --process-label l --apparmor a --no-new-privs -c CAP_A --cap CAP_B,C --preserve-fds 2 " +
+			"--cgroup cpu:/a --cgroup b --ignore-paused --no-subreaper x": {
+			"exec", "x", exec{
+				ConsoleSocket: "s", PidfdSocket: "f", Cwd: "/c", User: "1:2", AdditionalGids: []int{3, 4},
+				ProcessFile: "p", Detach: true, PidFile: "i", ProcessLabel: "l", Apparmor: "a",
+				NoNewPrivs: true, NoNewPrivsSet: true, Caps: []string{"CAP_A", "CAP_B,C"}, PreserveFDs: 2,
+				Cgroups: []string{"cpu:/a", "b"}, IgnorePaused: true, NoSubreaper: true, Args: []string{},
+			},
+		},
+	} {
+		t.Run(line, func(t *testing.T) {
+			r := teu(t, line, nil)
+			if fmt.Sprintf("%+v", r.rec.calls) != fmt.Sprintf("%+v", want) {
+				t.Errorf("\n got %+v\nwant %+v\n%s", r.rec.calls, want, r.stderr)
+			}
+		})
+	}
+}
+
+// TestEveryOptionHasAFlag keeps the table above complete.
+func TestEveryOptionHasAFlag(t *testing.T) {
+	r := teu(t, "run -b b --console-socket s --pidfd-socket f --pid-file p --no-pivot --no-new-keyring --preserve-fds 1 -d --keep --no-subreaper x", nil)
+	o := reflect.ValueOf(r.rec.calls[1])
+	r = teu(t, "exec --console-socket s --pidfd-socket f --cwd c -e e -t -u u -g 1 -p p -d --pid-file p --process-label l --apparmor a --no-new-privs -c c --no-subreaper --preserve-fds 1 --cgroup c --ignore-paused x y", nil)
+	e := reflect.ValueOf(r.rec.calls[2])
+	for _, v := range []reflect.Value{o, e} {
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				t.Errorf("no flag sets %s.%s", v.Type(), v.Type().Field(i).Name)
+			}
+		}
+	}
+}
+
+func TestGlobalFlags(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Chdir(t.TempDir())
+	cwd, _ := os.Getwd()
+	for line, want := range map[string]libcontainer.Runtime{
+		"list":                               {Root: "/run/teu", Rootless: "auto"},
+		"--root r list":                      {Root: cwd + "/r", Rootless: "auto"},
+		"--root=/x/../y --debug list":        {Root: "/y", Rootless: "auto", Debug: true},
+		"--rootless true list":               {Root: "/run/teu", Rootless: "true"},
+		"--rootless 0 --log-level=warn list": {Root: "/run/teu", Rootless: "false"},
+		"--log l --log-format json list":     {Root: "/run/teu", Rootless: "auto"},
+	} {
+		r := teu(t, line, nil)
+		got := *r.rec.rt
+		got.Log = nil
+		if got != want || r.code != 0 {
+			t.Errorf("%s: %+v, want %+v; %d %s", line, got, want, r.code, r.stderr)
+		}
+	}
+}
+
+func TestRootBelowXDGRuntimeDir(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	got, err := rootDir("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaultRoot
+	if honorXDG() {
+		want = dir + "/teu"
+		if st, err := os.Stat(want); err != nil || st.Mode() != os.ModeDir|os.ModeSticky|0o700 {
+			t.Errorf("%v %v", st, err)
+		}
+	}
+	if got != want {
+		t.Errorf("root %s, want %s", got, want)
+	}
+	if os.Geteuid() != 0 && want == defaultRoot {
+		t.Error("an ordinary user got the root of root")
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for line, want := range map[string]string{
+		"state":                          `teu: "state" requires exactly 1 argument(s)`,
+		"state a b":                      `teu: "state" requires exactly 1 argument(s)`,
+		"kill":                           `teu: "kill" requires a minimum of 1 argument(s)`,
+		"kill a b c":                     `teu: "kill" requires a maximum of 2 argument(s)`,
+		"exec":                           `teu: "exec" requires a minimum of 1 argument(s)`,
+		"exec x":                         `teu: "exec" requires a command or --process`,
+		"list x":                         `teu: "list" requires exactly 0 argument(s)`,
+		"spec x":                         `teu: "spec" requires exactly 0 argument(s)`,
+		"create":                         `teu: "create" requires exactly 1 argument(s)`,
+		"run":                            `teu: "run" requires exactly 1 argument(s)`,
+		"start":                          `teu: "start" requires exactly 1 argument(s)`,
+		"delete":                         `teu: "delete" requires exactly 1 argument(s)`,
+		"kill x FOO":                     `unknown signal "FOO"`,
+		"run --bogus x":                  "flag provided but not defined: -bogus",
+		"--bogus":                        "flag provided but not defined: -bogus",
+		"create --preserve-fds -1 x":     "--preserve-fds: it cannot be negative",
+		"exec --preserve-fds -1 x y":     "--preserve-fds: it cannot be negative",
+		"list -f xml":                    "invalid format option",
+		"--systemd-cgroup list":          "--systemd-cgroup: the systemd cgroup driver is not supported, only cgroupfs",
+		"--rootless maybe list":          "--rootless maybe: want true, false or auto",
+		"--root / list":                  "--root: it cannot be /",
+		"--log-format xml list":          "invalid log-format: xml",
+		"--log-level loud list":          "invalid log-level: loud",
+		"--log /nonexistent/log list":    "open /nonexistent/log: no such file or directory",
+		"create --preserve-fds many x":   `invalid value "many" for flag -preserve-fds: strconv.Atoi: parsing "many": invalid syntax`,
+		"exec --additional-gids x x y":   `invalid value "x" for flag -additional-gids: strconv.Atoi: parsing "x": invalid syntax`,
+		"run --detach=perhaps x":         `invalid boolean value "perhaps" for -detach: strconv.ParseBool: parsing "perhaps": invalid syntax`,
+		"spec --bundle /nonexistent/dir": "open /nonexistent/dir/config.json: no such file or directory",
+	} {
+		r := teu(t, line, nil)
+		if r.code != 1 || !strings.Contains(r.stderr, "level=error msg="+fmt.Sprintf("%q", want)) {
+			t.Errorf("%s: exit code %d, %s", line, r.code, r.stderr)
+		}
+	}
+	if r := teu(t, "bogus", nil); r.code != 3 || !strings.Contains(r.stderr, "No help topic for 'bogus'") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	boom := errors.New("boom")
+	for line, want := range map[string][2]int{ // on success, on error
+		"run x": {7, 1}, "exec x y": {130, 255}, "create x": {0, 1}, "start x": {0, 1},
+		"kill x": {0, 1}, "delete x": {0, 1}, "state x": {0, 1}, "list": {0, 1},
+	} {
+		ok, failed := teu(t, line, nil), teu(t, line, &recorder{err: boom})
+		if ok.code != want[0] || failed.code != want[1] {
+			t.Errorf("%s: %d and %d, want %v", line, ok.code, failed.code, want)
+		}
+		if !strings.Contains(failed.stderr, `msg="boom"`) || strings.Contains(ok.stderr, "level=") {
+			t.Errorf("%s: %q and %q", line, ok.stderr, failed.stderr)
+		}
+	}
+}
+
+func TestErrorsGoToTheLogAndToStderr(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	r := teu(t, "--log "+path+" --log-format json delete x -f", &recorder{err: errors.New("boom")})
+	if r.stderr != "boom\n" {
+		t.Errorf("stderr %q", r.stderr)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil || !strings.HasPrefix(string(b), `{"level":"error","msg":"boom","time":"`) {
+		t.Errorf("%s %v", b, err)
+	}
+}
+
+func TestLoggerReachesTheRuntime(t *testing.T) {
+	r := teu(t, "--debug list", nil)
+	if !r.rec.rt.Log.Enabled(log.Debug) {
+		t.Error("--debug does not enable debug messages")
+	}
+	r = teu(t, "list", nil)
+	if r.rec.rt.Log.Enabled(log.Debug) || !r.rec.rt.Log.Enabled(log.Info) {
+		t.Error("the level is not info")
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	args := strings.Fields("teu --root /r --log /dev/stderr --log-format json create --bundle b --pid-file p x")
+	for b.Loop() {
+		run(args, func(*libcontainer.Runtime) containers { return &recorder{} })
+	}
+}
