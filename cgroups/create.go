@@ -130,7 +130,7 @@ func inheritFile(mountpoint, dir, file string, fresh bool) (string, error) {
 // container without limits works all the same.
 func (m *Manager) enable(p *Place) error {
 	have, err := readLine(p.Mountpoint + "/cgroup.controllers")
-	if err != nil {
+	if err != nil || have == "" {
 		return err
 	}
 	got, err := readLine(p.Dir() + "/cgroup.controllers")
@@ -140,10 +140,7 @@ func (m *Manager) enable(p *Place) error {
 	if got != have {
 		m.enableFrom(p, strings.Fields(have))
 	}
-	if err := p.checkDomain(); err != nil {
-		return err
-	}
-	return nil
+	return p.checkDomain()
 }
 
 func (m *Manager) enableFrom(p *Place, controllers []string) {
@@ -153,8 +150,8 @@ func (m *Manager) enableFrom(p *Place, controllers []string) {
 			continue
 		}
 		file := p.Mountpoint + p.Path[:i] + "/cgroup.subtree_control"
-		// The write is all or nothing; one controller that cannot be had (no realtime-free cpu, a process in
-		// the way) must not cost the others.
+		// The write is all or nothing; one controller that cannot be had (a process
+		// in the way of a domain controller, realtime processes in that of cpu) must not cost the others.
 		if sys.WriteFileAt(sys.AtFdcwd, file, all) == nil {
 			continue
 		}

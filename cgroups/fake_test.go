@@ -193,16 +193,14 @@ func TestSetRefusesBeforeItWrites(t *testing.T) {
 	}
 }
 
-// TestLateWrites gives apply two writes of which the kernel here, a directory in place of a file, refuses one for good: the rest of its
-// controller is written, then the late one is tried again and reported.
+// TestLateWrites has a file that answers EINVAL each time: what follows it in its controller is written, then it is tried again and
+// reported, before the next controller.
 func TestLateWrites(t *testing.T) {
 	root := fakeTree(t, map[string]string{"x/b": "", "x/c": ""})
 	m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "cpu,memory", Mountpoint: root, Path: "/x"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// /proc/self/attr/current answers EINVAL to an empty write on any kernel with a security module, /proc/self/oom_score_adj
-	// to one that is no number on all.
 	if err := os.Symlink("/proc/self/oom_score_adj", root+"/x/a"); err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +259,10 @@ func TestSurvey(t *testing.T) {
 	}
 	// A v2 tree that cannot be looked at is left out on a hybrid host, and only there.
 	for mode, places := range map[Mode]int{Hybrid: 1, Unified: -1} {
-		rec := Record{Mode: mode, Places: []Place{{Mountpoint: root + "/gone", Path: "/x"}, {Name: "pids", Mountpoint: root + "/pids", Path: "/x"}}}
+		rec := Record{Mode: mode, Places: []Place{
+			{Mountpoint: root + "/unified/warm/cgroup.events", Path: "/x"}, // not a directory
+			{Name: "pids", Mountpoint: root + "/pids", Path: "/x"},
+		}}
 		err := rec.Survey()
 		if places < 0 && err == nil || places > 0 && (err != nil || len(rec.Places) != places) {
 			t.Errorf("%s: %v, %+v", mode, err, rec.Places)

@@ -18,45 +18,41 @@ const freezeTimeout = 10 * time.Second
 // v1Interval is how often a v1 freezer is asked again; it has no event to wait for.
 const v1Interval = time.Millisecond
 
-// Freeze stops (true) or continues (false) all processes of the container, and waits until that is so. The v2 tree is preferred
-// in hybrid mode as well: its freezer is not outrun by fork, can be waited for, and lets frozen processes be killed. A
-// freeze that does not succeed in time is undone.
+// Freeze stops (true) or continues (false) all processes of the container, and waits until that is so. A freeze that does not
+// succeed in time is undone.
+//
+// In hybrid mode it is the v1 freezer that is used, by runc too: a process that some runtime inside the container has
+// frozen by v1 never becomes frozen for v2, while v1 takes one that is frozen by v2 for frozen.
 func (m *Manager) Freeze(freeze bool) error {
 	if !freeze {
 		return m.thaw()
 	}
-	if dir := m.freezerV2(); dir != "" {
-		return freezeV2(dir)
+	if p := m.v1("freezer"); p != nil {
+		return freezeV1(p.Dir())
 	}
-	p := m.v1("freezer")
+	p := m.unified()
 	if p == nil {
 		return errors.New("freeze: no freezer cgroup controller")
 	}
-	return freezeV1(p.Dir())
+	return freezeV2(p.Dir())
 }
 
-// freezerV2 is the v2 cgroup's directory, when it is there.
-func (m *Manager) freezerV2() string {
-	if p := m.unified(); p != nil && sys.Exists(p.Dir()) == nil {
-		return p.Dir()
-	}
-	return ""
-}
-
-// thaw undoes both freezers: an other program may have used the other.
+// thaw undoes both freezers, since another program may have used the other one; v1 goes first, because what it holds does not
+// leave the v2 freezer.
 func (m *Manager) thaw() error {
-	if dir := m.freezerV2(); dir != "" {
-		if err := writeCgroup(dir+"/cgroup.freeze", "0"); err != nil {
-			return err
-		}
-		if err := waitFrozen(dir, false); err != nil {
-			return err
-		}
-	}
 	if p := m.v1("freezer"); p != nil {
-		return writeCgroup(p.Dir()+"/freezer.state", "THAWED")
+		if err := writeCgroup(p.Dir()+"/freezer.state", "THAWED"); err != nil {
+			return err
+		}
 	}
-	return nil
+	p := m.unified()
+	if p == nil {
+		return nil
+	}
+	if err := writeCgroup(p.Dir()+"/cgroup.freeze", "0"); err != nil {
+		return err
+	}
+	return waitFrozen(p.Dir(), false)
 }
 
 // writeCgroup writes to a file of a cgroup that may be gone.

@@ -42,6 +42,12 @@ func (m *Manager) Record() Record { return m.rec }
 
 // Dir returns an O_PATH fd of the container's v2 cgroup, for CLONE_INTO_CGROUP (clone3(2), syscall.SysProcAttr.CgroupFD), in hybrid
 // mode too. It is false where there is none. The Manager owns the fd; it is valid until Close.
+//
+// Since Linux 6.14 the child of such a clone is killed at once, by SIGKILL, when the caller's cgroup and the target have not been
+// written to cgroup.kill equally often: cgroup_css_set_fork notes the count of the caller's cgroup, cgroup_post_fork compares it
+// with that of the target. A cgroup that Create has made has count 0; one that was there before, one that a payload has
+// made, and the cgroup that teu runs in may have another, and nothing tells. So a child that dies in this way before its first
+// step is to be started once more without Dir, and joined by Join(pid, false).
 func (m *Manager) Dir() (fd int, ok bool) {
 	if m.v2 >= 0 {
 		return m.v2, true

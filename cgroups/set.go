@@ -121,12 +121,17 @@ func (m *Manager) setDevices(rules []devices.Rule) error {
 	if p := m.v1("devices"); p != nil {
 		return setDeviceList(p.Dir(), rules)
 	}
-	fd, ok := m.Dir()
-	if !ok {
+	p := m.unified()
+	if p == nil {
 		return errors.New("linux.resources.devices: no devices cgroup controller, and no cgroup v2 to attach a filter to")
 	}
-	if err := devices.Attach(fd, rules); err != nil {
-		return fmt.Errorf("linux.resources.devices: %s: %w", m.unified().Dir(), err)
+	fd, err := sys.Openat(sys.AtFdcwd, p.Dir(), sys.OPath|sys.ODirectory|sys.ONofollow, 0)
+	if err == nil {
+		err = devices.Attach(fd, rules)
+		sys.Close(fd)
+	}
+	if err != nil {
+		return fmt.Errorf("linux.resources.devices: %s: %w", p.Dir(), err)
 	}
 	return nil
 }

@@ -46,15 +46,16 @@ func (r *Record) Survey() error {
 
 // deepest returns the longest part of the place's path that exists.
 func deepest(p *Place) (string, error) {
-	for dir := p.Path; ; dir = path.Dir(dir) {
+	for dir := p.Path; dir != "/"; dir = path.Dir(dir) {
 		err := sys.Exists(p.Mountpoint + dir)
 		if err == nil {
 			return dir, nil
 		}
-		if !absent(err) || dir == "/" {
+		if !absent(err) {
 			return "", fmt.Errorf("cgroup %s: %w", p.Mountpoint+dir, err)
 		}
 	}
+	return "/", nil
 }
 
 func (p *Place) checkEmpty() error {

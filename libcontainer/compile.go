@@ -27,6 +27,7 @@ const (
 const (
 	inputLock    = "lock"    // the container's directory, locked
 	inputGate    = "gate"    // the listening socket
+	inputRoot    = "root"    // exec: the container's root, when no mount namespace holds it
 	inputConsole = "console" // where the master of the terminal goes
 	inputHooks   = "hooks"   // where createContainer hooks write
 	inputState   = "state "  // + status: the state that container-side hooks read

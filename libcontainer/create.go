@@ -231,7 +231,7 @@ func (c *creation) launch() error {
 // start fills in what every start has and launches it.
 func (c *creation) start(s *nsenter.Start) (err error) {
 	s.Inputs, s.Files.Stdio, s.Files.Preserve = c.inputs, [3]int{0, 1, 2}, c.preserve
-	if s.Fault, err = debugFault(); err != nil {
+	if s.Fault, err = debugFault(len(s.Program.Insns)); err != nil {
 		return err
 	}
 	c.times.mark("protect the binary")
@@ -329,7 +329,7 @@ func (c *creation) outside() error {
 			return err
 		}
 	}
-	if err := c.recordInit(); err != nil {
+	if err := c.findInit(); err != nil {
 		return err
 	}
 	c.times.mark("fill the cgroup")
@@ -376,14 +376,15 @@ func (c *creation) expect(b byte) error { return c.explain(c.init.Expect(b)) }
 // explain is explainAt without an executable in sight.
 func (c *creation) explain(err error) error { return c.explainAt(err, -1) }
 
-// recordInit names the process in the record: from here on it can be found and killed.
-func (c *creation) recordInit() error {
+// findInit notes which process it is. The record says so only when the container is created: until then init ends
+// with its parent, and holds the lock as long as it has not.
+func (c *creation) findInit() error {
 	start, _, err := host.StartTime(c.init.Pid)
 	if err != nil {
 		return c.explain(c.init.Failure())
 	}
 	c.state.Init = store.Process{Pid: c.init.Pid, Start: start}
-	return c.entry.Write(&c.state)
+	return nil
 }
 
 func (c *creation) runtimeHooks() error {

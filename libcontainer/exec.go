@@ -101,6 +101,9 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.launchExec(); err != nil {
 		return err
 	}
+	if err := fg.catch(); err != nil {
+		return err
+	}
 	if e.joined&sys.CloneNewPid != 0 {
 		if err := e.init.Join(); err != nil {
 			return err
@@ -117,7 +120,6 @@ func (e *execution) exec(id string, fg *foreground) error {
 			return err
 		}
 	}
-	fg.forward(e.init.PidFd)
 	if err := writePidFile(e.x.PidFile, e.init.Pid); err != nil {
 		return err
 	}
@@ -282,6 +284,11 @@ func (e *execution) launchExec() error {
 	if e.inputs["init"], err = sys.Dup(e.pidfd); err != nil {
 		return err
 	}
+	if e.joined&sys.CloneNewNs == 0 {
+		if e.inputs[inputRoot], err = sys.Dup(e.root); err != nil {
+			return err
+		}
+	}
 	p := compileExec(e.process, &e.facts, e.joined)
 	if err := p.Verify(); err != nil {
 		return err
@@ -318,6 +325,10 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 	b := program.New()
 	control := b.Input(nsenter.InputControl)
 	init := b.Input("init")
+	root := program.None
+	if joined&sys.CloneNewNs == 0 {
+		root = b.Input(inputRoot)
+	}
 	consoleSock := program.None
 	if p.Terminal {
 		consoleSock = b.Input(inputConsole)
@@ -341,6 +352,14 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 		b.At("", "become root of the user namespace")
 		b.Setresgid(0)
 		b.Setresuid(0)
+	}
+	if root != program.None {
+		// Without a mount namespace of its own the container is in the host's, below a root of its own.
+		b.At("", "change to the container's root")
+		b.Fchdir(root)
+		b.Close(root)
+		b.Chroot(".")
+		b.Chdir("/")
 	}
 	if joined&sys.CloneNewPid != 0 {
 		b.At("", "enter the pid namespace")

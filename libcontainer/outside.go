@@ -48,6 +48,10 @@ func (c *creation) openSources(ns *namespaces) error {
 		}
 		c.inputs[name] = fd
 		c.facts.parentSources = append(c.facts.parentSources, name)
+		// Cloned in the host's mount namespace, it is a peer there: what init mounts on it would show on the host.
+		if err := sys.MakeSlave(fd); err != nil {
+			return fmt.Errorf("%s: %s: %w", name, path, err)
+		}
 		return nil
 	}
 	path := c.rootfsPath()

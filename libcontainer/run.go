@@ -9,7 +9,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/console"
-	"teu/libcontainer/store"
+	"teu/nsenter"
 )
 
 // Run creates and starts a container and, unless detached, stays in front of it until it ends, passing signals and
@@ -52,6 +52,9 @@ func (c *creation) run(fg *foreground) error {
 	if err := c.launch(); err != nil {
 		return err
 	}
+	if err := fg.catch(); err != nil {
+		return err
+	}
 	if err := c.outside(); err != nil {
 		return err
 	}
@@ -60,7 +63,6 @@ func (c *creation) run(fg *foreground) error {
 		return err
 	}
 	defer sys.Close(root)
-	fg.forward(c.init.PidFd)
 	// Before init goes on: what it writes first has to find the terminal as it is to be.
 	if err := fg.receive(); err != nil {
 		return err
@@ -69,10 +71,6 @@ func (c *creation) run(fg *foreground) error {
 		return err
 	}
 	if err := c.explainAt(c.init.WaitExec(), root); err != nil {
-		return err
-	}
-	c.state.Phase = store.Running
-	if err := c.entry.Write(&c.state); err != nil {
 		return err
 	}
 	return c.r.poststart(&c.state)
@@ -91,8 +89,8 @@ func (c *creation) initRoot() (int, error) {
 // foreground is what run and exec do for a process that they stay in front of.
 type foreground struct {
 	active  bool // not detached
-	signals *console.Signals
-	sock    int // the end of a socket pair that the terminal's master comes over, or -1
+	signals int  // a pipe that the signals to pass on come over, or -1
+	sock    int  // the end of a socket pair that the terminal's master comes over, or -1
 	relay   *console.Relay
 }
 
@@ -101,7 +99,7 @@ func newForeground(c *creation) (*foreground, error) {
 }
 
 func foregroundFor(active, subreaper bool) (*foreground, error) {
-	fg := &foreground{active: active, sock: -1}
+	fg := &foreground{active: active, sock: -1, signals: -1}
 	if !active {
 		return fg, nil
 	}
@@ -110,8 +108,16 @@ func foregroundFor(active, subreaper bool) (*foreground, error) {
 			return nil, err
 		}
 	}
-	fg.signals = console.CatchSignals()
 	return fg, nil
+}
+
+// catch starts collecting signals, which wait passes on. It is done while init starts up: until then a signal ends teu
+// and with it init.
+func (fg *foreground) catch() (err error) {
+	if fg.active {
+		fg.signals, err = nsenter.CatchSignals()
+	}
+	return err
 }
 
 // terminal makes the socket over which init passes the master, unless a console socket gets it.
@@ -125,16 +131,6 @@ func (fg *foreground) terminal(wanted bool, consoleSocket string, inputs map[str
 	}
 	fg.sock, inputs[inputConsole] = pair[0], pair[1]
 	return nil
-}
-
-func (fg *foreground) forward(pidfd int) {
-	if fg.signals == nil {
-		return
-	}
-	fg.signals.Forward(func(sig syscall.Signal) {
-		// The process may be gone by now, which the wait finds out.
-		_ = sys.PidfdSendSignal(pidfd, sig) //nolint:errcheck // see above
-	})
 }
 
 // receive takes the master of the terminal and joins it with ours.
@@ -155,8 +151,16 @@ func (fg *foreground) receive() error {
 
 // wait waits for the process and reaps it and whatever else ends up as our child meanwhile.
 func (fg *foreground) wait(pid, pidfd int) (status int, err error) {
-	if _, err := sys.PidfdWait(pidfd, -1); err != nil {
-		return -1, err
+	for done := false; !done; {
+		ready, err := sys.PollAny(pidfd, fg.signals)
+		if err != nil {
+			return -1, err
+		}
+		if done = ready[0]; !done && ready[1] {
+			if err := fg.pass(pidfd); err != nil {
+				return -1, err
+			}
+		}
 	}
 	ws, err := sys.Wait4(pid)
 	if err != nil {
@@ -178,6 +182,21 @@ func (fg *foreground) wait(pid, pidfd int) (status int, err error) {
 	return exitStatus(ws), nil
 }
 
+// pass passes on the signals that came.
+func (fg *foreground) pass(pidfd int) error {
+	var buf [64]byte
+	n, err := sys.Read(fg.signals, buf[:])
+	if err != nil && !errors.Is(err, syscall.EAGAIN) {
+		return fmt.Errorf("read signals: %w", err)
+	}
+	for _, sig := range buf[:max(n, 0)] {
+		if err := sys.PidfdSendSignal(pidfd, syscall.Signal(sig)); err != nil && !gone(err) {
+			return fmt.Errorf("pass on %v: %w", syscall.Signal(sig), err)
+		}
+	}
+	return nil
+}
+
 func exitStatus(ws sys.WaitStatus) int {
 	if ws.Signaled() {
 		return 128 + int(ws.Signal())
@@ -189,9 +208,6 @@ func (fg *foreground) close() {
 	if fg.relay != nil {
 		// An error on the way out of another one.
 		_ = errors.Join(fg.relay.Close())
-	}
-	if fg.signals != nil {
-		fg.signals.Stop()
 	}
 	if fg.sock >= 0 {
 		sys.Close(fg.sock)

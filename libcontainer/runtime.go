@@ -68,8 +68,9 @@ func writePidFile(path string, pid int) error {
 }
 
 // debugFault reads _TEU_FAULT, which asks the interpreter to fail or to die at an instruction: "fail:12" or
-// "die:12". The fault tests set it; whoever can set it can as well not start a container at all.
-func debugFault() (*program.Fault, error) {
+// "die:12", of as many as the program has. The fault tests set it; whoever can set it can as well not start a container
+// at all.
+func debugFault(insns int) (*program.Fault, error) {
 	v := os.Getenv("_TEU_FAULT")
 	if v == "" {
 		return nil, nil
@@ -78,6 +79,9 @@ func debugFault() (*program.Fault, error) {
 	n, err := strconv.Atoi(at)
 	if err != nil || n < 0 || (kind != "fail" && kind != "die") {
 		return nil, fmt.Errorf("_TEU_FAULT=%s: want fail:N or die:N: %w", v, syscall.EINVAL)
+	}
+	if n >= insns {
+		return nil, fmt.Errorf("_TEU_FAULT=%s: the program has %d instructions: %w", v, insns, syscall.EINVAL)
 	}
 	f := &program.Fault{Insn: n}
 	if kind == "fail" {

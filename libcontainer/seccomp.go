@@ -4,11 +4,11 @@ import (
 	"path/filepath"
 
 	"teu/libcontainer/seccomp"
+	"teu/libcontainer/store"
 )
 
-// seccompCache is the directory below the root directory that holds compiled filters. Its name cannot be a
-// container's: ids have no colon.
-const seccompCache = "cache:seccomp"
+// seccompCache is the directory below the root directory that holds compiled filters.
+const seccompCache = store.CachePrefix + "seccomp"
 
 // seccomp compiles linux.seccomp.
 func (c *creation) seccomp() error {

@@ -39,8 +39,7 @@ func (r *Runtime) Start(id string) error {
 	if err != nil {
 		err = fmt.Errorf("start container %q: %w", id, err)
 	} else {
-		st.Phase = store.Running
-		if err := entry.Write(st); err != nil {
+		if err := entry.Started(); err != nil {
 			return err
 		}
 		err = r.poststart(st)

@@ -89,7 +89,9 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	b.At(where, "bind "+source+" on "+m.Destination)
 	flags, _ := BindFlags(m)
 	src, given := c.c.Sources[where+".source"]
-	if !given {
+	if given {
+		c.cutOff(src)
+	} else {
 		src = b.OpenTree(program.Host, source, flags)
 	}
 	c.attributes(src, o, true)

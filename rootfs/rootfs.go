@@ -54,6 +54,7 @@ type Compiler struct {
 	c    *Config
 	root program.Slot
 	dev  program.Slot // the mount on /dev when it is our own, else None
+	cut  uint64       // how mounts of the host's are cut off from it: the propagation they get, or 0
 	late []func()     // what has to wait until everything is in its place
 }
 
@@ -97,15 +98,19 @@ func (c *Compiler) Root() {
 		// What is mounted in the container shows on the host: only the mount that pivot_root leaves is private.
 		b.MountSetattrPath("/", 0, program.MountAttr{Propagation: sys.MsPrivate})
 	case sys.MsPrivate, sys.MsUnbindable:
-		b.MountSetattrPath("/", sys.AtRecursive, program.MountAttr{Propagation: sys.MsPrivate})
+		c.cut = sys.MsPrivate
 	default:
-		b.MountSetattrPath("/", sys.AtRecursive, program.MountAttr{Propagation: sys.MsSlave})
+		c.cut = sys.MsSlave
+	}
+	if c.cut != 0 {
+		b.MountSetattrPath("/", sys.AtRecursive, program.MountAttr{Propagation: c.cut})
 	}
 
 	path := c.c.Path()
 	b.At("root.path", "mount "+path)
 	if s, ok := c.c.Sources["root"]; ok {
 		c.root = s
+		c.cutOff(s)
 	} else {
 		dir := b.Openat2(program.Host, path, program.How{
 			Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks,
@@ -114,6 +119,14 @@ func (c *Compiler) Root() {
 		b.Close(dir)
 	}
 	b.MoveMountTo(c.root, "/")
+}
+
+// cutOff is for what the parent has cloned in the host's mount namespace: until it is told otherwise, such a mount is
+// the peer of the one it was cloned from, and what is mounted below it shows on the host.
+func (c *Compiler) cutOff(mnt program.Slot) {
+	if c.cut != 0 {
+		c.b.MountSetattr(mnt, sys.AtRecursive, program.MountAttr{Propagation: c.cut})
+	}
 }
 
 // Finish is what waits until everything else is in its place: propagation, read-only mounts, read-only root.

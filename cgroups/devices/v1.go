@@ -67,16 +67,18 @@ func (l *List) remove(r Rule) error {
 	return nil
 }
 
-// widen gives each exception the access of those that cover it: the kernel wants all that one open(2) asks for in
-// a single exception ("c 1:* r" beside "c 1:3 w" does not allow O_RDWR on 1:3).
+// widen lets exceptions that cover each other work together: the kernel wants all that one open(2) asks for in a single
+// exception ("c 1:* r" beside "c 1:3 w" does not allow O_RDWR on 1:3). Making a node is asked for by itself.
 func (l *List) widen() {
 	if l.AllowAll {
 		return // denials match when any part of the access does
 	}
+	const open = Read | Write
 	for i := range l.Exceptions {
+		e := &l.Exceptions[i]
 		for _, o := range l.Exceptions {
-			if o.covers(l.Exceptions[i]) {
-				l.Exceptions[i].Access |= o.Access
+			if e.Access&open != 0 && o.covers(*e) {
+				e.Access |= o.Access & open
 			}
 		}
 	}

@@ -151,6 +151,14 @@ func OpenTree(path string, flags uint) (int, error) {
 	return fd, os.NewSyscallError("open_tree", err)
 }
 
+// MakeSlave takes the mounts of the tree that fd refers to out of their peer groups: they still receive mounts and
+// unmounts, and pass none on (mount_namespaces(7)).
+func MakeSlave(fd int) error {
+	attr := unix.MountAttr{Propagation: unix.MS_SLAVE}
+	err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr)
+	return os.NewSyscallError("mount_setattr", err)
+}
+
 // WaitStatus is the status of wait4(2).
 type WaitStatus = unix.WaitStatus
 
@@ -183,4 +191,33 @@ func Monotonic() int64 {
 		return 0
 	}
 	return ts.Nano()
+}
+
+// NonblockPipe makes a pipe whose ends do not block, both close-on-exec.
+func NonblockPipe() (r, w int, err error) {
+	var p [2]int
+	err = unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK)
+	return p[0], p[1], os.NewSyscallError("pipe2", err)
+}
+
+// PollAny waits until one of fds is readable or has hung up, for ever, and says which.
+func PollAny(fds ...int) (ready []bool, err error) {
+	list := make([]unix.PollFd, len(fds))
+	for i, fd := range fds {
+		list[i] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+	}
+	for {
+		_, err := unix.Poll(list, -1)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, os.NewSyscallError("poll", err)
+		}
+		ready = make([]bool, len(fds))
+		for i := range list {
+			ready[i] = list[i].Revents != 0
+		}
+		return ready, nil
+	}
 }

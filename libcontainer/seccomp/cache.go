@@ -5,7 +5,7 @@ package seccomp
 // another user could have written:
 //
 //	openat   O_DIRECTORY|O_NOFOLLOW   the directory: ours, mode 0700 (made if missing: mkdirat)
-//	openat   O_NOFOLLOW|O_NONBLOCK    an entry: regular, ours, mode 0600, one link, not too long
+//	openat   O_NOFOLLOW|O_NONBLOCK    an entry: regular, ours, mode 0600, one link or none, not too long
 //	read                              its hash over key and content holds
 //	openat   O_TMPFILE, linkat        a new entry appears whole or not at all; a killed writer leaves nothing
 //	unlinkat                          a wrong entry, and the oldest ones when there are too many
@@ -106,7 +106,7 @@ func read(fd int, k key) (entry, error) {
 	switch {
 	case !sys.IsRegular(&st):
 		return entry{}, errors.New("not a regular file")
-	case st.Nlink != 1:
+	case st.Nlink > 1: // none is left when another process makes room at this moment
 		return entry{}, fmt.Errorf("%d links", st.Nlink)
 	case st.Size > maxEntrySize:
 		return entry{}, fmt.Errorf("%d bytes", st.Size)

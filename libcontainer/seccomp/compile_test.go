@@ -1,12 +1,9 @@
 package seccomp
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"reflect"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -125,7 +122,24 @@ func TestActions(t *testing.T) {
 func TestOperators(t *testing.T) {
 	amd64Only(t)
 	const big = uint64(5)<<32 | 7
-	values := []uint64{0, 1, 6, 7, 8, 0xffffffff, 1 << 32, 4<<32 | 7, 4<<32 | 8, big - 1, big, big + 1, 6 << 32, 6<<32 | 7, 1<<63 | 7, ^uint64(0)}
+	values := []uint64{
+		0,
+		1,
+		6,
+		7,
+		8,
+		0xffffffff,
+		1 << 32,
+		4<<32 | 7,
+		4<<32 | 8,
+		big - 1,
+		big,
+		big + 1,
+		6 << 32,
+		6<<32 | 7,
+		1<<63 | 7,
+		^uint64(0),
+	}
 	for _, op := range []struct {
 		name specs.LinuxSeccompOperator
 		true func(arg, v, two uint64) bool
@@ -142,7 +156,11 @@ func TestOperators(t *testing.T) {
 			for _, v := range []uint64{0, 7, 0xffffffff, big, ^uint64(0)} {
 				for _, two := range []uint64{0, 7 & v, v} {
 					f := mustCompile(t, &specs.LinuxSeccomp{DefaultAction: specs.ActKillProcess, Syscalls: []specs.LinuxSyscall{
-						{Names: []string{"mmap"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{{Index: index, Value: v, ValueTwo: two, Op: op.name}}},
+						{
+							Names:  []string{"mmap"},
+							Action: specs.ActAllow,
+							Args:   []specs.LinuxSeccompArg{{Index: index, Value: v, ValueTwo: two, Op: op.name}},
+						},
 					}})
 					for _, arg := range values {
 						c := call{arch: sys.AuditArchX86_64, nr: 9}
@@ -178,10 +196,30 @@ func TestSeveralConditions(t *testing.T) {
 		allow [][6]uint64
 		deny  [][6]uint64
 	}{
-		{"and of two arguments", []specs.LinuxSeccompArg{eq(0, 1), eq(1, 2)}, [][6]uint64{{1, 2}, {1, 2, 3}}, [][6]uint64{{1}, {0, 2}, {2, 1}}},
-		{"or of one argument", []specs.LinuxSeccompArg{eq(0, 1), eq(0, 2)}, [][6]uint64{{1}, {2}, {2, 9}}, [][6]uint64{{0}, {3}}},
-		{"or of all when one argument is twice", []specs.LinuxSeccompArg{eq(0, 1), eq(0, 2), eq(1, 5)}, [][6]uint64{{1}, {2}, {0, 5}, {1, 5}}, [][6]uint64{{0}, {3, 4}}},
-		{"and of six", []specs.LinuxSeccompArg{eq(0, 1), eq(1, 2), eq(2, 3), eq(3, 4), eq(4, 5), eq(5, 6)}, [][6]uint64{{1, 2, 3, 4, 5, 6}}, [][6]uint64{{1, 2, 3, 4, 5}, {0, 2, 3, 4, 5, 6}}},
+		{
+			"and of two arguments",
+			[]specs.LinuxSeccompArg{eq(0, 1), eq(1, 2)},
+			[][6]uint64{{1, 2}, {1, 2, 3}},
+			[][6]uint64{{1}, {0, 2}, {2, 1}},
+		},
+		{
+			"or of one argument",
+			[]specs.LinuxSeccompArg{eq(0, 1), eq(0, 2)},
+			[][6]uint64{{1}, {2}, {2, 9}},
+			[][6]uint64{{0}, {3}},
+		},
+		{
+			"or of all when one argument is twice",
+			[]specs.LinuxSeccompArg{eq(0, 1), eq(0, 2), eq(1, 5)},
+			[][6]uint64{{1}, {2}, {0, 5}, {1, 5}},
+			[][6]uint64{{0}, {3, 4}},
+		},
+		{
+			"and of six",
+			[]specs.LinuxSeccompArg{eq(0, 1), eq(1, 2), eq(2, 3), eq(3, 4), eq(4, 5), eq(5, 6)},
+			[][6]uint64{{1, 2, 3, 4, 5, 6}},
+			[][6]uint64{{1, 2, 3, 4, 5}, {0, 2, 3, 4, 5, 6}},
+		},
 	} {
 		f := mustCompile(t, &specs.LinuxSeccomp{DefaultAction: specs.ActKillProcess, Syscalls: []specs.LinuxSyscall{
 			{Names: []string{"mmap"}, Action: specs.ActAllow, Args: c.args},
@@ -199,9 +237,16 @@ func TestSeveralConditions(t *testing.T) {
 func TestArchitectures(t *testing.T) {
 	amd64Only(t)
 	mkdir := func(archs ...specs.Arch) Filter {
-		return mustCompile(t, &specs.LinuxSeccomp{DefaultAction: specs.ActTrap, Architectures: archs, Syscalls: []specs.LinuxSyscall{rule(specs.ActAllow, "mkdir")}})
+		return mustCompile(t, &specs.LinuxSeccomp{
+			DefaultAction: specs.ActTrap,
+			Architectures: archs,
+			Syscalls:      []specs.LinuxSyscall{rule(specs.ActAllow, "mkdir")},
+		})
 	}
-	amd64, x86, x32 := call{arch: sys.AuditArchX86_64, nr: 83}, call{arch: sys.AuditArchX86, nr: 39}, call{arch: sys.AuditArchX86_64, nr: sys.X32SyscallBit | 83}
+	amd64, x86, x32 := call{arch: sys.AuditArchX86_64, nr: 83}, call{arch: sys.AuditArchX86, nr: 39}, call{
+		arch: sys.AuditArchX86_64,
+		nr:   sys.X32SyscallBit | 83,
+	}
 	for _, c := range []struct {
 		name              string
 		filter            Filter
@@ -232,14 +277,21 @@ func TestArchitectures(t *testing.T) {
 // Every architecture of the spec is known; those this machine cannot have in a filter are refused by name.
 func TestEveryArchitecture(t *testing.T) {
 	for _, a := range []specs.Arch{
-		specs.ArchX86, specs.ArchX86_64, specs.ArchX32, specs.ArchARM, specs.ArchAARCH64, specs.ArchMIPS, specs.ArchMIPS64, specs.ArchMIPS64N32, specs.ArchMIPSEL, specs.ArchMIPSEL64, specs.ArchMIPSEL64N32, specs.ArchPPC, specs.ArchPPC64, specs.ArchPPC64LE, specs.ArchS390, specs.ArchS390X, specs.ArchPARISC, specs.ArchPARISC64, specs.ArchRISCV64, specs.ArchLOONGARCH64, specs.ArchM68K, specs.ArchSH, specs.ArchSHEB,
+		specs.ArchX86, specs.ArchX86_64, specs.ArchX32, specs.ArchARM, specs.ArchAARCH64, specs.ArchMIPS,
+		specs.ArchMIPS64, specs.ArchMIPS64N32, specs.ArchMIPSEL, specs.ArchMIPSEL64, specs.ArchMIPSEL64N32,
+		specs.ArchPPC, specs.ArchPPC64, specs.ArchPPC64LE, specs.ArchS390, specs.ArchS390X, specs.ArchPARISC,
+		specs.ArchPARISC64, specs.ArchRISCV64, specs.ArchLOONGARCH64, specs.ArchM68K, specs.ArchSH, specs.ArchSHEB,
 	} {
 		known, ok := architecture(a)
 		if !ok {
 			t.Errorf("%s is not known", a)
 			continue
 		}
-		f, _, err := Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActTrap, Architectures: []specs.Arch{a}, Syscalls: []specs.LinuxSyscall{rule(specs.ActAllow, "read")}}, "")
+		f, _, err := Compile(&specs.LinuxSeccomp{
+			DefaultAction: specs.ActTrap,
+			Architectures: []specs.Arch{a},
+			Syscalls:      []specs.LinuxSyscall{rule(specs.ActAllow, "read")},
+		}, "")
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "linux.seccomp.architectures[0]: "+string(a)+": ") {
 				t.Error(err)
@@ -269,19 +321,35 @@ func TestFlags(t *testing.T) {
 		{[]specs.LinuxSeccompFlag{specs.LinuxSeccompFlagLog}, logFlag, logFlag | listener},
 		{[]specs.LinuxSeccompFlag{specs.LinuxSeccompFlagSpecAllow}, spec, spec | listener},
 		{[]specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv}, 0, wait | listener},
-		{[]specs.LinuxSeccompFlag{specs.LinuxSeccompFlagLog, specs.LinuxSeccompFlagSpecAllow, "SECCOMP_FILTER_FLAG_TSYNC", specs.LinuxSeccompFlagWaitKillableRecv}, logFlag | spec, logFlag | spec | wait | listener},
+		{
+			[]specs.LinuxSeccompFlag{
+				specs.LinuxSeccompFlagLog,
+				specs.LinuxSeccompFlagSpecAllow,
+				"SECCOMP_FILTER_FLAG_TSYNC",
+				specs.LinuxSeccompFlagWaitKillableRecv,
+			},
+			logFlag | spec,
+			logFlag | spec | wait | listener,
+		},
 	} {
 		f := mustCompile(t, &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Flags: c.flags})
 		if f.Flags != c.want || f.Listener {
 			t.Errorf("%v: %#x, want %#x", c.flags, f.Flags, c.want)
 		}
-		f = mustCompile(t, &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Flags: c.flags, Syscalls: []specs.LinuxSyscall{rule(specs.ActNotify, "mkdir")}})
+		f = mustCompile(t, &specs.LinuxSeccomp{
+			DefaultAction: specs.ActAllow,
+			Flags:         c.flags,
+			Syscalls:      []specs.LinuxSyscall{rule(specs.ActNotify, "mkdir")},
+		})
 		if f.Flags != c.notify || !f.Listener {
 			t.Errorf("%v with a listener: %#x, want %#x", c.flags, f.Flags, c.notify)
 		}
 	}
 	// A rule that says the same as the default is no rule; a name of another architecture is none either.
-	f := mustCompile(t, &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{rule(specs.ActNotify, "breakpoint")}})
+	f := mustCompile(t, &specs.LinuxSeccomp{
+		DefaultAction: specs.ActAllow,
+		Syscalls:      []specs.LinuxSyscall{rule(specs.ActNotify, "breakpoint")},
+	})
 	if runtime.GOARCH != "arm" && f.Listener {
 		t.Error("listener for a call that is not there")
 	}
@@ -289,7 +357,10 @@ func TestFlags(t *testing.T) {
 
 func TestErrorsNameThePlace(t *testing.T) {
 	base := func(f func(*specs.LinuxSeccomp)) *specs.LinuxSeccomp {
-		s := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{rule(specs.ActAllow, "read"), rule(specs.ActAllow, "write")}}
+		s := &specs.LinuxSeccomp{
+			DefaultAction: specs.ActErrno,
+			Syscalls:      []specs.LinuxSyscall{rule(specs.ActAllow, "read"), rule(specs.ActAllow, "write")},
+		}
 		f(s)
 		return s
 	}
@@ -298,17 +369,41 @@ func TestErrorsNameThePlace(t *testing.T) {
 		f    func(*specs.LinuxSeccomp)
 	}{
 		{`linux.seccomp.defaultAction: unknown action ""`, func(s *specs.LinuxSeccomp) { s.DefaultAction = "" }},
-		{`linux.seccomp.defaultAction: unknown action "SCMP_ACT_PANIC"`, func(s *specs.LinuxSeccomp) { s.DefaultAction = "SCMP_ACT_PANIC" }},
-		{"linux.seccomp.defaultErrnoRet: action SCMP_ACT_ALLOW takes no errno", func(s *specs.LinuxSeccomp) { s.DefaultAction, s.DefaultErrnoRet = specs.ActAllow, p(uint(1)) }},
-		{"linux.seccomp.defaultErrnoRet: 4095 is more than 4094", func(s *specs.LinuxSeccomp) { s.DefaultErrnoRet = p(uint(4095)) }},
-		{`linux.seccomp.architectures[1]: unknown architecture "amd64"`, func(s *specs.LinuxSeccomp) { s.Architectures = []specs.Arch{specs.ArchX86_64, "amd64"} }},
-		{`linux.seccomp.flags[0]: unknown flag "SECCOMP_FILTER_FLAG_NEW_LISTENER"`, func(s *specs.LinuxSeccomp) { s.Flags = []specs.LinuxSeccompFlag{"SECCOMP_FILTER_FLAG_NEW_LISTENER"} }},
-		{`linux.seccomp.syscalls[1].action: unknown action "x"`, func(s *specs.LinuxSeccomp) { s.Syscalls[1].Action = "x" }},
-		{"linux.seccomp.syscalls[1].errnoRet: action SCMP_ACT_ALLOW takes no errno", func(s *specs.LinuxSeccomp) { s.Syscalls[1].ErrnoRet = p(uint(0)) }},
+		{
+			`linux.seccomp.defaultAction: unknown action "SCMP_ACT_PANIC"`,
+			func(s *specs.LinuxSeccomp) { s.DefaultAction = "SCMP_ACT_PANIC" },
+		},
+		{
+			"linux.seccomp.defaultErrnoRet: action SCMP_ACT_ALLOW takes no errno",
+			func(s *specs.LinuxSeccomp) { s.DefaultAction, s.DefaultErrnoRet = specs.ActAllow, p(uint(1)) },
+		},
+		{
+			"linux.seccomp.defaultErrnoRet: 4095 is more than 4094",
+			func(s *specs.LinuxSeccomp) { s.DefaultErrnoRet = p(uint(4095)) },
+		},
+		{
+			`linux.seccomp.architectures[1]: unknown architecture "amd64"`,
+			func(s *specs.LinuxSeccomp) { s.Architectures = []specs.Arch{specs.ArchX86_64, "amd64"} },
+		},
+		{
+			`linux.seccomp.flags[0]: unknown flag "SECCOMP_FILTER_FLAG_NEW_LISTENER"`,
+			func(s *specs.LinuxSeccomp) { s.Flags = []specs.LinuxSeccompFlag{"SECCOMP_FILTER_FLAG_NEW_LISTENER"} },
+		},
+		{
+			`linux.seccomp.syscalls[1].action: unknown action "x"`,
+			func(s *specs.LinuxSeccomp) { s.Syscalls[1].Action = "x" },
+		},
+		{
+			"linux.seccomp.syscalls[1].errnoRet: action SCMP_ACT_ALLOW takes no errno",
+			func(s *specs.LinuxSeccomp) { s.Syscalls[1].ErrnoRet = p(uint(0)) },
+		},
 		{"linux.seccomp.syscalls[1].errnoRet: 65536 is more than 65535", func(s *specs.LinuxSeccomp) {
 			s.Syscalls[1].Action, s.Syscalls[1].ErrnoRet = specs.ActTrace, p(uint(65536))
 		}},
-		{"linux.seccomp.syscalls[1].names[1]: empty name", func(s *specs.LinuxSeccomp) { s.Syscalls[1].Names = []string{"write", ""} }},
+		{
+			"linux.seccomp.syscalls[1].names[1]: empty name",
+			func(s *specs.LinuxSeccomp) { s.Syscalls[1].Names = []string{"write", ""} },
+		},
 		{`linux.seccomp.syscalls[0].args[1].op: unknown operator "=="`, func(s *specs.LinuxSeccomp) {
 			s.Syscalls[0].Args = []specs.LinuxSeccompArg{{Op: specs.OpEqualTo}, {Op: "=="}}
 		}},
@@ -332,7 +427,11 @@ func TestErrorsNameThePlace(t *testing.T) {
 }
 
 func TestUnknownNames(t *testing.T) {
-	unknown := []specs.LinuxSyscall{rule(specs.ActErrno, "mkdir", "no_such_call"), rule(specs.ActLog, "nor_this"), rule(specs.ActAllow, "nor_that")}
+	unknown := []specs.LinuxSyscall{
+		rule(specs.ActErrno, "mkdir", "no_such_call"),
+		rule(specs.ActLog, "nor_this"),
+		rule(specs.ActAllow, "nor_that"),
+	}
 	f, warnings, err := Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: unknown}, "")
 	if err != nil || len(f.BPF) == 0 {
 		t.Fatal(err)
@@ -340,116 +439,18 @@ func TestUnknownNames(t *testing.T) {
 	if len(warnings) != 1 || warnings[0].Error() != "linux.seccomp.syscalls[0].names[1]: no_such_call: not known, so not restricted" {
 		t.Errorf("a list of what is denied: %q", warnings)
 	}
-	without := mustCompile(t, &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{rule(specs.ActErrno, "mkdir")}})
+	without := mustCompile(t, &specs.LinuxSeccomp{
+		DefaultAction: specs.ActAllow,
+		Syscalls:      []specs.LinuxSyscall{rule(specs.ActErrno, "mkdir")},
+	})
 	if !reflect.DeepEqual(f, without) {
 		t.Error("an unknown name makes another filter")
 	}
-	_, warnings, err = Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{rule(specs.ActAllow, "read", "no_such_call")}}, "")
+	_, warnings, err = Compile(&specs.LinuxSeccomp{
+		DefaultAction: specs.ActErrno,
+		Syscalls:      []specs.LinuxSyscall{rule(specs.ActAllow, "read", "no_such_call")},
+	}, "")
 	if err != nil || warnings != nil {
 		t.Errorf("a list of what is allowed: %v, %q", err, warnings)
-	}
-}
-
-// The profile is only read: one that is compiled twice, or by two at a time, stays what it was.
-func TestCompileOnlyReads(t *testing.T) {
-	profile := docker(t)
-	if _, _, err := Compile(profile, ""); err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(profile, docker(t)) {
-		t.Error("the profile changed")
-	}
-}
-
-func docker(t testing.TB) *specs.LinuxSeccomp {
-	t.Helper()
-	text, err := os.ReadFile("testdata/docker.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s specs.LinuxSeccomp
-	if err := json.Unmarshal(text, &s); err != nil {
-		t.Fatal(err)
-	}
-	return &s
-}
-
-// expect gives the verdict on a call by the profile itself: the names of the number, the first rule that
-// matches. Its profiles have no two rules for one call that could both match.
-func expect(profile *specs.LinuxSeccomp, arch libseccomp.ScmpArch, c call, highest uint32) uint32 {
-	name, err := libseccomp.ScmpSyscall(c.nr).GetNameByArch(arch)
-	if err == nil {
-		for _, r := range profile.Syscalls {
-			if slices.Contains(r.Names, name) && matches(r.Args, c.args) {
-				if r.Action == specs.ActAllow {
-					return allow
-				}
-				return errno | uint32(*r.ErrnoRet)
-			}
-		}
-	}
-	if c.nr > highest && (arch != libseccomp.ArchX32 || c.nr < sys.X32SyscallBit|512) {
-		return enosys
-	}
-	return errno | uint32(*profile.DefaultErrnoRet)
-}
-
-func matches(args []specs.LinuxSeccompArg, values [6]uint64) bool {
-	for _, a := range args {
-		switch v := values[a.Index]; a.Op {
-		case specs.OpEqualTo:
-			if v != a.Value {
-				return false
-			}
-		case specs.OpNotEqual:
-			if v == a.Value {
-				return false
-			}
-		case specs.OpMaskedEqual:
-			if v&a.Value != a.ValueTwo {
-				return false
-			}
-		default:
-			panic(a.Op)
-		}
-	}
-	return true
-}
-
-func TestDockerProfile(t *testing.T) {
-	amd64Only(t)
-	profile := docker(t)
-	names := 0
-	for _, r := range profile.Syscalls {
-		names += len(r.Names)
-	}
-	if names < 400 {
-		t.Fatalf("%d names", names)
-	}
-	f := mustCompile(t, profile)
-	if f.Listener || f.Flags != sys.SeccompFilterSpecAllow {
-		t.Errorf("flags %#x", f.Flags)
-	}
-	highest := number(t, "landlock_restrict_self", libseccomp.ArchAMD64)
-	args := [][6]uint64{{}, {8}, {0x20000}, {0xffffffff}, {40}, {2}, {0x7e020000}, {0x02000000}, {^uint64(0)}}
-	for nr := range uint32(1000) {
-		for _, a := range args {
-			c := call{sys.AuditArchX86_64, nr, a}
-			if got, want := verdict(t, f, c), expect(profile, libseccomp.ArchAMD64, c, highest); got != want {
-				t.Fatalf("amd64 %d %#x: %#x, want %#x", nr, a[0], got, want)
-			}
-			// The other two have arguments of 32 bits for libseccomp.
-			if a[0]>>32 != 0 {
-				continue
-			}
-			c.nr |= sys.X32SyscallBit
-			if got, want := verdict(t, f, c), expect(profile, libseccomp.ArchX32, c, highest|sys.X32SyscallBit); got != want {
-				t.Fatalf("x32 %d %#x: %#x, want %#x", nr, a[0], got, want)
-			}
-			c = call{sys.AuditArchX86, nr, a}
-			if got, want := verdict(t, f, c), expect(profile, libseccomp.ArchX86, c, highest); got != want {
-				t.Fatalf("x86 %d %#x: %#x, want %#x", nr, a[0], got, want)
-			}
-		}
 	}
 }

@@ -32,8 +32,11 @@ func stubless(t testing.TB, profile *specs.LinuxSeccomp) (filter, stub []byte) {
 }
 
 var stubArchs = map[specs.Arch]libseccomp.ScmpArch{
-	specs.ArchX86_64: libseccomp.ArchAMD64, specs.ArchX86: libseccomp.ArchX86, specs.ArchX32: libseccomp.ArchX32, specs.ArchARM: libseccomp.ArchARM, specs.ArchAARCH64: libseccomp.ArchARM64,
-	specs.ArchMIPSEL: libseccomp.ArchMIPSEL, specs.ArchMIPSEL64: libseccomp.ArchMIPSEL64, specs.ArchMIPSEL64N32: libseccomp.ArchMIPSEL64N32, specs.ArchPPC64LE: libseccomp.ArchPPC64LE, specs.ArchRISCV64: libseccomp.ArchRISCV64,
+	specs.ArchX86_64: libseccomp.ArchAMD64, specs.ArchX86: libseccomp.ArchX86, specs.ArchX32: libseccomp.ArchX32,
+	specs.ArchARM: libseccomp.ArchARM, specs.ArchAARCH64: libseccomp.ArchARM64,
+	specs.ArchMIPSEL: libseccomp.ArchMIPSEL, specs.ArchMIPSEL64: libseccomp.ArchMIPSEL64,
+	specs.ArchMIPSEL64N32: libseccomp.ArchMIPSEL64N32, specs.ArchPPC64LE: libseccomp.ArchPPC64LE,
+	specs.ArchRISCV64: libseccomp.ArchRISCV64,
 }
 
 // The stub changes nothing but answers of the default, and those only above all names of the profile, where
@@ -41,18 +44,36 @@ var stubArchs = map[specs.Arch]libseccomp.ScmpArch{
 func TestStubOnlyReplacesTheDefault(t *testing.T) {
 	amd64Only(t)
 	archs := [][]specs.Arch{
-		nil, {specs.ArchX86}, {specs.ArchX32}, {specs.ArchX86_64, specs.ArchX86, specs.ArchX32}, {specs.ArchARM, specs.ArchAARCH64}, {specs.ArchMIPSEL, specs.ArchMIPSEL64, specs.ArchMIPSEL64N32}, {specs.ArchPPC64LE, specs.ArchRISCV64}, nil,
+		nil, {specs.ArchX86}, {specs.ArchX32}, {
+			specs.ArchX86_64,
+			specs.ArchX86,
+			specs.ArchX32,
+		}, {specs.ArchARM, specs.ArchAARCH64}, {
+			specs.ArchMIPSEL,
+			specs.ArchMIPSEL64,
+			specs.ArchMIPSEL64N32,
+		}, {specs.ArchPPC64LE, specs.ArchRISCV64}, nil,
 	}
 	for a := range stubArchs {
 		archs[len(archs)-1] = append(archs[len(archs)-1], a)
 	}
 	slices.Sort(archs[len(archs)-1])
 	for _, names := range [][]string{
-		{"read"}, {"socket"}, {"shmget"}, {"ipc", "socketcall"}, {"breakpoint", "read"}, {"breakpoint"}, {"rt_sigaction"}, {"landlock_restrict_self"}, {"no_such_call"}, {"semtimedop", "recvmmsg"},
+		{"read"}, {"socket"}, {"shmget"}, {"ipc", "socketcall"}, {
+			"breakpoint",
+			"read",
+		}, {"breakpoint"}, {"rt_sigaction"}, {"landlock_restrict_self"}, {"no_such_call"}, {
+			"semtimedop",
+			"recvmmsg",
+		},
 		{"accept4", "exit"},
 	} {
 		for _, list := range archs {
-			profile := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Architectures: list, Syscalls: []specs.LinuxSyscall{rule(specs.ActAllow, names...)}}
+			profile := &specs.LinuxSeccomp{
+				DefaultAction: specs.ActErrno,
+				Architectures: list,
+				Syscalls:      []specs.LinuxSyscall{rule(specs.ActAllow, names...)},
+			}
 			plain, stub := stubless(t, profile)
 			full := append(slices.Clone(stub), plain...)
 			for _, spec := range append([]specs.Arch{specs.ArchX86_64}, list...) {
@@ -65,7 +86,17 @@ func TestStubOnlyReplacesTheDefault(t *testing.T) {
 func checkStub(t *testing.T, plain, full []byte, spec specs.Arch, names []string) {
 	t.Helper()
 	a, _ := architecture(spec)
-	starts := []uint32{0, sys.ARMPrivateSyscall, 4000, 5000, 6000, sys.X32SyscallBit, sys.X32SyscallBit + 512, 0x7fffffff - 700, ^uint32(0) - 699}
+	starts := []uint32{
+		0,
+		sys.ARMPrivateSyscall,
+		4000,
+		5000,
+		6000,
+		sys.X32SyscallBit,
+		sys.X32SyscallBit + 512,
+		0x7fffffff - 700,
+		^uint32(0) - 699,
+	}
 	highest := int64(-1)
 	for _, name := range names {
 		nr, err := libseccomp.GetSyscallFromNameByArch(name, a.scmp)
@@ -135,7 +166,11 @@ func TestSortedFilterMeansTheSame(t *testing.T) {
 	profile := docker(t)
 	for n := 0; n <= 60; n += 5 {
 		for _, archs := range [][]specs.Arch{nil, {specs.ArchX86, specs.ArchX32}} {
-			small := &specs.LinuxSeccomp{DefaultAction: specs.ActKillProcess, Architectures: archs, Syscalls: []specs.LinuxSyscall{rule(specs.ActAllow, profile.Syscalls[0].Names[:n]...)}}
+			small := &specs.LinuxSeccomp{
+				DefaultAction: specs.ActKillProcess,
+				Architectures: archs,
+				Syscalls:      []specs.LinuxSyscall{rule(specs.ActAllow, profile.Syscalls[0].Names[:n]...)},
+			}
 			f := mustCompile(t, small)
 			names := profile.Syscalls[0].Names[:n]
 			for nr := range libseccomp.ScmpSyscall(600) {

@@ -220,7 +220,8 @@ func (c *checker) hooks() {
 	if c.Hooks == nil {
 		return
 	}
-	c.hookList("hooks.prestart", c.Hooks.Prestart) //nolint:staticcheck // deprecated, and still sent
+	//lint:ignore SA1019 prestart is deprecated, and still sent
+	c.hookList("hooks.prestart", c.Hooks.Prestart)
 	c.hookList("hooks.createRuntime", c.Hooks.CreateRuntime)
 	c.hookList("hooks.createContainer", c.Hooks.CreateContainer)
 	c.hookList("hooks.startContainer", c.Hooks.StartContainer)

@@ -10,6 +10,9 @@ import (
 	"syscall"
 )
 
+// CachePrefix begins the names of directories below the root that are no containers: no id holds a colon.
+const CachePrefix = "cache:"
+
 // List reads the records of all containers, in the order of their ids, without
 // locking. What is below the root and no readable container (torn, half-made
 // or foreign) is told in bad, one error each, and hides none of the others. A
@@ -29,6 +32,9 @@ func (s *Store) List() (all []*State, bad []error, err error) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
+		if strings.HasPrefix(name, CachePrefix) {
+			continue
+		}
 		st, err := s.Read(name)
 		var gone *NotExistError
 		var invalid *InvalidIDError

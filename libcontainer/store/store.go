@@ -1,8 +1,9 @@
 // Package store keeps one directory per container below the root directory:
 //
-//	<root>/<id>/state.json       the record, see [State]
+//	<root>/<id>/intent.json      the record in phase creating, see [State]
+//	<root>/<id>/state.json       the record from then on
 //	<root>/<id>/.state.json.tmp  its next version, until the rename
-//	<root>/<id>/gate             the socket that init waits at for start
+//	<root>/<id>/gate             the socket that init waits at for start, gone when that has been
 //
 // The directory itself is the lock of the container: whoever changes anything
 // holds flock(2) on it. The lock belongs to the open file description, so a
@@ -32,6 +33,9 @@ import (
 )
 
 const (
+	// Two names, so that no rename replaces a file: ext4 answers that by writing the new one out to the disk
+	// (auto_da_alloc, ext4(5)), up to some milliseconds where /run is no tmpfs.
+	intentName = "intent.json"
 	recordName = "state.json"
 	tempName   = ".state.json.tmp"
 
@@ -129,12 +133,12 @@ func makeDir(root *os.File, id string, wait time.Duration) (*Container, error) {
 	}
 	// Asked before the lock, so that a second create fails at once however
 	// long the first one keeps it; and after it, for one that came between.
-	if err == syscall.EEXIST && hasRecord(rootfd, id+"/"+recordName) {
+	if err == syscall.EEXIST && hasRecord(rootfd, id+"/") {
 		return nil, &ExistError{ID: id}
 	}
 	c, err := lockDir(root, id, min(wait, intentTime))
 	if _, busy := err.(*BusyError); busy {
-		if hasRecord(rootfd, id+"/"+recordName) {
+		if hasRecord(rootfd, id+"/") {
 			return nil, &ExistError{ID: id}
 		}
 		c, err = lockDir(root, id, wait)
@@ -145,17 +149,21 @@ func makeDir(root *os.File, id string, wait time.Duration) (*Container, error) {
 		}
 		return nil, err
 	}
-	if hasRecord(int(c.dir.Fd()), recordName) {
+	if hasRecord(int(c.dir.Fd()), "") {
 		c.dir.Close()
 		return nil, &ExistError{ID: id}
 	}
 	return c, nil
 }
 
-// hasRecord reports whether path is there, be it torn or foreign.
-func hasRecord(dir int, path string) bool {
-	_, err := sys.Lstatat(dir, path)
-	return err != syscall.ENOENT
+// hasRecord reports whether there is a record at prefix, be it torn or foreign.
+func hasRecord(dir int, prefix string) bool {
+	for _, name := range [...]string{intentName, recordName} {
+		if _, err := sys.Lstatat(dir, prefix+name); err != syscall.ENOENT {
+			return true
+		}
+	}
+	return false
 }
 
 // Open locks an existing container, waiting at most wait, and reads its record.
@@ -208,7 +216,16 @@ func (s *Store) Read(id string) (*State, error) {
 	return st, nil
 }
 
-// Write replaces the record. The id inside has to be the container's.
+// Started says that the container's gate has been opened: its phase is running.
+func (c *Container) Started() error {
+	if err := sys.Unlinkat(int(c.dir.Fd()), GateName); err != nil && err != syscall.ENOENT {
+		return fmt.Errorf("record start of container %q: unlink %s: %w", c.ID, GateName, err)
+	}
+	return nil
+}
+
+// Write replaces the record. The id inside has to be the container's. The phase running is not written: it is created
+// without a gate, see Started.
 func (c *Container) Write(st *State) error {
 	if st.ID != c.ID {
 		return fmt.Errorf("write record of container %q: it names %q", c.ID, st.ID)
@@ -229,7 +246,11 @@ func (c *Container) Write(st *State) error {
 		err = cerr
 	}
 	if err == nil {
-		err = sys.Renameat(dir, tempName, dir, recordName)
+		name := recordName
+		if st.Phase == Creating {
+			name = intentName
+		}
+		err = sys.Renameat(dir, tempName, dir, name)
 	}
 	if err != nil {
 		sys.Unlinkat(dir, tempName)
@@ -244,7 +265,7 @@ func (c *Container) Write(st *State) error {
 // did not make is left alone and reported with ENOTEMPTY.
 func (c *Container) Remove() error {
 	dir := int(c.dir.Fd())
-	for _, name := range [...]string{GateName, recordName, tempName} {
+	for _, name := range [...]string{GateName, tempName, recordName, intentName} {
 		if err := sys.Unlinkat(dir, name); err != nil && err != syscall.ENOENT {
 			return fmt.Errorf("remove container %q: unlink %s: %w", c.ID, name, err)
 		}
@@ -329,29 +350,46 @@ func openDir(root int, id string) (int, error) {
 	return fd, nil
 }
 
-// readRecord reads state.json below dir.
+// readRecord reads the record below dir: state.json or, before that is written, intent.json.
 func readRecord(dir int, id string) (*State, error) {
-	// O_NONBLOCK: opening a planted FIFO must not wait for its writer.
-	fd, err := sys.Openat(dir, recordName, sys.ORdonly|sys.ONofollow|sys.ONonblock, 0)
+	rec, err := readFile(dir, recordName, id)
 	if err == syscall.ENOENT {
-		return nil, ErrHalfMade
+		if rec, err = readFile(dir, intentName, id); err == syscall.ENOENT {
+			return nil, ErrHalfMade
+		}
+		return rec, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", recordName, err)
+		return nil, err
+	}
+	if _, err := sys.Lstatat(dir, GateName); err == syscall.ENOENT && rec.Phase == Created {
+		rec.Phase = Running
+	}
+	return rec, nil
+}
+
+func readFile(dir int, name, id string) (*State, error) {
+	// O_NONBLOCK: opening a planted FIFO must not wait for its writer.
+	fd, err := sys.Openat(dir, name, sys.ORdonly|sys.ONofollow|sys.ONonblock, 0)
+	if err == syscall.ENOENT {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	defer sys.Close(fd)
 	st, err := sys.Fstat(fd)
 	if err != nil {
-		return nil, fmt.Errorf("stat %s: %w", recordName, err)
+		return nil, fmt.Errorf("stat %s: %w", name, err)
 	}
 	if !sys.IsRegular(&st) || st.Size > maxRecord {
-		return nil, fmt.Errorf("read %s: not a plain file of at most %d bytes", recordName, maxRecord)
+		return nil, fmt.Errorf("read %s: not a plain file of at most %d bytes", name, maxRecord)
 	}
 	data := make([]byte, st.Size)
 	for n := 0; n < len(data); {
 		k, err := sys.Read(fd, data[n:])
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", recordName, err)
+			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 		if k == 0 {
 			data = data[:n]
@@ -360,10 +398,10 @@ func readRecord(dir int, id string) (*State, error) {
 	}
 	rec, err := decode(data)
 	if err != nil {
-		return nil, fmt.Errorf("decode %s: %w", recordName, err)
+		return nil, fmt.Errorf("decode %s: %w", name, err)
 	}
 	if rec.ID != id {
-		return nil, fmt.Errorf("decode %s: it names container %q", recordName, rec.ID)
+		return nil, fmt.Errorf("decode %s: it names container %q", name, rec.ID)
 	}
 	return rec, nil
 }

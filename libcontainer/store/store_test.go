@@ -58,6 +58,9 @@ func TestLifecycle(t *testing.T) {
 	}
 	next := intent("web")
 	next.Phase = Created
+	if err := os.WriteFile(s.Root+"/web/"+GateName, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := c.Write(next); err != nil || c.State != next {
 		t.Fatal(err)
 	}
@@ -66,6 +69,14 @@ func TestLifecycle(t *testing.T) {
 	c, err = s.Open("web", long)
 	if err != nil || c.Damage != nil || c.State.Phase != Created {
 		t.Fatalf("%+v %v", c, err)
+	}
+	for range 2 {
+		if err := c.Started(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if st, err := s.Read("web"); err != nil || st.Phase != Running {
+		t.Errorf("without a gate it runs: %+v %v", st, err)
 	}
 	for range 2 { // idempotent
 		if err := c.Remove(); err != nil {

@@ -96,7 +96,11 @@ func lenOf(i int) Arg { return Arg{Kind: Len, Val: uint64(i)} }
 
 func vec(l []string) Arg { return Arg{Kind: Vec, List: l} }
 
-const atFdcwd = 0xffffffffffffff9c // AT_FDCWD, sign-extended
+// Descriptors that are none, sign-extended.
+const (
+	atFdcwd = 0xffffffffffffff9c // AT_FDCWD
+	noFd    = 0xfffffffffffffff7 // -9: EBADF if used
+)
 
 func fd(s Slot) Arg {
 	switch s {
@@ -104,7 +108,7 @@ func fd(s Slot) Arg {
 		return Arg{Kind: Imm, Val: atFdcwd}
 	case None:
 		// An absent descriptor is an impossible one, never the working directory.
-		return Arg{Kind: Imm, Val: ^uint64(8)} // -9: EBADF if used
+		return Arg{Kind: Imm, Val: noFd}
 	}
 	return Arg{Kind: Use, Val: uint64(s)}
 }

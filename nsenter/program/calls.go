@@ -9,8 +9,14 @@ import (
 // How is struct open_how of openat2(2).
 type How struct{ Flags, Mode, Resolve uint64 }
 
+// Lengths of struct open_how and struct mount_attr.
+const (
+	howLen       = 24
+	mountAttrLen = 32
+)
+
 func (h How) bytes() []byte {
-	b := make([]byte, 0, 24)
+	b := make([]byte, 0, howLen)
 	b = binary.NativeEndian.AppendUint64(b, h.Flags)
 	b = binary.NativeEndian.AppendUint64(b, h.Mode)
 	return binary.NativeEndian.AppendUint64(b, h.Resolve)
@@ -54,7 +60,7 @@ func (b *Builder) MoveMountTo(src Slot, path string) {
 type MountAttr struct{ Set, Clear, Propagation uint64 }
 
 func (a MountAttr) bytes() []byte {
-	b := make([]byte, 0, 32)
+	b := make([]byte, 0, mountAttrLen)
 	b = binary.NativeEndian.AppendUint64(b, a.Set)
 	b = binary.NativeEndian.AppendUint64(b, a.Clear)
 	b = binary.NativeEndian.AppendUint64(b, a.Propagation)

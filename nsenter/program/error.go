@@ -66,7 +66,7 @@ func (e *Error) Unwrap() error {
 
 func callName(n Note) string {
 	if n.Op == OpSyscall {
-		if sig, ok := signatures(n.Nr); ok {
+		if sig, ok := signatureOf(n.Nr); ok {
 			return sig.name
 		}
 	}

@@ -81,6 +81,9 @@ const (
 // MaxArgs is the number of arguments a system call can have.
 const MaxArgs = 6
 
+// maxErrno is the highest number an error of the kernel can have.
+const maxErrno = 4095
+
 // MaxBranches is the number of errno values an instruction can branch on.
 const MaxBranches = 4
 

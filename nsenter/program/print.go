@@ -12,12 +12,10 @@ import (
 
 // String is the name of a built-in instruction as programs print it.
 func (op Op) String() string {
-	names := [opEnd]string{"", "syscall", "jump", "fail", "target", "check_dev", "check_fs", "fork", "sync",
-		"send_fd", "gate", "hook", "sig_reset", "check_cwd", "exec"}
-	if op >= opEnd {
+	if op == 0 || op >= opEnd {
 		return fmt.Sprintf("op(%d)", uint16(op))
 	}
-	return names[op]
+	return builtins[op].name
 }
 
 // String prints the program: one line for each instruction, and a line for each change of place and purpose. It is
@@ -44,11 +42,11 @@ func (p *Program) line(in *Insn) string {
 	if in.Out != None {
 		fmt.Fprintf(&b, "s%d = ", in.Out)
 	}
-	sig, _ := signatures(in.Nr)
-	if in.Op == OpSyscall {
+	sig, known := in.signature()
+	if known {
 		b.WriteString(sig.name)
 	} else {
-		b.WriteString(in.Op.String())
+		fmt.Fprintf(&b, "%s %d", in.Op, in.Nr)
 	}
 	if in.Op == OpJump {
 		fmt.Fprintf(&b, " %d", in.Label.pos)
@@ -60,7 +58,7 @@ func (p *Program) line(in *Insn) string {
 			b.WriteString(", ")
 		}
 		t := aNum
-		if in.Op == OpSyscall && i < len(sig.args) {
+		if i < len(sig.args) {
 			t = sig.args[i]
 		}
 		b.WriteString(printArg(&in.Args[i], t, in.Args))

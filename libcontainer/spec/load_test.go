@@ -1,0 +1,184 @@
+package spec
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func TestDecodeErrors(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"{\n \"process\": {\n  \"args\": 5\n }\n}", "c:3:11: process.args: want array of strings, got number"},
+		{`{"process":{"args":["a",true]}}`, "c:1:25: process.args[1]: want string, got boolean"},
+		{`{"process":{"user":{"uid":-1}}}`, "c:1:27: process.user.uid: want uint32, got -1"},
+		{`{"process":{"user":{"uid":"0"}}}`, "c:1:27: process.user.uid: want uint32, got string"},
+		{`{"process":{"terminal":0}}`, "c:1:24: process.terminal: want boolean, got number"},
+		{`{"process":"sh"}`, "c:1:12: process: want object, got string"},
+		{
+			`{"mounts":[{"destination":"/a"},{"destination":["/b"]}]}`,
+			"c:1:48: mounts[1].destination: want string, got array",
+		},
+		{`{"mounts":[5]}`, "c:1:12: mounts[0]: want object, got number"},
+		{`{"mounts":{}}`, "c:1:11: mounts: want array of objects, got object"},
+		{`{"annotations":{"org.x":5}}`, `c:1:25: annotations["org.x"]: want string, got number`},
+		{`{"annotations":{"x":"1","y":"2","x":"3"}}`, `c:1:33: annotations: "x" given twice`},
+		{`{"root":{"path":"a","Path":"b"}}`, `c:1:21: root: "Path" given twice`},
+		{
+			`{"linux":{"namespaces":[{"type":"pid"},{"type":null,"path":{}}]}}`,
+			"c:1:60: linux.namespaces[1].path: want string, got object",
+		},
+		{`{"linux":{"devices":[{"major":1.5}]}}`, "c:1:31: linux.devices[0].major: want int64, got 1.5"},
+		{`{"hostname":"é","domainname":"` + "\x01" + `"}`, "c:1:31: domainname: control character in a string"},
+		{`{"hostname":"a\u0000b"}`, "c:1:15: hostname: NUL character in a string"},
+		{
+			`{"hostname":"a\qb"}`,
+			`c:1:15: hostname: unknown escape in a string, want one of \" \\ \/ \b \f \n \r \t \uXXXX`,
+		},
+		{`{"hostname":"a\u00"}`, `c:1:15: hostname: want four hexadecimal digits after \u`},
+		{"{\n\"process\": {\"args\": [\"sh\"", "c:2:26: process.args[0]: unexpected end of file, want \",\" or \"]\""},
+		{`{"hostname":"ab`, "c:1:16: hostname: unexpected end of file in a string"},
+		{`{"hostname":"a" "b"`, `c:1:17: hostname: want "," or "}", got '"'`},
+		{`{"hostname":"a",}`, `c:1:17: want a name in double quotes, got '}'`},
+		{`{"hostname"}`, `c:1:12: hostname: want ":", got '}'`},
+		{`{"hostname":tru}`, `c:1:13: hostname: want string, got boolean`},
+		{`{"x":tru}`, `c:1:6: x: want a JSON value, got 't'`},
+		{`{"x":'a'}`, `c:1:6: x: want a JSON value, got '\''`},
+		{`{"x":-}`, `c:1:7: x: want a digit, got '}'`},
+		{`[]`, "c:1:1: want object, got array"},
+		{`null`, "c:1:1: want object, got null"},
+		{`hello`, "c:1:1: want object, got 'h'"},
+		{"", "c:1:1: the file is empty"},
+		{" \n ", "c:2:2: the file is empty"},
+		{"\ufeff{}", "c:1:1: the file begins with a byte order mark, want UTF-8 without one"},
+		{"{}\n{}", "c:2:1: unexpected text after the end of the object"},
+		{"{} //", "c:1:4: unexpected text after the end of the object"},
+		{`{"linux":{"sysctl":{"":1}}}`, `c:1:24: linux.sysctl[""]: want string, got number`},
+		{`{"process":{"user":{"uid":` + strings.Repeat("9", 100) + `}}}`,
+			"c:1:27: process.user.uid: want uint32, got " + strings.Repeat("9", 40) + "…"},
+	} {
+		_, err := Decode("c", []byte(c.text))
+		if err == nil || err.Error() != c.want {
+			t.Errorf("%s\n got %v\nwant %s", c.text, err, c.want)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, ConfigFile)
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fails := func(want string, errno syscall.Errno) {
+		t.Helper()
+		_, err := Load(dir)
+		if err == nil || err.Error() != want || errno != 0 && !errors.Is(err, errno) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	fails("open "+file+": no such file or directory", syscall.ENOENT)
+	write(`{"ociVersion":5}`)
+	fails(file+":1:15: ociVersion: want string, got number", 0)
+
+	want := Example(false)
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(string(text))
+	for _, bundle := range []string{dir, dir + "/"} {
+		got, err := Load(bundle)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("Load(%q): %v, %+v", bundle, err, got)
+		}
+	}
+	if err := os.Rename(file, file+".real"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("config.json.real", file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err != nil {
+		t.Errorf("through a symbolic link: %v", err)
+	}
+
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(file, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	fails("read "+file+": is a directory", syscall.EISDIR)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fails("read "+file+": invalid argument", syscall.EINVAL)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	write("{}")
+	if err := os.Truncate(file, MaxSize+1); err != nil {
+		t.Fatal(err)
+	}
+	fails("read "+file+": file too large", syscall.EFBIG)
+	if _, err := Decode("c", make([]byte, MaxSize+1)); !errors.Is(err, syscall.EFBIG) {
+		t.Errorf("Decode of too much: %v", err)
+	}
+	if _, err := Load(filepath.Join(dir, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing bundle: %v", err)
+	}
+}
+
+func TestLoadProcess(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "process.json")
+	if err := os.WriteFile(file, []byte(`{"args":["a"],"cwd":"/"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := LoadProcess(file)
+	if err != nil || !reflect.DeepEqual(p, &specs.Process{Args: []string{"a"}, Cwd: "/"}) {
+		t.Errorf("%v, %+v", err, p)
+	}
+	if _, err := LoadProcess(file + "x"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing file: %v", err)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	text, err := json.MarshalIndent(Example(false), "", "\t")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("teu", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Decode("config.json", text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("encoding/json", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			var s specs.Spec
+			if err := json.Unmarshal(text, &s); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

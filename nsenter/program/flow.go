@@ -1,0 +1,96 @@
+package program
+
+// duty is a set of things that a program has done.
+type duty uint16
+
+// The duties. Some have to be done on every way to an instruction, of some it matters that no way has done them yet.
+const (
+	undumpable duty = 1 << iota // nobody else may look into the process
+	signals                     // signals as they are at the start of a program
+	rooted                      // the root is the container's: changed, or that of a joined mount namespace
+	entered                     // the root was changed by pivot_root or chroot
+	keepcaps                    // becoming a user keeps the permitted set
+	nnp                         // no_new_privs is set
+	user                        // the process is its user
+	caps                        // capabilities are set
+	admin                       // CAP_SYS_ADMIN is among them
+	ambient                     // the ambient set was cleared
+	filtered                    // a filter is loaded
+	cwdChecked                  // the working directory is inside the root
+	closed                      // what is not the workload's is marked close-on-exec
+)
+
+// bitset is a set of slots.
+type bitset []uint64
+
+func (s bitset) has(i uint64) bool { return s[i>>6]&(1<<(i&63)) != 0 }
+func (s bitset) add(i uint64)      { s[i>>6] |= 1 << (i & 63) }
+func (s bitset) del(i uint64)      { s[i>>6] &^= 1 << (i & 63) }
+
+// keep makes s what s and t share.
+func (s bitset) keep(t bitset) {
+	for i := range s {
+		s[i] &= t[i]
+	}
+}
+
+// flow is what is known before an instruction, on every way to it.
+type flow struct {
+	done duty // on every way
+	seen duty // on some way
+
+	inputs  uint64   // slots below are the parent's
+	words   []uint64 // the sets below are parts of it
+	set     bitset   // slots that hold a descriptor
+	outside bitset   // slots set before the change of root
+	mount   bitset   // fsmount: a filesystem of our own making
+	checked bitset   // a mount whose filesystem was checked
+	strict  bitset   // a file opened strictly below a checked one
+}
+
+const flowSets = 5
+
+func newFlow(p *Program) *flow {
+	n := (p.Slots + 63) / 64
+	w := make([]uint64, flowSets*n)
+	return &flow{
+		inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
+	}
+}
+
+func (f *flow) copyFrom(g *flow) {
+	f.done, f.seen = g.done, g.seen
+	copy(f.words, g.words)
+}
+
+// meet keeps what both ways agree on.
+func (f *flow) meet(g *flow) {
+	f.done &= g.done
+	f.seen |= g.seen
+	for i := range f.outside {
+		f.outside[i] |= g.outside[i]
+	}
+	f.set.keep(g.set)
+	f.mount.keep(g.mount)
+	f.checked.keep(g.checked)
+	f.strict.keep(g.strict)
+}
+
+func (f *flow) has(d duty) bool { return f.done&d == d }
+func (f *flow) may(d duty) bool { return f.seen&d != 0 }
+
+func (f *flow) do(d duty) {
+	f.done |= d
+	f.seen |= d
+}
+
+func (f *flow) undo(d duty) { f.done &^= d }
+
+// fill records that slot s holds a new descriptor.
+func (f *flow) fill(s uint64) {
+	f.set.add(s)
+	f.outside.del(s)
+	f.mount.del(s)
+	f.checked.del(s)
+	f.strict.del(s)
+}

@@ -1,0 +1,375 @@
+package program
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"teu/internal/sys"
+)
+
+// capSysAdmin is the number of CAP_SYS_ADMIN, which loading a filter takes without no_new_privs (seccomp(2)).
+const capSysAdmin = 21
+
+// apply checks in, whose shape is known to be right, against what came before, and records what it does.
+func (f *flow) apply(in *Insn, sig *signature) error {
+	if f.may(closed|filtered) && !late(in) {
+		if f.may(filtered) {
+			return fmt.Errorf("after a filter that may refuse it")
+		}
+		return fmt.Errorf("between close_range and exec")
+	}
+	for a := range in.Args {
+		if err := f.path(in, sig, a); err != nil {
+			return err
+		}
+	}
+	var err error
+	if in.Op == OpSyscall {
+		err = f.order(in)
+	} else {
+		err = f.builtin(in)
+	}
+	if err == nil && in.Out != None {
+		f.made(in)
+	}
+	return err
+}
+
+// late reports whether in may come after close_range or a filter: the last steps before the workload, and passing on
+// the listener of the filter.
+func late(in *Insn) bool {
+	switch in.Op {
+	case OpSyscall:
+		return in.Nr == sys.SysSeccomp || in.Nr == sys.SysCapset || in.Nr == sys.SysPrctl || in.Nr == sys.SysClose
+	case OpSendFd, OpJump, OpFail, OpExec:
+		return true
+	}
+	return false
+}
+
+// path checks argument a when it is a path, or a descriptor that a path starts from.
+func (f *flow) path(in *Insn, sig *signature, a int) error {
+	arg := &in.Args[a]
+	switch sig.args[a] {
+	case aAbs:
+		if arg.Text != "." && !strings.HasPrefix(arg.Text, "/") {
+			return fmt.Errorf("path %q is relative to nothing", arg.Text)
+		}
+		// chdir and hooks are meant to see what is inside.
+		if f.may(entered) && arg.Text != "." && in.Nr != sys.SysChdir && in.Op != OpHook {
+			return fmt.Errorf("path %q after the change of root", arg.Text)
+		}
+	case aPath:
+		if in.Args[a-1].Kind == Imm {
+			return f.hostPath(in, arg.Text)
+		}
+		return f.below(in, a)
+	case aInside:
+		return f.inside(in.Args[a-1].Val, arg.Text)
+	}
+	return nil
+}
+
+// hostPath checks a path that starts from Host.
+func (f *flow) hostPath(in *Insn, path string) error {
+	switch {
+	case path != "." && !strings.HasPrefix(path, "/"):
+		return fmt.Errorf("path %q is relative to nothing", path)
+	case f.may(entered) && path != "." && path != "/":
+		return fmt.Errorf("path %q of the host after the change of root", path)
+	case makes(in.Nr):
+		return fmt.Errorf("path %q of the host, where nothing is to be made", path)
+	}
+	return nil
+}
+
+// makes reports whether a system call makes or changes a file by its name.
+func makes(nr uint16) bool {
+	return nr == sys.SysMknodat || nr == sys.SysSymlinkat || nr == sys.SysFchownat
+}
+
+// below checks argument a, a path below a descriptor.
+func (f *flow) below(in *Insn, a int) error {
+	dir, path := in.Args[a-1].Val, in.Args[a].Text
+	if in.Nr == sys.SysOpenat2 {
+		resolve := how(in).Resolve
+		if resolve&(sys.ResolveInRoot|sys.ResolveBeneath) == 0 {
+			return fmt.Errorf("path %q below a descriptor that it may leave", path)
+		}
+		if f.checked.has(dir) && resolve&Strict == Strict {
+			return nil // a filesystem of our own, wherever it is
+		}
+		return f.inside(dir, path)
+	}
+	if path == "" {
+		return nil // the descriptor itself
+	}
+	if strings.Contains(path, "/") || path == ".." {
+		return fmt.Errorf("path %q of more than one component below a descriptor", path)
+	}
+	if !nofollow(in) {
+		return fmt.Errorf("path %q below a descriptor, which may be a symlink", path)
+	}
+	return f.inside(dir, path)
+}
+
+// nofollow reports whether the last component of in's paths is not followed when it is a symlink.
+func nofollow(in *Insn) bool {
+	switch in.Nr {
+	case sys.SysMknodat, sys.SysSymlinkat:
+		return true
+	case sys.SysMoveMount: // follows only when told to (move_mount(2))
+		return in.Args[4].Val&^(sys.MoveMountFEmptyPath|sys.MoveMountTEmptyPath) == 0
+	case sys.SysOpenTree, sys.SysMountSetattr:
+		return in.Args[2].Val&sys.AtSymlinkNofollow != 0
+	case sys.SysFchownat:
+		return in.Args[4].Val&sys.AtSymlinkNofollow != 0
+	}
+	return false
+}
+
+func (f *flow) inside(dir uint64, path string) error {
+	if f.may(entered) && f.outside.has(dir) {
+		return fmt.Errorf("path %q below slot s%d, from outside, after the change of root", path, dir)
+	}
+	return nil
+}
+
+// how is the struct open_how of an openat2.
+func how(in *Insn) How {
+	b, ne := in.Args[2].Data, binary.NativeEndian
+	return How{Flags: ne.Uint64(b), Mode: ne.Uint64(b[8:]), Resolve: ne.Uint64(b[16:])}
+}
+
+// order checks and records what has to come before what.
+func (f *flow) order(in *Insn) error {
+	switch in.Nr {
+	case sys.SysPrctl:
+		return f.prctl(in)
+	case sys.SysIoctl:
+		return ioctl(in)
+	case sys.SysClose:
+		if s := &in.Args[0]; s.Kind == Use {
+			f.set.del(s.Val)
+		}
+	case sys.SysDup3:
+		if in.Args[1].Val > 2 || in.Args[2].Val != 0 {
+			return fmt.Errorf("descriptor %d would survive exec", in.Args[1].Val)
+		}
+	case sys.SysOpenat2:
+		if how(in).Flags&sys.OCloexec == 0 {
+			return fmt.Errorf("without close-on-exec")
+		}
+	case sys.SysWrite:
+		if s := &in.Args[0]; !f.mayWrite(s) {
+			return fmt.Errorf("to a file that was not opened strictly below a checked filesystem")
+		} else if !in.Whole {
+			return fmt.Errorf("that may be short")
+		}
+	case sys.SysSetns, sys.SysUnshare:
+		return f.namespaces(in)
+	case sys.SysPivotRoot, sys.SysChroot:
+		copy(f.outside, f.set)
+		f.do(entered | rooted)
+		f.undo(cwdChecked)
+	case sys.SysFchdir:
+		if f.may(entered) {
+			return fmt.Errorf("to a directory that may be outside, after the change of root")
+		}
+		f.undo(cwdChecked)
+	case sys.SysChdir:
+		f.undo(cwdChecked)
+	}
+	return f.identity(in)
+}
+
+// identity checks and records the last steps: who the process is and what it may do.
+func (f *flow) identity(in *Insn) error {
+	switch in.Nr {
+	case sys.SysSetgroups, sys.SysSetresgid:
+		if f.may(user) {
+			return fmt.Errorf("groups changed after the user")
+		}
+		if in.Nr == sys.SysSetgroups && uint64(len(in.Args[1].Data)) != 4*in.Args[0].Val {
+			return fmt.Errorf("%d groups in %d bytes", in.Args[0].Val, len(in.Args[1].Data))
+		}
+	case sys.SysSetresuid:
+		// To become root of a user namespace is no end of privilege, and comes before the rest.
+		if !f.has(keepcaps) && in.Args[0].Val != 0 {
+			return fmt.Errorf("to another user, with no capabilities kept to go on with")
+		}
+		if f.has(keepcaps) {
+			f.do(user)
+		}
+	case sys.SysCapset:
+		if !f.has(user) {
+			return fmt.Errorf("capabilities set before the user")
+		}
+		if len(in.Args[0].Data) != 8 || len(in.Args[1].Data) != 24 {
+			return fmt.Errorf("sets of %d bytes", len(in.Args[1].Data))
+		}
+		f.undo(admin | ambient)
+		f.do(caps)
+		if binary.NativeEndian.Uint32(in.Args[1].Data)>>capSysAdmin&1 != 0 {
+			f.do(admin)
+		}
+	case sys.SysSeccomp:
+		if f.may(caps) && !f.has(admin) && !f.has(nnp) {
+			return fmt.Errorf("filter loaded after the capabilities went, without no_new_privs")
+		}
+		f.do(filtered)
+	case sys.SysCloseRange:
+		if in.Args[0].Val < 3 || in.Args[1].Val != uint64(^uint32(0)) || in.Args[2].Val != sys.CloseRangeCloexec {
+			return fmt.Errorf("descriptors would survive it")
+		}
+		f.do(closed)
+	}
+	return nil
+}
+
+func (f *flow) mayWrite(s *Arg) bool {
+	return s.Kind == Use && (s.Val < f.inputs || f.strict.has(s.Val))
+}
+
+func (f *flow) prctl(in *Insn) error {
+	v := in.Args[1].Val
+	switch in.Args[0].Val {
+	case sys.PrSetDumpable:
+		if v != 0 {
+			return fmt.Errorf("process opened to be looked into")
+		}
+		f.do(undumpable)
+	case sys.PrSetPdeathsig:
+	case sys.PrSetKeepcaps:
+		f.do(keepcaps)
+		if v == 0 {
+			f.undo(keepcaps)
+		}
+	case sys.PrSetNoNewPrivs:
+		if v == 1 {
+			f.do(nnp)
+		}
+	case sys.PrCapbsetDrop:
+		if f.may(user) {
+			return fmt.Errorf("bounding set changed after the user: that takes CAP_SETPCAP")
+		}
+	case sys.PrCapAmbient:
+		return f.ambientSet(v)
+	default:
+		return fmt.Errorf("request %d is none that programs use", in.Args[0].Val)
+	}
+	return nil
+}
+
+func (f *flow) ambientSet(op uint64) error {
+	switch {
+	case op == sys.PrCapAmbientClearAll:
+		f.do(ambient)
+	case !f.has(caps | ambient):
+		return fmt.Errorf("ambient set changed before the capabilities are set and it was cleared")
+	}
+	return nil
+}
+
+// ioctl checks the request; only one of them makes a descriptor.
+func ioctl(in *Insn) error {
+	req, arg := in.Args[1].Val, &in.Args[2]
+	want := 0
+	switch req {
+	case sys.Tiocgptpeer:
+		if in.Out == None {
+			return fmt.Errorf("descriptor that no slot keeps")
+		}
+	case sys.Tiocsctty:
+	case sys.Tiocsptlck:
+		want = 4
+	case sys.Tiocswinsz:
+		want = 8
+	case sys.Siocsifflags:
+		want = 40
+	default:
+		return fmt.Errorf("request %#x is none that programs use", req)
+	}
+	if in.Out != None && req != sys.Tiocgptpeer {
+		return fmt.Errorf("result of request %#x, which has none", req)
+	}
+	if (want > 0) != (arg.Kind == Buf) || len(arg.Data) != want {
+		return fmt.Errorf("request %#x with %d bytes, want %d", req, len(arg.Data), want)
+	}
+	return nil
+}
+
+func (f *flow) namespaces(in *Insn) error {
+	if !f.has(undumpable) {
+		return fmt.Errorf("while the process can be looked into")
+	}
+	if f.may(entered) {
+		return fmt.Errorf("after the change of root")
+	}
+	if in.Nr == sys.SysSetns && in.Args[1].Val&sys.CloneNewNs != 0 {
+		f.do(rooted)
+	}
+	return nil
+}
+
+func (f *flow) builtin(in *Insn) error {
+	switch in.Op {
+	case OpCheckFs:
+		if s := &in.Args[0]; s.Kind == Use && f.mount.has(s.Val) {
+			f.checked.add(s.Val)
+		}
+	case OpFork:
+		if !f.has(undumpable) {
+			return fmt.Errorf("while the process can be looked into")
+		}
+	case OpHook:
+		if len(in.Args[1].List) == 0 {
+			return fmt.Errorf("without arguments")
+		}
+	case OpSigReset:
+		f.do(signals)
+	case OpCheckCwd:
+		f.do(cwdChecked)
+	case OpExec:
+		return f.exec(in)
+	}
+	return nil
+}
+
+func (f *flow) exec(in *Insn) error {
+	if len(in.Args[0].List) == 0 || len(in.Args[1].List) == 0 {
+		return fmt.Errorf("without a path or arguments")
+	}
+	for _, d := range [...]struct {
+		duty duty
+		miss string
+	}{
+		{closed, "descriptors would survive it"},
+		{rooted, "in the root of the host"},
+		{user, "before the user is set"},
+		{caps, "before the capabilities are set"},
+		{ambient, "before the ambient set was cleared"},
+		{cwdChecked, "before the working directory was checked"},
+		{signals, "with the signals of the parent"},
+	} {
+		if !f.has(d.duty) {
+			return fmt.Errorf("%s", d.miss)
+		}
+	}
+	return nil
+}
+
+// made records what kind of descriptor in makes.
+func (f *flow) made(in *Insn) {
+	s := uint64(in.Out)
+	strict := in.Op == OpSyscall && in.Nr == sys.SysOpenat2 && in.Args[0].Kind == Use &&
+		f.checked.has(in.Args[0].Val) && how(in).Resolve&Strict == Strict
+	f.fill(s)
+	if strict {
+		f.strict.add(s)
+	}
+	if in.Op == OpSyscall && in.Nr == sys.SysFsmount {
+		f.mount.add(s)
+	}
+}

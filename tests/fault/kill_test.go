@@ -1,0 +1,152 @@
+package fault
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+// victim is a command that is killed at one system call after the other.
+type victim struct {
+	name    string
+	prepare func(r *rig) // what comes before it, each time
+	args    func(r *rig) []string
+	check   func(r *rig, k *killed, when string) // what has to hold afterwards, beside what always has to
+}
+
+// TestKill kills teu before each of its system calls.
+func TestKill(t *testing.T) {
+	create := func(r *rig) []string { return r.create() }
+	for _, b := range []struct {
+		name    string
+		edit    func(*kit.Bundle) func(*specs.Spec)
+		victims []victim
+	}{
+		{"full", full, []victim{
+			{"create", coldCache, create, nil},
+			{"create and create again", nothing, create, createdAgain},
+			{"start", created, func(r *rig) []string { return []string{"start", r.ID} }, nil},
+			{"run", nothing, func(r *rig) []string { return r.with("run") }, nil},
+			{"delete", stopped, func(r *rig) []string { return []string{"delete", r.ID} }, nil},
+			{"delete --force of a created one", created, func(r *rig) []string { return []string{"delete", "--force", r.ID} }, nil},
+		}},
+		{"user", user, []victim{
+			{"create", nothing, create, nil},
+			{"create and create again", nothing, create, createdAgain},
+			{"run --detach", nothing, func(r *rig) []string { return r.with("run", "--detach") }, nil},
+		}},
+		{"full and running", sleeping(full), []victim{
+			{"delete --force", running, func(r *rig) []string { return []string{"delete", "--force", r.ID} }, nil},
+			{"kill", running, func(r *rig) []string { return []string{"kill", r.ID, "KILL"} }, nil},
+			{"exec", running, func(r *rig) []string {
+				return []string{"exec", "--tty", "--console-socket", r.sock, "--pid-file", r.pidFile, "--detach", r.ID, kit.PayloadPath, "true"}
+			}, runningStill},
+		}},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			r := newRig(t, b.edit)
+			for _, v := range b.victims {
+				r.sub(v.name, func() { r.killEach(&v) })
+			}
+		})
+	}
+}
+
+// killEach kills the victim before its first system call, before its second and so on, until it comes to its end.
+func (r *rig) killEach(v *victim) {
+	var calls []string
+	for n := 1; ; n++ {
+		v.prepare(r)
+		k := r.kill(n, v.args(r)...)
+		when := k.String() + ", killed before " + k.call
+		if !k.reached {
+			when = k.String()
+			if k.code != 0 {
+				r.t.Fatal(when)
+			}
+		}
+		r.succeed(when, "list")
+		if v.check != nil {
+			v.check(r, k, when)
+		}
+		r.succeed(when, "delete", "--force", r.ID)
+		r.clean(when)
+		r.forget()
+		if !k.reached {
+			break
+		}
+		calls = append(calls, k.call)
+	}
+	r.t.Logf("killed before each of %d system calls: %s", len(calls), tally(calls))
+}
+
+// tally counts the names: "2 openat, 1 read".
+func tally(names []string) string {
+	count := map[string]int{}
+	for _, n := range names {
+		count[n]++
+	}
+	keys := make([]string, 0, len(count))
+	for n := range count {
+		keys = append(keys, n)
+	}
+	slices.SortFunc(keys, func(a, b string) int { return count[b] - count[a] })
+	for i, n := range keys {
+		keys[i] = n + " " + itoa(count[n])
+	}
+	return strings.Join(keys, ", ")
+}
+
+func nothing(*rig) {}
+
+// coldCache has the seccomp filter compiled, and kept, anew.
+func coldCache(r *rig) { r.must(os.RemoveAll(r.Root + "/" + cacheName)) }
+
+func created(r *rig) { r.succeed("prepare", r.create()...) }
+
+func running(r *rig) {
+	created(r)
+	r.succeed("prepare", "start", r.ID)
+}
+
+// stopped leaves a container that ran and ended by itself.
+func stopped(r *rig) {
+	running(r)
+	r.Until("the container has stopped", func() bool { return r.state() == specs.StateStopped })
+}
+
+// sleeping is edit with a process that does not end.
+func sleeping(edit func(*kit.Bundle) func(*specs.Spec)) func(*kit.Bundle) func(*specs.Spec) {
+	return func(b *kit.Bundle) func(*specs.Spec) {
+		return func(s *specs.Spec) {
+			edit(b)(s)
+			kit.Args("sleep", "forever")(s)
+		}
+	}
+}
+
+// createdAgain checks that the next create finishes what the killed one began, when that had not come so far as to say that
+// the container was created.
+func createdAgain(r *rig, _ *killed, when string) {
+	r.t.Helper()
+	switch state := r.state(); state {
+	case "", specs.StateStopped, specs.StateCreating:
+		r.forget()
+		r.succeed(when+", found "+string(state), r.create()...)
+	case specs.StateCreated:
+	default:
+		r.t.Fatalf("%s: found %s", when, state)
+	}
+}
+
+func runningStill(r *rig, _ *killed, when string) {
+	r.t.Helper()
+	if s := r.state(); s != specs.StateRunning {
+		r.t.Fatalf("%s: the container is %q, want running", when, s)
+	}
+}

@@ -1,0 +1,199 @@
+// Package kit is what the rooted test suites share: a world of their own to run in, bundles around the static payload, the
+// built teu, and a look at what was left behind.
+//
+// A suite's TestMain calls [Main]. As root the suite then runs in a pid namespace and a mount namespace of its own, with a
+// /tmp of its own and, as on a host under systemd, every mount shared: what is left behind is ours for certain, and
+// goes away with the namespaces even when the suite is killed. Cgroups are the host's; ours have [Prefix] in their path.
+//
+//	go test       stage 1   builds the payload, copies teu, clones          (pid namespace of the host)
+//	 └─ stage 2             mounts, reaps orphans as pid 1
+//	     └─ stage 3         m.Run
+package kit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+const (
+	stageVar   = "TEU_KIT_STAGE"
+	scratchVar = "TEU_KIT_SCRATCH"
+	prefixVar  = "TEU_KIT_PREFIX"
+
+	// DirVar names the variable for the directory that bundles are made in; it should be on a real file system.
+	DirVar = "TEU_TESTDIR"
+	// TeuVar names the variable for the teu to test; without it is the one that `make build` has made.
+	TeuVar = "TEU"
+)
+
+var (
+	scratch string // the suite's directory on a real file system
+	rooted  atomic.Int32
+)
+
+// Prefix begins the id of every container of this run, and no other's.
+func Prefix() string { return os.Getenv(prefixVar) }
+
+// Teu is the binary under test.
+func Teu() string { return filepath.Join(scratch, "bin/teu") }
+
+// Payload is the static payload on the host.
+func Payload() string { return filepath.Join(scratch, "bin/payload") }
+
+// Rooted skips the test unless it runs as root.
+func Rooted(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: namespaces, mounts and cgroups are made")
+	}
+	rooted.Add(1)
+}
+
+// Main runs the suite and exits. It fails as root when no rooted test ran, or when anything is left in the end.
+func Main(m *testing.M) {
+	if os.Geteuid() != 0 {
+		os.Exit(m.Run())
+	}
+	var code int
+	var err error
+	switch os.Getenv(stageVar) {
+	case "":
+		code, err = outside()
+	case "2":
+		code, err = first()
+	default:
+		scratch = os.Getenv(scratchVar)
+		before := Snapshot()
+		code = m.Run()
+		left := before.Left()
+		for _, l := range left {
+			fmt.Println("left by the suite:", l)
+		}
+		if code == 0 && len(left) > 0 {
+			code = 1
+		}
+		if code == 0 && rooted.Load() == 0 && !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.list") }) {
+			err = errors.New("ran as root, and no test that needs root ran")
+		}
+	}
+	if err != nil {
+		fmt.Println("kit:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// outside is stage 1.
+func outside() (code int, err error) {
+	dir := os.Getenv(DirVar)
+	if dir == "" {
+		dir = "/var/tmp"
+	}
+	if scratch, err = os.MkdirTemp(dir, "teu-test-"); err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	if err := furnish(); err != nil {
+		return 1, err
+	}
+	prefix := fmt.Sprintf("tt%d-", os.Getpid())
+	env := append(os.Environ(), stageVar+"=2", scratchVar+"="+scratch, prefixVar+"="+prefix)
+	// The test log would be opened where this mount namespace cannot see it.
+	args := slices.DeleteFunc(slices.Clone(os.Args), func(a string) bool { return strings.HasPrefix(a, "-test.testlogfile") })
+	p, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{
+		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL},
+	})
+	if err != nil {
+		return 1, fmt.Errorf("clone a pid and a mount namespace for the suite: %w", err)
+	}
+	st, err := p.Wait()
+	if err != nil {
+		return 1, err
+	}
+	removeCgroups(prefix)
+	if code = st.ExitCode(); code < 0 {
+		return 1, fmt.Errorf("the suite was ended: %v", st)
+	}
+	return code, nil
+}
+
+// furnish fills the scratch directory: the payload and a copy of teu, which somebody may build anew meanwhile.
+func furnish() error {
+	if err := os.Chmod(scratch, 0o755); err != nil {
+		return err
+	}
+	for _, dir := range []string{"bin", "tmp", "bundles"} {
+		if err := os.Mkdir(filepath.Join(scratch, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(filepath.Join(scratch, "tmp"), 0o777|fs.ModeSticky); err != nil {
+		return err
+	}
+	teu := os.Getenv(TeuVar)
+	if teu == "" {
+		teu = "../../teu"
+	}
+	binary, err := os.ReadFile(teu)
+	if err != nil {
+		return fmt.Errorf("teu to test: %w: build it, or set %s", err, TeuVar)
+	}
+	if err := os.WriteFile(Teu(), binary, 0o755); err != nil {
+		return err
+	}
+	build := exec.Command("go", "build", "-trimpath", "-o", Payload(), "teu/tests/payload")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the payload: %w: %s", err, out)
+	}
+	return nil
+}
+
+// first is stage 2.
+func first() (code int, err error) {
+	scratch = os.Getenv(scratchVar)
+	for _, m := range []struct {
+		source, target, fstype string
+		flags                  uintptr
+	}{
+		{"", "/", "", syscall.MS_PRIVATE | syscall.MS_REC},
+		{"proc", "/proc", "proc", syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC},
+		{filepath.Join(scratch, "tmp"), "/tmp", "", syscall.MS_BIND},
+		{"", "/", "", syscall.MS_SHARED | syscall.MS_REC},
+	} {
+		if err := syscall.Mount(m.source, m.target, m.fstype, m.flags, ""); err != nil {
+			return 1, fmt.Errorf("mount %s: %w", m.target, err)
+		}
+	}
+	os.Setenv(stageVar, "3")
+	os.Unsetenv("TMPDIR")
+	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
+		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+	})
+	if err != nil {
+		return 1, fmt.Errorf("start the tests: %w", err)
+	}
+	for {
+		var ws syscall.WaitStatus
+		got, err := syscall.Wait4(-1, &ws, 0, nil)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return 1, err
+		case got == pid && ws.Signaled():
+			return 1, fmt.Errorf("the tests were ended by signal %d (%v)", ws.Signal(), ws.Signal())
+		case got == pid:
+			return ws.ExitStatus(), nil
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package kit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Limit bounds every command and every wait of the tests.
+const Limit = 20 * time.Second
+
+// Result is how a teu command ended.
+type Result struct {
+	Args           []string
+	Code           int // 128 and the signal for one that a signal ended
+	Stdout, Stderr string
+
+	b   *Bundle
+	out string // the file of stdout, which a container goes on writing to
+}
+
+func (r Result) String() string {
+	return fmt.Sprintf("teu %s: exit code %d, stdout %q, stderr %q", strings.Join(r.Args, " "), r.Code, r.Stdout, r.Stderr)
+}
+
+// Command is `teu --root … args`, in the bundle's directory. Its output goes to files, as containers outlive it.
+func (b *Bundle) Command(args ...string) *exec.Cmd {
+	b.T.Helper()
+	c := exec.Command(Teu(), append([]string{"--root", b.Root}, args...)...)
+	c.Dir = b.Dir
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "TEU_TEST=" + b.ID}
+	n := b.outputs.Add(1)
+	for name, w := range map[string]*io.Writer{"out": &c.Stdout, "err": &c.Stderr} {
+		f, err := os.OpenFile(fmt.Sprintf("%s/%s.%d", b.Dir, name, n), os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o644)
+		b.check(err)
+		*w = f
+	}
+	return c
+}
+
+// Do runs a command that Command made, within the time limit.
+func (b *Bundle) Do(c *exec.Cmd) Result {
+	b.T.Helper()
+	b.check(c.Start())
+	return b.Wait(c)
+}
+
+// Wait waits for a command that was started.
+func (b *Bundle) Wait(c *exec.Cmd) Result {
+	b.T.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Limit)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { c.Process.Kill() })
+	err := c.Wait()
+	res := Result{Args: c.Args[1:], b: b}
+	out, errs := c.Stdout.(*os.File), c.Stderr.(*os.File)
+	defer out.Close()
+	defer errs.Close()
+	res.out = out.Name()
+	res.Stdout, res.Stderr = b.read(out.Name()), b.read(errs.Name())
+	if !stop() {
+		b.T.Fatalf("%v: killed after %v", res, Limit)
+	}
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled():
+		res.Code = 128 + int(exit.Sys().(syscall.WaitStatus).Signal())
+	case errors.As(err, &exit):
+		res.Code = exit.ExitCode()
+	case err != nil:
+		b.T.Fatal(err)
+	}
+	return res
+}
+
+func (b *Bundle) read(path string) string {
+	b.T.Helper()
+	text, err := os.ReadFile(path)
+	b.check(err)
+	return string(text)
+}
+
+// Teu runs a teu command.
+func (b *Bundle) Teu(args ...string) Result {
+	b.T.Helper()
+	return b.Do(b.Command(args...))
+}
+
+// OK runs a teu command that has to succeed.
+func (b *Bundle) OK(args ...string) Result {
+	b.T.Helper()
+	res := b.Teu(args...)
+	if res.Code != 0 {
+		b.T.Fatal(res)
+	}
+	return res
+}
+
+// Fails runs a teu command that has to fail, with an error of one line that holds each of want.
+func (b *Bundle) Fails(args []string, want ...string) Result {
+	b.T.Helper()
+	res := b.Teu(args...)
+	if res.Code == 0 {
+		b.T.Fatalf("%v: want it to fail", res)
+	}
+	last := strings.TrimSuffix(res.Stderr, "\n")
+	last = last[strings.LastIndexByte(last, '\n')+1:]
+	for _, w := range want {
+		if !strings.Contains(last, w) {
+			b.T.Errorf("%v: want %q", res, w)
+		}
+	}
+	return res
+}
+
+// Run runs the container to its end; it has to succeed.
+func (b *Bundle) Run(edits ...func(*specs.Spec)) Result {
+	b.T.Helper()
+	if len(edits) > 0 {
+		b.Edit(edits...)
+	}
+	return b.OK("run", b.ID)
+}
+
+// Start creates and starts the container.
+func (b *Bundle) Start(args ...string) Result {
+	b.T.Helper()
+	if len(args) > 0 {
+		b.Edit(Args(args...))
+	}
+	res := b.OK("create", b.ID)
+	b.OK("start", b.ID)
+	return res
+}
+
+// Inspect runs `payload all` in the container and returns what it found.
+func (b *Bundle) Inspect(edits ...func(*specs.Spec)) *Report {
+	b.T.Helper()
+	return JSON[*Report](b, b.Run(append(edits, Args("all"))...).Stdout)
+}
+
+// State is what `teu state` says.
+func (b *Bundle) State() specs.State {
+	b.T.Helper()
+	return JSON[specs.State](b, b.OK("state", b.ID).Stdout)
+}
+
+// Ended waits until the container is stopped.
+func (b *Bundle) Ended() {
+	b.T.Helper()
+	b.Until("the container is stopped", func() bool { return b.State().Status == specs.StateStopped })
+}
+
+// Output waits until the container has written want to the standard output that the command gave it, and returns all.
+func (r Result) Output(want string) string {
+	r.b.T.Helper()
+	var text string
+	r.b.Until(fmt.Sprintf("%q in %s", want, r.out), func() bool {
+		text = r.b.read(r.out)
+		return strings.Contains(text, want)
+	})
+	return text
+}
+
+// Until waits for done to become true.
+func (b *Bundle) Until(what string, done func() bool) {
+	b.T.Helper()
+	if !within(Limit, done) {
+		b.T.Fatalf("waited %v in vain until %s", Limit, what)
+	}
+}
+
+func within(limit time.Duration, done func() bool) bool {
+	end := time.Now().Add(limit)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		if time.Now().After(end) {
+			return false
+		}
+		<-tick.C
+	}
+	return true
+}
+
+// JSON decodes text, which has to be JSON.
+func JSON[T any](b *Bundle, text string) (value T) {
+	b.T.Helper()
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		b.T.Fatalf("%v in %q", err, text)
+	}
+	return value
+}

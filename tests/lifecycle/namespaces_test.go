@@ -1,0 +1,200 @@
+package lifecycle
+
+import (
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+// everyNamespace has a new one of every type but user.
+func everyNamespace(s *specs.Spec) {
+	all(namespace(specs.CgroupNamespace, ""), namespace(specs.TimeNamespace, ""))(s)
+}
+
+func TestNamespacesNew(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, everyNamespace)
+	inside := b.Inspect()
+	b.Start("sleep", "forever")
+	pid := b.State().Pid
+	for typ, name := range nsLinks {
+		same := typ == specs.UserNamespace
+		if got, host := inside.NS[name], link(t, 0, name); (got == host) != same {
+			t.Errorf("%s: inside %s, the host's is %s", typ, got, host)
+		}
+		if got, host := link(t, pid, name), link(t, 0, name); (got == host) != same {
+			t.Errorf("%s: from outside %s, the host's is %s", typ, got, host)
+		}
+	}
+	if inside.Pid != 1 || inside.Ppid != 0 {
+		t.Errorf("pid %d, parent %d", inside.Pid, inside.Ppid)
+	}
+	for _, name := range []string{"pid", "time"} { // children are where their parent is
+		if children := inside.NS[name+"_for_children"]; children != inside.NS[name] {
+			t.Errorf("%s for children: %s, not %s", name, children, inside.NS[name])
+		}
+	}
+	// Only lo, and up, with its addresses routed to it.
+	if len(inside.Netif) != 1 || inside.Netif[0].Name != "lo" || !strings.Contains(inside.Netif[0].Flags, "up|loopback|running") {
+		t.Errorf("interfaces %+v", inside.Netif)
+	}
+	if cg := strings.Split(inside.Cgroup, "\n"); cg[len(cg)-1] != "0::/" {
+		t.Errorf("the cgroup namespace does not hide where the cgroup is: %q", inside.Cgroup)
+	}
+}
+
+func TestNamespaceAbsent(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []specs.LinuxNamespaceType{
+		specs.PIDNamespace, specs.NetworkNamespace, specs.IPCNamespace, specs.UTSNamespace, specs.CgroupNamespace, specs.TimeNamespace,
+	} {
+		t.Run(string(typ), func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, everyNamespace, noNamespace(typ))
+			inside := b.Inspect()
+			for other, name := range nsLinks {
+				same := other == typ || other == specs.UserNamespace
+				if got, host := inside.NS[name], link(t, 0, name); (got == host) != same {
+					t.Errorf("%s: %s, the host's is %s", other, got, host)
+				}
+			}
+		})
+	}
+}
+
+// TestMountNamespaceAbsent: only what mounts nothing can do without, and it is chrooted.
+func TestMountNamespaceAbsent(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, noNamespace(specs.MountNamespace), kit.Args("ls", "/"))
+	b.Fails([]string{"run", b.ID}, "mounts", "mount namespace")
+	res := b.Run(func(s *specs.Spec) {
+		s.Mounts, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths, s.Root.Readonly = nil, nil, nil, false
+	})
+	if want := "bin\netc\ntmp\n"; res.Stdout != want {
+		t.Errorf("the root has %q, want %q", res.Stdout, want)
+	}
+}
+
+// TestNamespaceJoined: a second container joins one namespace of a first, by path.
+func TestNamespaceJoined(t *testing.T) {
+	t.Parallel()
+	owner := kit.New(t, everyNamespace)
+	owner.Start("sleep", "forever")
+	pid := owner.State().Pid
+	for typ, name := range nsLinks {
+		if typ == specs.UserNamespace || typ == specs.MountNamespace { // these are special: see their own tests
+			continue
+		}
+		t.Run(string(typ), func(t *testing.T) {
+			b := kit.New(t, everyNamespace, namespace(typ, fmt.Sprintf("/proc/%d/ns/%s", pid, name)))
+			inside := b.Inspect()
+			for other, name := range nsLinks {
+				same := other == typ
+				if got, theirs := inside.NS[name], link(t, pid, name); (got == theirs) != same && other != specs.UserNamespace {
+					t.Errorf("%s: %s, the other container's is %s", other, got, theirs)
+				}
+			}
+			if typ == specs.PIDNamespace && (inside.Pid == 1 || inside.Ppid != 0) {
+				t.Errorf("pid %d, parent %d", inside.Pid, inside.Ppid)
+			}
+			b.Start("sleep", "forever")
+			if got, want := link(t, b.State().Pid, name), link(t, pid, name); got != want {
+				t.Errorf("from outside: %s, want %s", got, want)
+			}
+		})
+	}
+	t.Run("all", func(t *testing.T) {
+		b := kit.New(t)
+		for typ, name := range nsLinks {
+			if typ != specs.UserNamespace && typ != specs.MountNamespace {
+				b.Edit(namespace(typ, fmt.Sprintf("/proc/%d/ns/%s", pid, name)))
+			}
+		}
+		b.Edit(func(s *specs.Spec) { s.Hostname = "" })
+		inside := b.Inspect()
+		for typ, name := range nsLinks {
+			if got, theirs := inside.NS[name], link(t, pid, name); got != theirs && typ != specs.MountNamespace {
+				t.Errorf("%s: %s, the other container's is %s", typ, got, theirs)
+			}
+		}
+	})
+}
+
+// TestMountNamespaceJoined: the root is built in a mount namespace that somebody has prepared.
+func TestMountNamespaceJoined(t *testing.T) {
+	t.Parallel()
+	kit.Rooted(t)
+	holder := exec.Command(kit.Payload(), "sleep", "forever")
+	holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	check(t, holder.Start())
+	t.Cleanup(func() {
+		holder.Process.Kill()
+		holder.Wait()
+	})
+	pid := holder.Process.Pid
+	b := kit.New(t, namespace(specs.MountNamespace, fmt.Sprintf("/proc/%d/ns/mnt", pid)))
+	inside := b.Inspect()
+	if got, want := inside.NS["mnt"], link(t, pid, "mnt"); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if m := inside.Mount("/proc"); m == nil || m.Type != "proc" {
+		t.Errorf("no /proc: %+v", inside.Mountinfo)
+	}
+}
+
+func TestNamespaceErrors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		edit edit
+		want []string
+	}{
+		{"missing path", namespace(specs.NetworkNamespace, "/nowhere/net"), []string{"linux.namespaces[4].path", "/nowhere/net", "no such file or directory"}},
+		{"not a namespace", namespace(specs.NetworkNamespace, "/etc/passwd"), []string{"linux.namespaces[4].path", "not a namespace"}},
+		{"a directory", namespace(specs.NetworkNamespace, "/proc/self/ns"), []string{"linux.namespaces[4].path", "not a namespace"}},
+		{"wrong kind", namespace(specs.NetworkNamespace, "/proc/self/ns/ipc"), []string{"linux.namespaces[4].path", "invalid argument"}},
+		{"relative path", namespace(specs.NetworkNamespace, "ns/net"), []string{"linux.namespaces[4].path", "absolute"}},
+		{"unknown type", namespace("wonder", ""), []string{"linux.namespaces[5].type", "wonder"}},
+		{"twice", func(s *specs.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, s.Linux.Namespaces[0])
+		}, []string{"linux.namespaces[5]"}},
+		{"time offsets without a namespace", func(s *specs.Spec) {
+			s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {Secs: 1}}
+		}, []string{"linux.timeOffsets"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := kit.New(t, c.edit)
+			b.Fails([]string{"create", b.ID}, c.want...)
+		})
+	}
+}
+
+func TestTimeNamespace(t *testing.T) {
+	t.Parallel()
+	const day = 24 * 3600
+	b := kit.New(t, namespace(specs.TimeNamespace, ""), kit.Args("cat", "/proc/self/timens_offsets", "/proc/uptime"), func(s *specs.Spec) {
+		s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{
+			"monotonic": {Secs: 7 * day, Nanosecs: 500}, "boottime": {Secs: 1000 * day},
+		}
+	})
+	got := lines(b.Run())
+	if len(got) != 3 || strings.Join(strings.Fields(got[0]), " ") != "monotonic 604800 500" ||
+		strings.Join(strings.Fields(got[1]), " ") != "boottime 86400000 0" {
+		t.Fatalf("%q", got)
+	}
+	up, err := strconv.ParseFloat(strings.Fields(got[2])[0], 64)
+	if err != nil || up < 1000*day {
+		t.Errorf("uptime %s, %v", got[2], err)
+	}
+	b.Start("sleep", "forever")
+	if out := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/uptime").Stdout; len(out) < len("86400000.00") {
+		t.Errorf("exec is not in the time namespace: uptime %s", out)
+	}
+}

@@ -1,0 +1,210 @@
+package lifecycle
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+func TestRootReadonly(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		readonly bool
+		want     string
+	}{{"read-only", true, "EROFS"}, {"writable", false, ""}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, func(s *specs.Spec) { s.Root.Readonly = c.readonly })
+			inside := b.Inspect()
+			if m := inside.Mount("/"); m.Has("ro") != c.readonly {
+				t.Errorf("%+v", m)
+			}
+			b.Edit(kit.Args("write", "/new", "x"))
+			res := b.Teu("run", b.ID)
+			if c.readonly && !strings.Contains(res.Stdout, "read-only") || !c.readonly && res.Code != 0 {
+				t.Error(res)
+			}
+			if _, err := os.Stat(b.Rootfs + "/new"); (err == nil) == c.readonly {
+				t.Errorf("on the host: %v", err)
+			}
+			// The mount is the container's own: the host's file system stays writable.
+			check(t, os.WriteFile(b.Rootfs+"/host", nil, 0o644))
+		})
+	}
+}
+
+// hostTree makes root.path a shared mount on the host with a directory /mnt that is a shared mount too.
+func hostTree(t *testing.T, b *kit.Bundle) {
+	t.Helper()
+	mountAt(t, b.Rootfs, b.Rootfs, "", syscall.MS_BIND|syscall.MS_REC)
+	check(t, os.Mkdir(b.Rootfs+"/mnt", 0o755))
+	check(t, os.Mkdir(b.Rootfs+"/later", 0o755))
+	mountAt(t, "tmpfs", b.Rootfs+"/mnt", "tmpfs", 0)
+	check(t, os.Mkdir(b.Rootfs+"/mnt/sub", 0o755))
+}
+
+func mounted(t *testing.T, target string) bool {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	check(t, err)
+	return strings.Contains(string(text), " "+target+" ")
+}
+
+// TestRootfsPropagation asks the kernel what became of the root and of a mount below it, mounts from inside and from outside, and looks
+// at the other side.
+func TestRootfsPropagation(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		propagation string
+		want        string // the kind of propagation of the mount on /
+		in, out     bool   // what is mounted outside shows inside, and the other way round
+	}{
+		{"", "master", true, false},
+		{"rslave", "master", true, false},
+		{"slave", "master", true, false},
+		{"rprivate", "", false, false},
+		{"private", "", false, false},
+		{"shared", "shared", true, true},
+		{"rshared", "shared", true, true},
+		{"unbindable", "unbindable", false, false},
+		{"runbindable", "unbindable", false, false},
+	} {
+		t.Run("propagation "+c.propagation, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, privileged, writable, kit.Args("sleep", "forever"), func(s *specs.Spec) { s.Linux.RootfsPropagation = c.propagation })
+			hostTree(t, b)
+			b.Start()
+			in := kit.JSON[*kit.Report](b, b.OK("exec", b.ID, kit.PayloadPath, "all").Stdout)
+			root := in.Mount("/")
+			kind := func(m *kit.Mount) string {
+				k := make([]string, 0, 1)
+				for _, p := range m.Propagation {
+					name, _, _ := strings.Cut(p, ":")
+					k = append(k, name)
+				}
+				return strings.Join(k, " ")
+			}
+			if got := kind(root); got != c.want {
+				t.Errorf("/ is %q, want %q", got, c.want)
+			}
+			if m := in.Mount("/mnt"); m == nil || !strings.HasPrefix(c.propagation, "r") == (kind(m) == c.want) && c.propagation != "" && c.propagation != "slave" && c.propagation != "shared" && c.propagation != "private" {
+				t.Errorf("/mnt is %+v", m)
+			}
+
+			res := b.Teu("exec", b.ID, kit.PayloadPath, "syscall", "mount", "s:tmpfs", "s:/mnt/sub", "s:tmpfs", "0", "0")
+			if res.Code != 0 {
+				t.Fatal(res)
+			}
+			if got := mounted(t, b.Rootfs+"/mnt/sub"); got != c.out {
+				t.Errorf("what was mounted inside shows outside: %v, want %v", got, c.out)
+			}
+			if c.out {
+				check(t, syscall.Unmount(b.Rootfs+"/mnt/sub", 0))
+			}
+			mountAt(t, "tmpfs", b.Rootfs+"/later", "tmpfs", 0)
+			in = kit.JSON[*kit.Report](b, b.OK("exec", b.ID, kit.PayloadPath, "all").Stdout)
+			if got := in.Mount("/later") != nil; got != c.in {
+				t.Errorf("what was mounted outside shows inside: %v, want %v", got, c.in)
+			}
+			b.OK("delete", "--force", b.ID)
+			if !mounted(t, b.Rootfs+"/mnt") {
+				t.Error("the end of the container took a mount of the host's with it")
+			}
+		})
+	}
+}
+
+// TestHostMountsGone: nothing of the host is left to see.
+func TestHostMountsGone(t *testing.T) {
+	t.Parallel()
+	inside := kit.New(t, everyNamespace).Inspect()
+	for _, m := range inside.Mountinfo {
+		if m.Target != "/" && !strings.HasPrefix(m.Target, "/proc") && !strings.HasPrefix(m.Target, "/dev") && !strings.HasPrefix(m.Target, "/sys") {
+			t.Errorf("%+v", m)
+		}
+	}
+	if root := inside.Mountinfo[0]; root.Target != "/" || slices.ContainsFunc(inside.Mountinfo[1:], func(m kit.Mount) bool { return m.Target == "/" }) {
+		t.Errorf("more than one root: %+v", inside.Mountinfo)
+	}
+}
+
+func TestNoPivot(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, writable, kit.Args("all"))
+	inside := kit.JSON[*kit.Report](b, b.OK("run", "--no-pivot", b.ID).Stdout)
+	if inside.Pid != 1 || inside.Mount("/proc") == nil {
+		t.Errorf("%+v", inside)
+	}
+	b.Edit(kit.Args("ls", "/"))
+	if out := b.OK("run", "--no-pivot", b.ID).Stdout; !strings.HasPrefix(out, "bin\ndev\netc\n") {
+		t.Errorf("the root has %q", out)
+	}
+	// pivot_root cannot leave a ramfs; moving the mount can.
+	ram := b.Dir + "/ram"
+	check(t, os.Mkdir(ram, 0o755))
+	mountAt(t, "ramfs", ram, "ramfs", 0)
+	check(t, os.Mkdir(ram+"/bin", 0o755))
+	binary, err := os.ReadFile(kit.Payload())
+	check(t, err)
+	check(t, os.WriteFile(ram+kit.PayloadPath, binary, 0o755))
+	b.Edit(func(s *specs.Spec) { s.Root.Path = ram })
+	b.OK("run", "--no-pivot", b.ID)
+}
+
+func TestRootPath(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		make func(t *testing.T, b *kit.Bundle) string
+		want []string // of the error; none: it runs
+	}{
+		{"absolute", func(_ *testing.T, b *kit.Bundle) string { return b.Rootfs }, nil},
+		{"with dots", func(*testing.T, *kit.Bundle) string { return "./x/../rootfs/" }, nil},
+		{"outside the bundle", func(t *testing.T, b *kit.Bundle) string {
+			check(t, os.Rename(b.Rootfs, b.Dir+".root"))
+			t.Cleanup(func() { os.RemoveAll(b.Dir + ".root") })
+			return "../" + b.ID + ".root"
+		}, nil},
+		{"missing", func(*testing.T, *kit.Bundle) string { return "nowhere" }, []string{"root.path", "nowhere", "no such file or directory"}},
+		{"a file", func(*testing.T, *kit.Bundle) string { return "config.json" }, []string{"root.path", "config.json", "not a directory"}},
+		{"a symlink", func(t *testing.T, b *kit.Bundle) string {
+			check(t, os.Symlink("rootfs", b.Dir+"/link"))
+			return "link"
+		}, []string{"root.path", "link", "not a directory"}},
+		{"empty", func(*testing.T, *kit.Bundle) string { return "" }, []string{"root.path"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t)
+			path := c.make(t, b)
+			b.Edit(func(s *specs.Spec) { s.Root.Path = path })
+			if c.want == nil {
+				b.Run()
+				return
+			}
+			b.Fails([]string{"run", b.ID}, c.want...)
+		})
+	}
+}
+
+// TestBundle: the bundle is the working directory unless --bundle says otherwise, relative or absolute.
+func TestBundle(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t)
+	for _, dir := range []string{b.Dir, ".", "../" + filepath.Base(b.Dir)} {
+		b.OK("create", "--bundle", dir, b.ID)
+		if st := b.State(); st.Bundle != b.Dir {
+			t.Errorf("bundle %s", st.Bundle)
+		}
+		b.OK("delete", "--force", b.ID)
+	}
+	b.Fails([]string{"create", "--bundle", "/nowhere", b.ID}, "/nowhere", "no such file or directory")
+}

@@ -1,0 +1,174 @@
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+const firstID, idCount = 100000, 65536
+
+// userNamespace maps root of the container to an id that is nobody on the host.
+func userNamespace(s *specs.Spec) {
+	namespace(specs.UserNamespace, "")(s)
+	maps := []specs.LinuxIDMapping{{ContainerID: 0, HostID: firstID, Size: idCount}}
+	s.Linux.UIDMappings, s.Linux.GIDMappings = maps, maps
+}
+
+// newUser is kit.New for a bundle whose root belongs to root of the container, who makes the mount points in it.
+func newUser(t *testing.T, edits ...edit) *kit.Bundle {
+	t.Helper()
+	b := kit.New(t, edits...)
+	for _, dir := range []string{"", "/bin", "/etc", "/tmp"} {
+		check(t, os.Chown(b.Rootfs+dir, firstID, firstID))
+	}
+	return b
+}
+
+func fields(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func TestUserNamespace(t *testing.T) {
+	t.Parallel()
+	b := newUser(t, userNamespace, everyNamespace, func(s *specs.Spec) {
+		s.Process.User = specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{5, 6}}
+		s.Process.OOMScoreAdj = ptr(500)
+	})
+	inside := b.Inspect()
+	for typ, name := range nsLinks {
+		if got := inside.NS[name]; got == link(t, 0, name) {
+			t.Errorf("%s is the host's", typ)
+		}
+	}
+	const want = "0 100000 65536"
+	if fields(inside.UIDMap) != want || fields(inside.GIDMap) != want {
+		t.Errorf("maps %q, %q", inside.UIDMap, inside.GIDMap)
+	}
+	id := inside.ID
+	if id.UID != 1000 || id.EUID != 1000 || id.GID != 1001 || id.EGID != 1001 || fmt.Sprint(id.Groups) != "[5 6]" {
+		t.Errorf("%+v", id)
+	}
+	if inside.OOMScoreAdj != "500" {
+		t.Errorf("oom_score_adj %s", inside.OOMScoreAdj)
+	}
+	if len(inside.Netif) != 1 || !strings.Contains(inside.Netif[0].Flags, "up|") {
+		t.Errorf("interfaces %+v", inside.Netif)
+	}
+	b.Start("sleep", "forever")
+	pid := b.State().Pid
+	status := procFile(t, pid, "status")
+	if !strings.Contains(status, "Uid:\t101000\t101000\t101000\t101000") || !strings.Contains(status, "Gid:\t101001\t101001") {
+		t.Errorf("from outside: %s", status)
+	}
+	if got := procFile(t, pid, "setgroups"); got != "allow" {
+		t.Errorf("setgroups %s", got)
+	}
+	res := b.OK("exec", b.ID, kit.PayloadPath, "all")
+	in := kit.JSON[*kit.Report](b, res.Stdout)
+	if in.ID.UID != 1000 || in.NS["user"] != link(t, pid, "user") || in.NS["mnt"] != link(t, pid, "mnt") {
+		t.Errorf("exec: %+v, %v", in.ID, in.NS)
+	}
+}
+
+func TestUserNamespaceRoot(t *testing.T) {
+	t.Parallel()
+	b := newUser(t, userNamespace, privileged, writable, kit.Args("write", "/tmp/mine", "text"))
+	b.Run()
+	st, err := os.Stat(b.Rootfs + "/tmp/mine")
+	check(t, err)
+	if sys := st.Sys().(*syscall.Stat_t); sys.Uid != firstID || sys.Gid != firstID {
+		t.Errorf("owned by %d:%d", sys.Uid, sys.Gid)
+	}
+	inside := b.Inspect()
+	if got := inside.Status["CapEff"]; got == "0000000000000000" {
+		t.Error("root of the user namespace has no capabilities")
+	}
+	// The null device and its like are the host's, bound, since mknod(2) is refused.
+	for _, path := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"} {
+		if m := inside.Mount(path); m == nil || m.Type != "devtmpfs" {
+			t.Errorf("%s is not bound: %+v", path, m)
+		}
+	}
+	if out := b.Run(kit.Args("open", "/dev/null", "rw")).Stdout; out != "ok\n" {
+		t.Error(out)
+	}
+}
+
+// TestUserNamespaceSources: what root of the container may not reach can be bound all the same; its parent opens it.
+func TestUserNamespaceSources(t *testing.T) {
+	t.Parallel()
+	b := newUser(t, userNamespace)
+	secret := b.Dir + "/secret"
+	check(t, os.MkdirAll(secret+"/inner", 0o755))
+	check(t, os.WriteFile(secret+"/inner/file", []byte("text"), 0o644))
+	check(t, os.Chmod(secret, 0o700))
+	b.Edit(bind(secret+"/inner", "/mnt", "bind", "ro"), kit.Args("cat", "/mnt/file"))
+	if out := b.Run().Stdout; out != "text" {
+		t.Error(out)
+	}
+	// The root itself, too.
+	check(t, os.Chmod(b.Dir, 0o700))
+	if out := b.Run().Stdout; out != "text" {
+		t.Error(out)
+	}
+}
+
+func TestUserNamespaceJoined(t *testing.T) {
+	t.Parallel()
+	owner := newUser(t, userNamespace, privileged)
+	owner.Start("sleep", "forever")
+	pid := owner.State().Pid
+	join := func(s *specs.Spec) {
+		namespace(specs.UserNamespace, fmt.Sprintf("/proc/%d/ns/user", pid))(s)
+	}
+	t.Run("alone", func(t *testing.T) {
+		inside := newUser(t, join).Inspect()
+		if inside.NS["user"] != link(t, pid, "user") || inside.NS["net"] == link(t, pid, "net") {
+			t.Errorf("%v", inside.NS)
+		}
+		if fields(inside.UIDMap) != "0 100000 65536" || inside.ID.UID != 0 || inside.Pid != 1 {
+			t.Errorf("%q, %+v, pid %d", inside.UIDMap, inside.ID, inside.Pid)
+		}
+	})
+	t.Run("with net, ipc, uts and pid", func(t *testing.T) {
+		b := newUser(t, join, func(s *specs.Spec) { s.Hostname = "" })
+		for _, typ := range []specs.LinuxNamespaceType{specs.NetworkNamespace, specs.IPCNamespace, specs.UTSNamespace, specs.PIDNamespace} {
+			b.Edit(namespace(typ, fmt.Sprintf("/proc/%d/ns/%s", pid, nsLinks[typ])))
+		}
+		inside := b.Inspect()
+		for typ, name := range nsLinks {
+			same := typ != specs.MountNamespace
+			if (inside.NS[name] == link(t, pid, name)) != same {
+				t.Errorf("%s: %s", typ, inside.NS[name])
+			}
+		}
+	})
+}
+
+func TestUserNamespaceErrors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		edit edit
+		want []string
+	}{
+		{"no mappings", namespace(specs.UserNamespace, ""), []string{"linux.uidMappings"}},
+		{"mappings and no namespace", func(s *specs.Spec) {
+			s.Linux.UIDMappings = []specs.LinuxIDMapping{{Size: 1}}
+		}, []string{"linux.uidMappings"}},
+		{"user not mapped", all(userNamespace, func(s *specs.Spec) { s.Process.User.UID = 70000 }), []string{"process.user"}},
+		{"overlap", all(userNamespace, func(s *specs.Spec) {
+			s.Linux.UIDMappings = append(s.Linux.UIDMappings, specs.LinuxIDMapping{ContainerID: 5, HostID: 5, Size: 1})
+		}), []string{"linux.uidMappings"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newUser(t, c.edit)
+			b.Fails([]string{"run", b.ID}, c.want...)
+		})
+	}
+}
