@@ -18,18 +18,37 @@ import (
 // In hybrid mode the v2 tree is a convenience (cgroup.kill, CLONE_INTO_CGROUP): where it cannot be written, the Manager goes on
 // without it.
 func (m *Manager) Create() error {
-	for i := 0; i < len(m.rec.Places); i++ {
+	if err := m.CreateUnified(); err != nil {
+		return err
+	}
+	return m.CreateV1()
+}
+
+// CreateUnified is the part of Create that a process cloned into the container's v2 cgroup needs.
+func (m *Manager) CreateUnified() error {
+	for i := range m.rec.Places {
 		p := m.rec.Places[i] // a copy: Places may be replaced below
-		err := m.create(&p)
-		if err == nil {
+		if !p.V2() {
 			continue
 		}
-		if m.rec.Mode == Hybrid && p.V2() && unwritable(err) {
+		err := m.create(&p)
+		if err != nil && m.rec.Mode == Hybrid && unwritable(err) {
 			m.rec.Places = slices.Delete(slices.Clone(m.rec.Places), i, i+1)
-			i--
-			continue
+			return nil
 		}
 		return err
+	}
+	return nil
+}
+
+// CreateV1 is the rest of Create.
+func (m *Manager) CreateV1() error {
+	for i := range m.rec.Places {
+		if p := &m.rec.Places[i]; !p.V2() {
+			if err := m.create(p); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package cgroups
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -155,34 +156,59 @@ func (b *box) has(controllers ...string) bool {
 	return true
 }
 
-// testLimits sets limits and reads them back, up and down.
+// readBack is a table of resources and the files that must hold them then, in order: limits go up and down.
+type readBack []struct{ in, want string }
+
+var limitsV1 = readBack{
+	{`{"memory":{"limit":104857600,"swap":209715200,"reservation":52428800,"swappiness":10}}`,
+		"memory.limit_in_bytes 104857600, memory.memsw.limit_in_bytes 209715200, memory.soft_limit_in_bytes 52428800, memory.swappiness 10"},
+	{`{"memory":{"limit":314572800,"swap":419430400}}`, "memory.limit_in_bytes 314572800, memory.memsw.limit_in_bytes 419430400"},
+	{`{"memory":{"limit":4194304,"swap":4194304}}`, "memory.limit_in_bytes 4194304, memory.memsw.limit_in_bytes 4194304"},
+	{`{"memory":{"limit":-1}}`, "memory.limit_in_bytes 9223372036854771712, memory.memsw.limit_in_bytes 9223372036854771712"},
+	{`{"memory":{"disableOOMKiller":true}}`, "memory.oom_control oom_kill_disable 1"},
+	{`{"cpu":{"shares":512,"quota":50000,"period":100000,"burst":20000}}`,
+		"cpu.shares 512, cpu.cfs_quota_us 50000, cpu.cfs_period_us 100000, cpu.cfs_burst_us 20000"},
+	{`{"cpu":{"quota":10000,"burst":5000}}`, "cpu.cfs_quota_us 10000, cpu.cfs_burst_us 5000"},
+	{`{"cpu":{"quota":90000,"burst":80000}}`, "cpu.cfs_quota_us 90000, cpu.cfs_burst_us 80000"},
+	{`{"cpu":{"quota":-1,"burst":0}}`, "cpu.cfs_quota_us -1, cpu.cfs_burst_us 0"},
+	{`{"cpu":{"idle":1}}`, "cpu.idle 1"},
+	{`{"cpu":{"idle":0,"shares":2048}}`, "cpu.idle 0, cpu.shares 2048"},
+	{`{"cpu":{"cpus":"0","mems":"0"}}`, "cpuset.cpus 0, cpuset.mems 0"},
+	{`{"pids":{"limit":20}}`, "pids.max 20"},
+	{`{"pids":{"limit":0}}`, "pids.max 1"},
+	{`{"pids":{"limit":-1}}`, "pids.max max"},
+}
+
+var limitsV2 = readBack{
+	{`{"memory":{"limit":104857600,"swap":209715200,"reservation":52428800}}`,
+		"memory.max 104857600, memory.swap.max 104857600, memory.low 52428800"},
+	{`{"memory":{"swap":115343360}}`, "memory.max 104857600, memory.swap.max 10485760"},
+	{`{"memory":{"limit":4194304,"swap":4194304}}`, "memory.max 4194304, memory.swap.max 0"},
+	{`{"memory":{"limit":-1,"reservation":-1}}`, "memory.max max, memory.swap.max max, memory.low max"},
+	{`{"cpu":{"shares":1024,"quota":50000,"period":100000,"burst":20000}}`, "cpu.weight 100, cpu.max 50000 100000, cpu.max.burst 20000"},
+	{`{"cpu":{"period":200000}}`, "cpu.max 50000 200000"},
+	{`{"cpu":{"quota":10000,"burst":5000}}`, "cpu.max 10000 200000, cpu.max.burst 5000"},
+	{`{"cpu":{"quota":90000,"burst":80000}}`, "cpu.max 90000 200000, cpu.max.burst 80000"},
+	{`{"cpu":{"quota":-1,"burst":0}}`, "cpu.max max 200000, cpu.max.burst 0"},
+	{`{"cpu":{"idle":1}}`, "cpu.idle 1"},
+	{`{"cpu":{"idle":0,"shares":2048}}`, "cpu.idle 0, cpu.weight 174"},
+	{`{"cpu":{"cpus":"0","mems":"0"}}`, "cpuset.cpus 0, cpuset.mems 0"},
+	{`{"pids":{"limit":20}}`, "pids.max 20"},
+	{`{"pids":{"limit":0}}`, "pids.max 1"},
+	{`{"pids":{"limit":-1}}`, "pids.max max"},
+}
+
+// testLimits sets limits and reads them back.
 func testLimits(t *testing.T) {
 	b := newBox(t, parent()+"/c")
-	if b.v1("memory") == nil || !b.has("memory", "cpu", "pids", "cpuset") {
-		t.Skip("needs the v1 controllers")
+	if !b.has("memory", "cpu", "pids", "cpuset") {
+		t.Skip("needs the controllers")
 	}
-	for _, c := range []struct {
-		in   string
-		want string // controller file value, ...
-	}{
-		{`{"memory":{"limit":104857600,"swap":209715200,"reservation":52428800,"swappiness":10}}`,
-			"memory.limit_in_bytes 104857600, memory.memsw.limit_in_bytes 209715200, memory.soft_limit_in_bytes 52428800, memory.swappiness 10"},
-		{`{"memory":{"limit":314572800,"swap":419430400}}`, "memory.limit_in_bytes 314572800, memory.memsw.limit_in_bytes 419430400"},
-		{`{"memory":{"limit":4194304,"swap":4194304}}`, "memory.limit_in_bytes 4194304, memory.memsw.limit_in_bytes 4194304"},
-		{`{"memory":{"limit":-1}}`, "memory.limit_in_bytes 9223372036854771712, memory.memsw.limit_in_bytes 9223372036854771712"},
-		{`{"memory":{"disableOOMKiller":true}}`, "memory.oom_control oom_kill_disable 1"},
-		{`{"cpu":{"shares":512,"quota":50000,"period":100000,"burst":20000}}`,
-			"cpu.shares 512, cpu.cfs_quota_us 50000, cpu.cfs_period_us 100000, cpu.cfs_burst_us 20000"},
-		{`{"cpu":{"quota":10000,"burst":5000}}`, "cpu.cfs_quota_us 10000, cpu.cfs_burst_us 5000"},
-		{`{"cpu":{"quota":90000,"burst":80000}}`, "cpu.cfs_quota_us 90000, cpu.cfs_burst_us 80000"},
-		{`{"cpu":{"quota":-1,"burst":0}}`, "cpu.cfs_quota_us -1, cpu.cfs_burst_us 0"},
-		{`{"cpu":{"idle":1}}`, "cpu.idle 1"},
-		{`{"cpu":{"idle":0,"shares":2048}}`, "cpu.idle 0, cpu.shares 2048"},
-		{`{"cpu":{"cpus":"0","mems":"0"}}`, "cpuset.cpus 0, cpuset.mems 0"},
-		{`{"pids":{"limit":20}}`, "pids.max 20"},
-		{`{"pids":{"limit":0}}`, "pids.max 1"},
-		{`{"pids":{"limit":-1}}`, "pids.max max"},
-	} {
+	table := limitsV2
+	if b.v1("memory") != nil {
+		table = limitsV1
+	}
+	for _, c := range table {
 		b.set(resources(t, c.in))
 		for want := range strings.SplitSeq(c.want, ", ") {
 			file, value, _ := strings.Cut(want, " ")
@@ -236,5 +262,48 @@ func testNoController(t *testing.T) {
 	_, err := b.Set(resources(t, `{"memory":{"limit":4194304}}`))
 	if !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EACCES) || !strings.HasPrefix(err.Error(), "linux.resources.memory.limit: no memory cgroup controller: write ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// testBusyCgroup has a payload that gave controllers to the children of its cgroup: nothing can join that any more, but what is in a
+// child can be joined there.
+func testBusyCgroup(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	if b.rec.Mode != Unified || !b.has("memory") {
+		t.Skip("needs the memory controller of cgroup v2")
+	}
+	p := b.start("exec sleep 1000")
+	b.put(b.mkdir(b.main()+"/init"), p.Process.Pid)
+	b.ok(os.WriteFile(b.main()+"/cgroup.subtree_control", []byte("+memory"), 0))
+	q := exec.Command("sleep", "1000")
+	b.ok(q.Start())
+	defer q.Wait()
+	defer q.Process.Kill()
+	if err := b.Join(q.Process.Pid, false); !Busy(err) {
+		t.Errorf("join: %v", err)
+	}
+	at, err := b.AtProcess(p.Process.Pid)
+	b.ok(err)
+	b.ok(at.Join(q.Process.Pid, false))
+}
+
+// testDelegate gives the cgroup away: what the kernel lists, and no more.
+func testDelegate(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	const uid = 12345
+	b.ok(b.Delegate(uid))
+	want := map[string]uint32{"": uid, "cgroup.procs": uid, "cgroup.subtree_control": uid, "cgroup.threads": uid, "cgroup.kill": 0, "cgroup.type": 0}
+	for name, owner := range want {
+		if b.rec.Mode != Unified {
+			owner = 0 // not safe on v1, so it does nothing
+		}
+		if b.unified() == nil {
+			t.Skip("needs v2")
+		}
+		st, err := sys.Lstatat(sys.AtFdcwd, b.main()+"/"+name)
+		b.ok(err)
+		if st.Uid != owner || st.Gid != 0 {
+			t.Errorf("%q belongs to %d:%d, want %d:0", name, st.Uid, st.Gid, owner)
+		}
 	}
 }

@@ -104,6 +104,8 @@ func suite(t *testing.T, world string) {
 		{"limits", testLimits},
 		{"limits at work", testLimitsAtWork},
 		{"no controller", testNoController},
+		{"busy cgroup", testBusyCgroup},
+		{"delegate", testDelegate},
 		{"hybrid without v2", testWithoutV2},
 	} {
 		t.Run(c.name, c.run)

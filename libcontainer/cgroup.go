@@ -55,8 +55,6 @@ func (c *cgroup) record() (json.RawMessage, error) {
 	return json.Marshal(c.Record())
 }
 
-func (c *cgroup) create() error { return c.Create() }
-
 // dir is the directory for CLONE_INTO_CGROUP, or -1.
 func (c *cgroup) dir() int {
 	if c.Manager == nil {

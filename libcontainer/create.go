@@ -16,6 +16,7 @@ import (
 	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
 	"teu/nsenter"
+	"teu/nsenter/program"
 )
 
 /*
@@ -46,6 +47,7 @@ type creation struct {
 
 	hookOutput *pipeTail
 	states     map[specs.ContainerState]int // memfds that container-side hooks read
+	spawned    chan error                   // init is there, or could not be started
 	undo       []func()
 	times      *timeline
 }
@@ -192,14 +194,26 @@ func (c *creation) reserve() error {
 	return nil
 }
 
+// launch starts init and, while that boots, makes everything its program needs.
 func (c *creation) launch() error {
+	c.times.mark("make the cgroup")
 	c.onUndo(func() {
 		if err := c.cgroup.remove(); err != nil {
 			c.r.Log.Warnf("%v", err)
 		}
 	})
-	c.times.mark("make the cgroup")
-	if err := c.cgroup.create(); err != nil {
+	if err := c.cgroup.CreateUnified(); err != nil {
+		return err
+	}
+	ns := parseNamespaces(c.spec)
+	start := &nsenter.Start{CgroupDir: c.cgroup.dir(), Namespaces: ns.cloned()}
+	if ns.newUser() {
+		start.UIDs, start.GIDs = idMaps(c.spec.Linux.UIDMappings), idMaps(c.spec.Linux.GIDMappings)
+	}
+	if err := c.spawn(start); err != nil {
+		return err
+	}
+	if err := c.cgroup.CreateV1(); err != nil {
 		return err
 	}
 	c.times.mark("open what init needs")
@@ -215,43 +229,56 @@ func (c *creation) launch() error {
 	if err != nil {
 		return err
 	}
+	return c.send(p)
+}
+
+// spawn starts the interpreter beside what follows; send waits for it.
+func (c *creation) spawn(s *nsenter.Start) (err error) {
+	c.preserve, c.facts.process.ListenFds, err = preserved(c.o.PreserveFDs)
+	if err != nil {
+		return err
+	}
+	s.Preserve = c.preserve
+	c.facts.process.Preserve = len(c.preserve)
+	c.spawned = make(chan error, 1)
+	go func() {
+		exe, err := nsenter.ProtectedExe(os.Getenv("_TEU_EXE"))
+		if err == nil {
+			s.Exe = exe
+			c.init, err = nsenter.Spawn(s)
+			sys.Close(exe)
+		}
+		c.spawned <- err
+		close(c.spawned)
+	}()
+	c.onUndo(c.kill)
+	return nil
+}
+
+// send gives the interpreter its program.
+func (c *creation) send(p *program.Program) error {
 	c.times.mark("verify")
 	if err := p.Verify(); err != nil {
 		return err
 	}
-	start := &nsenter.Start{Program: p, CgroupDir: c.cgroup.dir()}
-	ns := parseNamespaces(c.spec)
-	start.Namespaces = ns.cloned()
-	if ns.newUser() {
-		start.UIDs, start.GIDs = idMaps(c.spec.Linux.UIDMappings), idMaps(c.spec.Linux.GIDMappings)
-	}
-	return c.start(start)
-}
-
-// start fills in what every start has and launches it.
-func (c *creation) start(s *nsenter.Start) (err error) {
-	s.Inputs, s.Files.Stdio, s.Files.Preserve = c.inputs, [3]int{0, 1, 2}, c.preserve
-	if s.Fault, err = debugFault(len(s.Program.Insns)); err != nil {
+	fault, err := debugFault(len(p.Insns))
+	if err != nil {
 		return err
 	}
-	c.times.mark("protect the binary")
-	if s.Exe, err = nsenter.ProtectedExe(os.Getenv("_TEU_EXE")); err != nil {
+	c.times.mark("wait for the spawn")
+	if err := <-c.spawned; err != nil {
 		return err
 	}
-	defer sys.Close(s.Exe)
-	s.Stamp = c.times != nil
-	c.times.mark("launch")
-	if c.init, err = nsenter.Launch(s); err != nil {
-		return err
-	}
-	c.onUndo(c.kill)
-	c.times.mark("launched")
-	return nil
+	c.times.mark("send the program")
+	return c.init.Run(p, c.inputs, program.Options{Stamp: c.times != nil, Fault: fault})
 }
 
 // kill ends a half-made init and reaps it, so that its cgroup can go.
 func (c *creation) kill() {
-	if err := sys.PidfdSendSignal(c.init.PidFd, sys.SIGKILL); err != nil && !errors.Is(err, sys.ESRCH) {
+	if <-c.spawned; c.init == nil {
+		return
+	}
+	if err := sys.PidfdSendSignal(c.init.PidFd, sys.SIGKILL); err != nil && !gone(err) {
 		c.r.Log.Warnf("kill init %d: %v", c.init.Pid, err)
 	}
 	if _, err := sys.Wait4(c.init.Pid); err != nil {

@@ -269,7 +269,11 @@ func parseUser(s string) (uid, gid uint32, err error) {
 	return uint32(n), gid, nil
 }
 
-func (e *execution) launchExec() error {
+func (e *execution) launchExec() (err error) {
+	e.o.PreserveFDs = e.x.PreserveFDs
+	if err := e.spawn(&nsenter.Start{CgroupDir: e.at.dir()}); err != nil {
+		return err
+	}
 	if err := e.execFacts(); err != nil {
 		return err
 	}
@@ -284,21 +288,11 @@ func (e *execution) launchExec() error {
 	if e.inputs["init"], err = sys.Dup(e.pidfd); err != nil {
 		return err
 	}
-	if e.joined&sys.CloneNewNs == 0 {
-		if e.inputs[inputRoot], err = sys.Dup(e.root); err != nil {
-			return err
-		}
-	}
-	p := compileExec(e.process, &e.facts, e.joined)
-	if err := p.Verify(); err != nil {
-		return err
-	}
-	return e.start(&nsenter.Start{Program: p, CgroupDir: e.at.dir()})
+	return e.send(compileExec(e.process, &e.facts, e.joined))
 }
 
 // execFacts asks what the compiler has to know about the process.
 func (e *execution) execFacts() error {
-	e.o.PreserveFDs = e.x.PreserveFDs
 	newUser := e.joined&sys.CloneNewUser != 0
 	if err := e.identity(e.process, newUser); err != nil {
 		return err

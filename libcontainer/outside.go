@@ -105,11 +105,6 @@ func (c *creation) identity(proc *specs.Process, inUserNS bool) error {
 	for _, w := range warnings {
 		c.r.Log.Warnf("%s", w)
 	}
-	c.preserve, p.ListenFds, err = preserved(c.o.PreserveFDs)
-	if err != nil {
-		return err
-	}
-	p.Preserve = len(c.preserve)
 	return c.seccomp()
 }
 

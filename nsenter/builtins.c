@@ -265,7 +265,7 @@ static int64_t recv_go(int64_t conn)
 /* A `start` that dies before it says go leaves the gate shut for the next one. */
 static int64_t gate(struct vm *vm, const struct call *c)
 {
-	int fds[2] = { (int)vm->h->report_fd, vm->program_fd };
+	int fds[2] = { vm->report_fd, vm->program_fd };
 	char hello = 't';
 
 	vm->report->status = ST_AT_GATE;

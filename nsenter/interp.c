@@ -149,7 +149,7 @@ int vm_load(struct vm *vm, uint8_t *image, size_t size)
 		if (check_vectors(vm, &vm->insns[i]) < 0)
 			return -EBADMSG;
 	for (uint32_t s = 0; s < h->nslot; s++)
-		vm->slot[s] = s < h->ninput ? (int64_t)h->first_input_fd + s : -EBADF;
+		vm->slot[s] = -EBADF;
 	return 0;
 }
 

@@ -15,6 +15,7 @@ enum {
 	MAX_BLOB = 8 << 20,
 	MAX_ARGS = 6,
 	MAX_BRANCHES = 4,
+	MAX_FDS = 253, /* SCM_MAX_FD */
 };
 
 enum op {
@@ -42,9 +43,9 @@ enum { NO_FAULT = 0xffffffffu, NO_SLOT = 0xffff };
 
 struct header {
 	uint32_t magic, ninsn, nslot, ninput;
-	uint32_t first_input_fd, report_fd, insn_off, reloc_off;
-	uint32_t nreloc, blob_off, blob_len, fault_insn;
-	uint32_t fault_errno, flags, notes_off, total;
+	uint32_t insn_off, reloc_off, nreloc, blob_off;
+	uint32_t blob_len, fault_insn, fault_errno, flags;
+	uint32_t notes_off, total, zero[2];
 };
 
 struct insn {
@@ -77,7 +78,7 @@ struct vm {
 	const struct insn *insns;
 	uint8_t *blob;
 	struct report *report;
-	int program_fd;
+	int program_fd, report_fd;
 	int64_t slot[MAX_SLOTS];
 };
 

@@ -2,7 +2,6 @@ package nsenter
 
 import (
 	"fmt"
-	"runtime"
 	"strconv"
 	"syscall"
 
@@ -10,23 +9,13 @@ import (
 	"teu/nsenter/program"
 )
 
-// Files are the descriptors the container's process starts with.
-type Files struct {
-	Stdio    [3]int
-	Preserve []int // become 3, 4, …
-}
-
-// Start says what Launch starts.
+// Start says what Spawn starts.
 type Start struct {
-	Program    *program.Program
-	Inputs     map[string]int // the descriptor for each input the program names
-	Files      Files
+	Preserve   []int  // descriptors that become 3, 4, …
 	Exe        int    // from ProtectedExe
 	Namespaces uint64 // CLONE_NEW* of the namespaces the process is born in
 	CgroupDir  int    // a cgroup v2 directory to be born in, or -1
 	UIDs, GIDs []syscall.SysProcIDMap
-	Fault      *program.Fault
-	Stamp      bool
 }
 
 // Init is a started interpreter, and the process that becomes the workload.
@@ -35,86 +24,44 @@ type Init struct {
 	PidFd   int
 	Control int // our end of the control socket
 
-	prog    *program.Program
-	report  int
-	mapped  []byte
-	forkPid int    // the process that left after an OpFork, to be reaped
-	early   []byte // what the process that went on sent before the one that left had its say
+	prog   *program.Program
+	report int
+	mapped []byte
+	early  []byte // what the process that went on sent before the one that left had its say
 }
 
-// InputControl is the input that every program has: the socket it synchronises with its parent over.
+// InputControl is the first input of every program: the socket it came over and synchronises with its parent over.
 const InputControl = "control"
 
 /*
-Launch starts the interpreter in its namespaces. The child is the binary itself, executed as "teu init N":
-
-	N-3…  what the caller preserves, from 3
-	N     the program, sealed      N+1  the report page
-	N+2…  the inputs               last the binary
+Spawn starts an interpreter in its namespaces: the binary itself, executed as "teu init N", with the caller's standard
+streams, what is preserved from 3 on, N, the control socket, and N+1, the binary. There it waits for its program; until
+that is compiled the parent can do other work.
 
 The caller owns the returned descriptors and closes them with Close.
 */
-func Launch(s *Start) (*Init, error) {
+func Spawn(s *Start) (*Init, error) {
 	pair, err := sys.SeqpacketPair()
 	if err != nil {
 		return nil, err
 	}
 	defer sys.Close(pair[1])
-	in := &Init{prog: s.Program, Control: pair[0], PidFd: -1, report: -1}
-	if err := in.start(s, pair[1]); err != nil {
+	in := &Init{Control: pair[0], PidFd: -1, report: -1}
+	if err := in.clone(s, pair[1]); err != nil {
 		in.Close()
 		return nil, err
 	}
 	return in, nil
 }
 
-func (in *Init) start(s *Start, control int) error {
-	n := len(s.Program.Insns)
-	base := 3 + len(s.Files.Preserve)
-	var err error
-	if in.report, err = sys.Memfd("teu-report", int64(program.ReportLen(n))); err != nil {
-		return err
+func (in *Init) clone(s *Start, control int) error {
+	files := make([]uintptr, 0, 3+len(s.Preserve)+2)
+	files = append(files, 0, 1, 2)
+	for _, fd := range s.Preserve {
+		files = append(files, uintptr(fd))
 	}
-	if in.mapped, err = sys.MapReport(in.report, program.ReportLen(n)); err != nil {
-		return err
-	}
-	enc, err := s.Program.Encode(program.Layout{
-		Report: base + 1, FirstInput: base + 2, Fault: s.Fault, Stamp: s.Stamp,
-	})
-	if err != nil {
-		return err
-	}
-	image, err := sealedMemfd("teu-program", enc)
-	if err != nil {
-		return err
-	}
-	defer sys.Close(image)
-
-	files := make([]uintptr, 0, base+8)
-	add := func(fd int) { files = append(files, uintptr(fd)) }
-	for _, fd := range s.Files.Stdio {
-		add(fd)
-	}
-	for _, fd := range s.Files.Preserve {
-		add(fd)
-	}
-	add(image)
-	add(in.report)
-	for _, name := range s.Program.Inputs {
-		fd, ok := s.Inputs[name]
-		if name == InputControl {
-			fd, ok = control, true
-		}
-		if !ok {
-			return fmt.Errorf("launch: input %s: no descriptor: %w", name, syscall.EBADF)
-		}
-		add(fd)
-	}
-	add(s.Exe)
-	return in.clone(s, files, base)
-}
-
-func (in *Init) clone(s *Start, files []uintptr, base int) error {
+	n := len(files)
+	files = append(files, uintptr(control), uintptr(s.Exe))
 	attr := syscall.SysProcAttr{
 		Cloneflags:  uintptr(s.Namespaces),
 		UidMappings: s.UIDs,
@@ -129,15 +76,52 @@ func (in *Init) clone(s *Start, files []uintptr, base int) error {
 		attr.GidMappingsEnableSetgroups = true
 		attr.Credential = &syscall.Credential{NoSetGroups: true}
 	}
-	exe := "/proc/self/fd/" + strconv.Itoa(len(files)-1)
-	pid, err := syscall.ForkExec(exe, []string{"teu", "init", strconv.Itoa(base)}, &syscall.ProcAttr{
+	exe := "/proc/self/fd/" + strconv.Itoa(n+1)
+	pid, err := syscall.ForkExec(exe, []string{"teu", "init", strconv.Itoa(n)}, &syscall.ProcAttr{
 		Files: files, Sys: &attr, Env: []string{},
 	})
-	runtime.KeepAlive(s)
 	if err != nil {
 		return fmt.Errorf("clone into namespaces %s: %w", program.CloneFlags(s.Namespaces), err)
 	}
 	in.Pid = pid
+	return nil
+}
+
+// Run sends the interpreter its program, with a descriptor for each input that the program names.
+func (in *Init) Run(p *program.Program, inputs map[string]int, o program.Options) error {
+	if len(p.Inputs) == 0 || p.Inputs[0] != InputControl {
+		return fmt.Errorf("run program: first input is not %s: %w", InputControl, syscall.EINVAL)
+	}
+	in.prog = p
+	size := program.ReportLen(len(p.Insns))
+	var err error
+	if in.report, err = sys.Memfd("teu-report", int64(size)); err != nil {
+		return err
+	}
+	if in.mapped, err = sys.MapReport(in.report, size); err != nil {
+		return err
+	}
+	enc, err := p.Encode(o)
+	if err != nil {
+		return err
+	}
+	image, err := sealedMemfd("teu-program", enc)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(image)
+	fds := make([]int, 0, len(p.Inputs)+1)
+	fds = append(fds, image, in.report)
+	for _, name := range p.Inputs[1:] {
+		fd, ok := inputs[name]
+		if !ok {
+			return fmt.Errorf("run program: input %s: no descriptor: %w", name, syscall.EBADF)
+		}
+		fds = append(fds, fd)
+	}
+	if err := sys.SendFDs(in.Control, []byte{0}, fds...); err != nil {
+		return fmt.Errorf("run program: %w", err)
+	}
 	return nil
 }
 
@@ -233,8 +217,9 @@ func (in *Init) adopt() error {
 		return err
 	}
 	sys.Close(in.PidFd)
-	in.forkPid, in.Pid, in.PidFd = in.Pid, r.Pid, fd
-	_, err = sys.Wait4(in.forkPid)
+	left := in.Pid
+	in.Pid, in.PidFd = r.Pid, fd
+	_, err = sys.Wait4(left)
 	return err
 }
 
@@ -267,6 +252,9 @@ func (in *Init) WaitExec() error {
 
 // Report reads the report page.
 func (in *Init) Report() (program.Report, error) {
+	if in.mapped == nil {
+		return program.Report{}, nil
+	}
 	return program.DecodeReport(in.mapped, len(in.prog.Insns))
 }
 
@@ -275,6 +263,9 @@ func (in *Init) Failure() error {
 	r, err := in.Report()
 	if err != nil {
 		return err
+	}
+	if in.prog == nil {
+		return &program.Error{}
 	}
 	notes := make([]program.Note, len(in.prog.Insns))
 	for i := range in.prog.Insns {

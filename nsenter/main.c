@@ -1,10 +1,9 @@
 /*
- * The constructor: when the process was started as "teu init N", descriptor N being a sealed program, it runs the
- * program and never returns; any other start goes on into the Go runtime.
+ * The constructor: when the process was started as "teu init N", descriptor N being a seqpacket socket, it receives a
+ * program over the socket, runs it and never returns; any other start goes on into the Go runtime. One message brings
+ * all the descriptors:
  *
- *   N     the program, a memfd with every seal
- *   N+1   the report page        } these two numbers stand in
- *   N+2.. the inputs             } the program's header
+ *   the program, a memfd with every seal; the report page; the inputs but the first, which is the socket itself
  */
 #define _GNU_SOURCE
 #include "interp.h"
@@ -15,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -66,39 +66,79 @@ static uint8_t *map_program(int fd, size_t *size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static struct report *map_report(const struct header *h)
+static struct report *map_report(const struct header *h, int fd)
 {
 	size_t need = sizeof(struct report) + 8 * ((size_t)h->ninsn + 1);
 	struct stat st;
 	void *p;
 
-	if (fstat((int)h->report_fd, &st) < 0 || st.st_size < (off_t)need)
+	if (fstat(fd, &st) < 0 || st.st_size < (off_t)need)
 		return NULL;
-	p = mmap(NULL, need, PROT_READ | PROT_WRITE, MAP_SHARED, (int)h->report_fd, 0);
+	p = mmap(NULL, need, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return p == MAP_FAILED ? NULL : p;
+}
+
+static int is_seqpacket(int fd)
+{
+	int type = 0;
+	socklen_t len = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET;
+}
+
+/* The descriptors of the one message, at most MAX_FDS; their number, or -1 when there is none. */
+static int receive(int sock, int *fds)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(MAX_FDS * sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	ssize_t n;
+	size_t count;
+
+	do
+		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != 1 || (m.msg_flags & MSG_CTRUNC) || m.msg_controllen < CMSG_LEN(0) ||
+	    control.header.cmsg_level != SOL_SOCKET || control.header.cmsg_type != SCM_RIGHTS)
+		return -1;
+	count = (control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	if (count < 2 || count > MAX_FDS)
+		return -1;
+	memcpy(fds, CMSG_DATA(&control.header), count * sizeof(int));
+	return (int)count;
 }
 
 __attribute__((constructor)) static void teu_init(int argc, char **argv)
 {
 	static struct vm vm; /* in .bss: only the pages that are touched cost memory */
+	int fds[MAX_FDS], sock, count;
 	uint8_t *image;
 	size_t size;
-	int fd;
 
 	if (argc != 3 || strcmp(argv[1], "init") != 0)
 		return;
-	fd = parse_fd(argv[2]);
-	image = fd < 0 ? NULL : map_program(fd, &size);
-	if (!image)
+	sock = parse_fd(argv[2]);
+	if (sock < 0 || !is_seqpacket(sock))
 		return;
 
 	/* Before the first namespace is joined nobody else may ptrace us or look into /proc/PID (CVE-2016-9962). */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		die(EXIT_BAD_PROGRAM);
-	if (vm_load(&vm, image, size) < 0)
+	count = receive(sock, fds);
+	image = count < 0 ? NULL : map_program(fds[0], &size);
+	if (!image || vm_load(&vm, image, size) < 0 || vm.h->ninput != (uint32_t)count - 1)
 		die(EXIT_BAD_PROGRAM);
-	vm.program_fd = fd;
-	vm.report = map_report(vm.h);
+	vm.program_fd = fds[0];
+	vm.report_fd = fds[1];
+	vm.slot[0] = sock;
+	for (int i = 2; i < count; i++)
+		vm.slot[i - 1] = fds[i];
+	vm.report = map_report(vm.h, vm.report_fd);
 	if (!vm.report)
 		die(EXIT_BAD_PROGRAM);
 	vm_run(&vm);

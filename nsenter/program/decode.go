@@ -35,7 +35,7 @@ func Notes(enc []byte) ([]Note, error) {
 	}
 	le := binary.NativeEndian
 	h := func(i int) int { return int(le.Uint32(enc[4*i:])) }
-	n, insnOff, notesOff := h(1), h(6), h(14)
+	n, insnOff, notesOff := h(1), h(4), h(12)
 	if uint32(h(0)) != magic || n > MaxInsns || insnOff != headerLen ||
 		headerLen+n*insnLen > len(enc) || notesOff < headerLen+n*insnLen || notesOff > len(enc) {
 		return bad("header")
@@ -63,7 +63,7 @@ func Notes(enc []byte) ([]Note, error) {
 		}
 		notes[i] = Note{Op: Op(le.Uint16(in)), Nr: le.Uint16(in[2:]), Where: where, What: what}
 		if notes[i].Op == OpExec {
-			blobOff, blobLen := h(9), h(10)
+			blobOff, blobLen := h(7), h(8)
 			if blobOff > notesOff || blobLen > notesOff-blobOff {
 				return bad("blob")
 			}

@@ -41,12 +41,10 @@ type Fault struct {
 	Errno syscall.Errno // what it fails with; 0: the process dies
 }
 
-// Layout is where the launcher puts the descriptors a program starts with.
-type Layout struct {
-	Report     int // the shared report page
-	FirstInput int // input 0; the others follow
-	Stamp      bool
-	Fault      *Fault
+// Options is what the interpreter is to do beside running the program.
+type Options struct {
+	Stamp bool // stamp the clock before each instruction
+	Fault *Fault
 }
 
 type encoder struct {
@@ -58,7 +56,7 @@ type encoder struct {
 }
 
 // Encode returns the binary form of p for the interpreter. It fails with E2BIG if p is over the limits.
-func (p *Program) Encode(l Layout) ([]byte, error) {
+func (p *Program) Encode(l Options) ([]byte, error) {
 	if len(p.Insns) > MaxInsns || p.Slots > MaxSlots {
 		return nil, fmt.Errorf("encode program of %d instructions and %d slots: %w", len(p.Insns), p.Slots, syscall.E2BIG)
 	}
@@ -81,7 +79,7 @@ func (p *Program) Encode(l Layout) ([]byte, error) {
 	return e.assemble(p, l), nil
 }
 
-func (e *encoder) assemble(p *Program, l Layout) []byte {
+func (e *encoder) assemble(p *Program, l Options) []byte {
 	for len(e.relocs)%8 != 0 {
 		e.relocs = append(e.relocs, 0, 0, 0, 0) // blob offset 0 holds a zero: relocating it harms nobody
 	}
@@ -98,9 +96,9 @@ func (e *encoder) assemble(p *Program, l Layout) []byte {
 	out := make([]byte, 0, notesOff+len(e.notes))
 	for _, v := range [16]uint32{
 		magic, uint32(len(p.Insns)), uint32(p.Slots), uint32(len(p.Inputs)),
-		uint32(l.FirstInput), uint32(l.Report), headerLen, uint32(relocOff),
-		uint32(len(e.relocs) / 4), uint32(blobOff), uint32(len(e.blob)), fault,
-		faultErrno, flags, uint32(notesOff), uint32(notesOff + len(e.notes)),
+		headerLen, uint32(relocOff), uint32(len(e.relocs) / 4), uint32(blobOff),
+		uint32(len(e.blob)), fault, faultErrno, flags,
+		uint32(notesOff), uint32(notesOff + len(e.notes)), 0, 0,
 	} {
 		out = binary.NativeEndian.AppendUint32(out, v)
 	}

@@ -105,7 +105,7 @@ func user(b *kit.Bundle) func(*specs.Spec) {
 		s.Linux.Namespaces = newNamespaces(specs.PIDNamespace, specs.NetworkNamespace, specs.IPCNamespace,
 			specs.UTSNamespace, specs.MountNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace)
 		s.Linux.UIDMappings, s.Linux.GIDMappings = mapping, mapping
-		s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/sub/null", Type: "c", Major: 1, Minor: 3}}
+		s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/kmsg", Type: "c", Major: 1, Minor: 11}}
 		s.Process.User.UID, s.Process.User.GID = 1000, 1000
 		s.Process.NoNewPrivileges = false
 		s.Linux.RootfsPropagation = "private"

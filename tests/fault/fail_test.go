@@ -178,6 +178,11 @@ func (r *rig) faultCreate(kind string, n int, s *step) {
 	switch failed := res.code != 0; {
 	case failed != s.reached:
 		r.t.Errorf("%s: reached %v, and %v", when, s.reached, res)
+	case failed && s.Op == program.OpGate:
+		// create was done by then: start finds a container that has stopped, or that stops right now.
+		if _, one := oneError(res.err); !one {
+			r.t.Errorf("%s: %v", when, res)
+		}
 	case failed:
 		r.message(when, kind, res, s.Where, s.What)
 		r.succeed(when, "list")
