@@ -2,9 +2,7 @@ package libcontainer
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"strconv"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -16,7 +14,6 @@ import (
 	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
 	"teu/nsenter"
-	"teu/nsenter/program"
 )
 
 /*
@@ -171,16 +168,10 @@ func (c *creation) reserve() error {
 	if c.state.Hooks, err = keepHooks(c.spec.Hooks); err != nil {
 		return err
 	}
-	if c.cgroup, err = planCgroup(c.o.ID, c.spec); err != nil {
-		return err
-	}
-	if c.state.Cgroup, err = c.cgroup.record(); err != nil {
-		return err
-	}
-	c.entry, err = c.r.store().Create(c.o.ID, &c.state, lockWait)
-	var exists *store.ExistError
-	if errors.As(err, &exists) && c.r.clearHalfMade(c.o.ID) {
-		c.entry, err = c.r.store().Create(c.o.ID, &c.state, lockWait)
+	err = c.claim()
+	if err != nil && c.r.clearHalfMade(c.o.ID) {
+		// All is asked anew: which cgroups are there, and whether they are in use, has changed.
+		err = c.claim()
 	}
 	if err != nil {
 		return err
@@ -194,157 +185,15 @@ func (c *creation) reserve() error {
 	return nil
 }
 
-// launch starts init and, while that boots, makes everything its program needs.
-func (c *creation) launch() error {
-	c.times.mark("make the cgroup")
-	c.onUndo(func() {
-		if err := c.cgroup.remove(); err != nil {
-			c.r.Log.Warnf("%v", err)
-		}
-	})
-	if err := c.cgroup.CreateUnified(); err != nil {
+// claim plans the cgroup and writes the intent record.
+func (c *creation) claim() (err error) {
+	if c.cgroup, err = planCgroup(c.o.ID, c.spec); err != nil {
 		return err
 	}
-	ns := parseNamespaces(c.spec)
-	start := &nsenter.Start{CgroupDir: c.cgroup.dir(), Namespaces: ns.cloned()}
-	if ns.newUser() {
-		start.UIDs, start.GIDs = idMaps(c.spec.Linux.UIDMappings), idMaps(c.spec.Linux.GIDMappings)
-	}
-	if err := c.spawn(start); err != nil {
+	if c.state.Cgroup, err = c.cgroup.record(); err != nil {
 		return err
 	}
-	if err := c.cgroup.CreateV1(); err != nil {
-		return err
-	}
-	c.times.mark("open what init needs")
-	if err := c.open(); err != nil {
-		return err
-	}
-	c.times.mark("ask about the process")
-	if err := c.processFacts(); err != nil {
-		return err
-	}
-	c.times.mark("compile")
-	p, err := compileInit(c.spec, &c.facts)
-	if err != nil {
-		return err
-	}
-	return c.send(p)
-}
-
-// spawn starts the interpreter beside what follows; send waits for it.
-func (c *creation) spawn(s *nsenter.Start) (err error) {
-	c.preserve, c.facts.process.ListenFds, err = preserved(c.o.PreserveFDs)
-	if err != nil {
-		return err
-	}
-	s.Preserve = c.preserve
-	c.facts.process.Preserve = len(c.preserve)
-	c.spawned = make(chan error, 1)
-	go func() {
-		exe, err := nsenter.ProtectedExe(os.Getenv("_TEU_EXE"))
-		if err == nil {
-			s.Exe = exe
-			c.init, err = nsenter.Spawn(s)
-			sys.Close(exe)
-		}
-		c.spawned <- err
-		close(c.spawned)
-	}()
-	c.onUndo(c.kill)
-	return nil
-}
-
-// send gives the interpreter its program.
-func (c *creation) send(p *program.Program) error {
-	c.times.mark("verify")
-	if err := p.Verify(); err != nil {
-		return err
-	}
-	fault, err := debugFault(len(p.Insns))
-	if err != nil {
-		return err
-	}
-	c.times.mark("wait for the spawn")
-	if err := <-c.spawned; err != nil {
-		return err
-	}
-	c.times.mark("send the program")
-	return c.init.Run(p, c.inputs, program.Options{Stamp: c.times != nil, Fault: fault})
-}
-
-// kill ends a half-made init and reaps it, so that its cgroup can go.
-func (c *creation) kill() {
-	if <-c.spawned; c.init == nil {
-		return
-	}
-	if err := sys.PidfdSendSignal(c.init.PidFd, sys.SIGKILL); err != nil && !gone(err) {
-		c.r.Log.Warnf("kill init %d: %v", c.init.Pid, err)
-	}
-	if _, err := sys.Wait4(c.init.Pid); err != nil {
-		c.r.Log.Warnf("wait for init %d: %v", c.init.Pid, err)
-	}
-}
-
-// open opens what init gets to start with.
-func (c *creation) open() error {
-	dir, err := sys.Dup(int(c.entry.Dir().Fd()))
-	if err != nil {
-		return err
-	}
-	c.inputs[inputLock] = dir
-	ns := parseNamespaces(c.spec)
-	if err := ns.open(c.inputs); err != nil {
-		return err
-	}
-	if c.gate {
-		// Longer paths than sun_path holds are reached through the descriptor of their directory.
-		fd, err := sys.ListenUnix("/proc/self/fd/" + strconv.Itoa(dir) + "/" + store.GateName)
-		if err != nil {
-			return fmt.Errorf("gate of container %q: %w", c.o.ID, err)
-		}
-		c.inputs[inputGate] = fd
-	}
-	if c.spec.Process.Terminal {
-		if err := c.openConsole(); err != nil {
-			return err
-		}
-	}
-	if err := c.openHooks(); err != nil {
-		return err
-	}
-	names, fds, err := c.cgroup.tasks()
-	if err != nil {
-		return err
-	}
-	for i, name := range names {
-		c.inputs["cgroup "+name] = fds[i]
-	}
-	c.facts.joins = names
-	c.facts.cgroups = c.cgroup.mounts(ns.has(sys.CloneNewCgroup))
-	return c.openSources(&ns)
-}
-
-func (c *creation) openConsole() error {
-	if c.o.ConsoleSocket != "" {
-		return c.dialConsole(c.o.ConsoleSocket)
-	}
-	if c.gate || c.o.Detach {
-		return errors.New("process.terminal: true: want --console-socket")
-	}
-	return nil // run: the caller brings a socket of its own
-}
-
-func (c *creation) dialConsole(path string) error {
-	conn, err := console.Dial(path)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	fd, err := sys.Dup(int(conn.Fd()))
-	if err == nil {
-		c.inputs[inputConsole] = fd
-	}
+	c.entry, err = c.r.store().Create(c.o.ID, &c.state, lockWait)
 	return err
 }
 

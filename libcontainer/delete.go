@@ -41,17 +41,17 @@ func (r *Runtime) Delete(id string, force bool) error {
 	if status != specs.StateStopped && !force {
 		return fmt.Errorf("cannot delete container %q: it is %s, not stopped", id, status)
 	}
-	return r.destroy(entry)
+	cg, err := loadCgroup(entry.State.Cgroup)
+	if err != nil {
+		return err
+	}
+	return r.destroy(entry, cg)
 }
 
 // destroy ends what runs, removes the cgroup, runs the poststop hooks and forgets the container.
-func (r *Runtime) destroy(entry *store.Container) error {
+func (r *Runtime) destroy(entry *store.Container, cg *cgroup) error {
 	st := entry.State
-	if err := killInit(st); err != nil {
-		return err
-	}
-	cg, err := loadCgroup(st.Cgroup)
-	if err != nil {
+	if err := killInit(st, cg); err != nil {
 		return err
 	}
 	if err := cg.remove(); err != nil {
@@ -62,7 +62,7 @@ func (r *Runtime) destroy(entry *store.Container) error {
 }
 
 // killInit kills the first process, and with it all in its pid namespace, and waits until it is gone.
-func killInit(st *store.State) error {
+func killInit(st *store.State, cg *cgroup) error {
 	pidfd, err := openInit(st)
 	if gone(err) {
 		return nil
@@ -75,10 +75,6 @@ func killInit(st *store.State) error {
 		return fmt.Errorf("kill container %q: %w", st.ID, err)
 	}
 	// A frozen process dies only when it is thawed.
-	cg, err := loadCgroup(st.Cgroup)
-	if err != nil {
-		return err
-	}
 	if err := cg.signal(syscall.SIGKILL); err != nil {
 		return err
 	}

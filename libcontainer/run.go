@@ -33,7 +33,7 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 	if o.Keep {
 		return status, err
 	}
-	if derr := r.destroy(c.entry); err == nil {
+	if derr := r.destroy(c.entry, c.cgroup); err == nil {
 		err = derr
 	}
 	return status, err

@@ -3,6 +3,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"teu/internal/log"
+	"teu/internal/sys"
 	"teu/libcontainer/store"
 	"teu/nsenter/program"
 )
@@ -51,18 +53,55 @@ func bundleDir(dir string) (string, error) {
 	return abs, nil
 }
 
-// writePidFile writes the pid by rename, so that whoever waits for the file never reads half of it.
+// writePidFile writes the pid so that whoever waits for the file never reads half of it, and so that a teu that is
+// killed leaves no temporary file, which nobody would know of: the file has no name before it is whole. Where the
+// filesystem cannot do that, NFS being one, it is renamed into place.
 func writePidFile(path string, pid int) error {
 	if path == "" {
 		return nil
 	}
+	if err := linkPidFile(path, strconv.Itoa(pid)); err != nil {
+		return fmt.Errorf("pid file %s: %w", path, err)
+	}
+	return nil
+}
+
+func linkPidFile(path, text string) error {
+	dir, name := filepath.Dir(path), filepath.Base(path)
+	dirfd, err := sys.Openat(sys.AtFdcwd, dir, sys.OPath|sys.ODirectory, 0)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(dirfd)
+	fd, err := sys.OpenTmpfile(dirfd, 0o666)
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		return renamePidFile(path, text)
+	}
+	if err != nil {
+		return err
+	}
+	defer sys.Close(fd)
+	if err := sys.WriteAll(fd, []byte(text)); err != nil {
+		return err
+	}
+	err = sys.LinkTmpfile(fd, dirfd, name)
+	if errors.Is(err, syscall.EEXIST) {
+		// That of an earlier container, which says nothing about this one.
+		if err = sys.Unlinkat(dirfd, name); err == nil {
+			err = sys.LinkTmpfile(fd, dirfd, name)
+		}
+	}
+	return err
+}
+
+func renamePidFile(path, text string) error {
 	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
-	if err := os.WriteFile(tmp, []byte(strconv.Itoa(pid)), 0o666); err != nil {
-		return fmt.Errorf("pid file: %w", err)
+	if err := os.WriteFile(tmp, []byte(text), 0o666); err != nil {
+		return err
 	}
 	if err := os.Rename(tmp, path); err != nil {
 		os.Remove(tmp)
-		return fmt.Errorf("pid file: %w", err)
+		return err
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func (c *creation) seccomp() error {
 	}
 	filter, warnings, err := seccomp.Compile(c.spec.Linux.Seccomp, filepath.Join(c.r.Root, seccompCache))
 	for _, w := range warnings {
-		c.r.Log.Warnf("linux.seccomp: %v", w)
+		c.r.Log.Warnf("%v", w)
 	}
 	if err != nil {
 		return err

@@ -48,7 +48,11 @@ func (r *Runtime) Start(id string) error {
 		return err
 	}
 	// A failing hook ends the container (runtime.md, "Lifecycle", 7 and 9).
-	return errors.Join(err, r.destroy(entry))
+	cg, cerr := loadCgroup(st.Cgroup)
+	if cerr != nil {
+		return errors.Join(err, cerr)
+	}
+	return errors.Join(err, r.destroy(entry, cg))
 }
 
 // poststart runs the hooks that come after the workload was started.

@@ -1,7 +1,7 @@
 /*
  * The instructions that are more than one system call.
  *
- *   target      openat2; where that misses: per component openat2, mkdirat | mknodat | readlinkat
+ *   target      fstat; openat2; where that misses: per component openat2, mkdirat | mknodat | readlinkat; fstat
  *   check_dev   fstat            check_fs    fstatfs          check_cwd   getcwd
  *   fork        clone3, sendto   sync        sendto, read     send_fd     sendmsg
  *   gate        accept4, sendmsg, recvmsg
@@ -116,19 +116,25 @@ static int64_t walk_once(struct walk *w)
 	return r;
 }
 
+/* A directory goes on a directory and nothing else on anything else. mount(2) says ENOTDIR, move_mount(2) EINVAL. */
+static int64_t of_kind(int64_t fd, int want_dir)
+{
+	struct stat st;
+	int64_t r = SC(SYS_fstat, fd, &st, 0, 0, 0, 0);
+
+	if (r == 0 && !S_ISDIR(st.st_mode) == !want_dir)
+		return fd;
+	close_fd(fd);
+	return r < 0 ? r : -ENOTDIR;
+}
+
 static int64_t target(const struct call *c)
 {
 	static struct walk w;
 	const char *path = (const char *)(uintptr_t)c->v[1];
 	struct stat st;
-	int64_t r = open_in(c->v[0], path, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	int64_t r;
 
-	if (r != -ENOENT)
-		return r;
-	if (strlen(path) >= PATH_LEN)
-		return -ENAMETOOLONG;
-	w.root = c->v[0];
-	w.links = 0;
 	w.want_dir = c->v[2] == WANT_DIR;
 	if (c->v[2] == WANT_LIKE) {
 		r = SC(SYS_fstat, c->v[3], &st, 0, 0, 0, 0);
@@ -136,11 +142,18 @@ static int64_t target(const struct call *c)
 			return r;
 		w.want_dir = S_ISDIR(st.st_mode);
 	}
+	r = open_in(c->v[0], path, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (r != -ENOENT)
+		return r < 0 ? r : of_kind(r, w.want_dir);
+	if (strlen(path) >= PATH_LEN)
+		return -ENAMETOOLONG;
+	w.root = c->v[0];
+	w.links = 0;
 	strcpy(w.path, path);
 	do
 		r = walk_once(&w);
 	while (r == -EAGAIN);
-	return r;
+	return r < 0 ? r : of_kind(r, w.want_dir);
 }
 
 static int64_t check_dev(const struct call *c)

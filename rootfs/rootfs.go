@@ -119,6 +119,10 @@ func (c *Compiler) Root() {
 		b.Close(dir)
 	}
 	b.MoveMountTo(c.root, "/")
+	if c.cut == 0 {
+		// A peer group of its own is what it gets when it is entered (config-linux.md, "Rootfs Mount Propagation").
+		b.MountSetattr(c.root, 0, program.MountAttr{Propagation: sys.MsPrivate})
+	}
 }
 
 // cutOff is for what the parent has cloned in the host's mount namespace: until it is told otherwise, such a mount is
@@ -145,25 +149,29 @@ func (c *Compiler) Finish() {
 
 // Enter makes the root the process's own and lets go of the host's.
 //
-// After pivot_root(".", ".") the old root lies on top of the new one (pivot_root(2), "pivot_root(".", ".")"): made a
-// slave so that unmounting it stays here, it is taken off.
+// After pivot_root(".", ".") the old root lies on top of the new one (pivot_root(2), "pivot_root(".", ".")"), and is
+// taken off. Mounts that are still peers of the host's have to be made slaves first: the host would lose them too.
+// Only a descriptor leads to the old root then: "." is the new one to all calls but umount2.
 func (c *Compiler) Enter() {
 	b := c.b
 	b.At("root.path", "enter the root")
-	if c.c.NoPivot {
-		b.Fchdir(c.root)
-		b.Close(c.root)
-		b.MoveMountRoot()
-		b.Chroot(".")
-		b.Chdir("/")
-		c.propagation()
-		return
+	old := program.None
+	if c.cut == 0 && !c.c.NoPivot {
+		old = b.Openat2(program.Host, "/", program.How{Flags: sys.OPath | sys.ODirectory})
 	}
 	b.Fchdir(c.root)
 	b.Close(c.root)
-	b.PivotRoot(".", ".")
-	b.MountSetattrPath(".", sys.AtRecursive, program.MountAttr{Propagation: sys.MsSlave})
-	b.Umount2(".", sys.MntDetach)
+	if c.c.NoPivot {
+		// The root is on top of "/" already.
+		b.Chroot(".")
+	} else {
+		b.PivotRoot(".", ".")
+		if old != program.None {
+			b.MountSetattr(old, sys.AtRecursive, program.MountAttr{Propagation: sys.MsSlave})
+			b.Close(old)
+		}
+		b.Umount2(".", sys.MntDetach)
+	}
 	b.Chdir("/")
 	c.propagation()
 }

@@ -232,6 +232,7 @@ func (inv *invocation) setup() error {
 
 func noVerb(c *cli.Context) error {
 	if name := c.Args().First(); name != "" {
+		//lint:ignore ST1005 runc's words
 		return exitError{fmt.Errorf("No help topic for '%s'", name), 3}
 	}
 	return cli.ShowAppHelp(c)

@@ -29,15 +29,14 @@ const (
 
 // Classic BPF instructions, as a filter needs them to look at 32-bit words.
 const (
-	BPFLoadWord  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
-	BPFJump      = unix.BPF_JMP | unix.BPF_JA
-	BPFJumpEq    = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
-	BPFJumpGt    = unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K
-	BPFJumpGe    = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
-	BPFReturn    = unix.BPF_RET | unix.BPF_K
-	BPFJumpSet   = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
-	BPFAndImm    = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
-	BPFReturnAcc = unix.BPF_RET | unix.BPF_A
+	BPFLoadWord = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+	BPFJump     = unix.BPF_JMP | unix.BPF_JA
+	BPFJumpEq   = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+	BPFJumpGt   = unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K
+	BPFJumpGe   = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
+	BPFJumpSet  = unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
+	BPFAndImm   = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
+	BPFReturn   = unix.BPF_RET | unix.BPF_K
 )
 
 // Audit architectures, as seccomp_data holds them.

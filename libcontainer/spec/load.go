@@ -17,7 +17,7 @@ const ConfigFile = "config.json"
 // 6 MiB (execve(2)), and annotations come from stores with smaller bounds.
 const MaxSize = 16 << 20
 
-// Load reads bundle/config.json. What it accepts is what encoding/json accepts for the same type: names in
+// Load reads bundle/config.json, or config.json in the working directory where bundle is "". What it accepts is what encoding/json accepts for the same type: names in
 // any case, unknown names, null for nothing, U+FFFD for what is not UTF-8. It differs in that
 //   - a name given twice in one object is an error: which one counts differs between parsers;
 //   - a NUL in a string is an error: it would end the C string that it becomes;
@@ -28,7 +28,10 @@ const MaxSize = 16 << 20
 // It says nothing about the sense of what it read: see Validate. An error of the file itself is an
 // *fs.PathError, one of its text an *Error.
 func Load(bundle string) (*specs.Spec, error) {
-	name := strings.TrimSuffix(bundle, "/") + "/" + ConfigFile
+	name := ConfigFile
+	if bundle != "" {
+		name = strings.TrimSuffix(bundle, "/") + "/" + ConfigFile
+	}
 	data, err := readFile(name)
 	if err != nil {
 		return nil, err

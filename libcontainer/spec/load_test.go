@@ -97,7 +97,8 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(string(text))
-	for _, bundle := range []string{dir, dir + "/"} {
+	t.Chdir(dir)
+	for _, bundle := range []string{dir, dir + "/", ".", ""} {
 		got, err := Load(bundle)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("Load(%q): %v, %+v", bundle, err, got)

@@ -194,7 +194,7 @@ func processRules() []rule {
 				}
 			}),
 			warn: []string{"process.consoleSize: got a size without process.terminal, want both or neither: it is ignored"},
-			good: proc(func(p *specs.Process) { p.Terminal = false }),
+			good: proc(func(p *specs.Process) { p.Terminal, p.ConsoleSize = false, &specs.Box{} }),
 		},
 		{
 			name: "huge terminal",

@@ -38,7 +38,7 @@ func (c *checker) process() {
 
 func (c *checker) console() {
 	size := c.Process.ConsoleSize
-	if size == nil {
+	if size == nil || *size == (specs.Box{}) {
 		return
 	}
 	if !c.Process.Terminal {

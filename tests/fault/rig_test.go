@@ -51,8 +51,8 @@ func newRig(t *testing.T, edit func(*kit.Bundle) func(*specs.Spec)) *rig {
 		t.Cleanup(func() { (*f).Close() })
 	}
 	r.Edit(edit(r.Bundle))
-	for _, m := range r.Spec.Linux.UIDMappings {
-		r.give(int(m.HostID))
+	if slices.ContainsFunc(r.Spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.UserNamespace }) {
+		r.give(int(mapping[0].HostID))
 	}
 	r.listen()
 	// A first container makes the mount points, and shows that the bundle is good.

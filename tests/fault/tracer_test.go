@@ -19,7 +19,7 @@ import (
 var private = numbers("mmap", "munmap", "mprotect", "madvise", "brk", "mremap", "rt_sigaction", "rt_sigprocmask",
 	"rt_sigreturn", "sigaltstack", "tgkill", "futex", "nanosleep", "clock_nanosleep", "clock_gettime", "sched_yield",
 	"sched_getaffinity", "gettid", "getpid", "set_robust_list", "rseq", "arch_prctl", "set_tid_address", "getrandom",
-	"epoll_pwait", "restart_syscall", "timer_create", "timer_settime", "timer_delete")
+	"epoll_pwait", "epoll_create1", "epoll_ctl", "eventfd2", "prlimit64", "geteuid", "getuid", "seccomp", "restart_syscall", "timer_create", "timer_settime", "timer_delete")
 
 func numbers(names ...string) map[int]bool {
 	set := map[int]bool{}

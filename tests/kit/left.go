@@ -42,14 +42,20 @@ func Snapshot() World {
 	return w
 }
 
-// Left is what has come since w was taken, and does not go away within a short time.
+// Left is what has come since w was taken, and does not go away within a short time, and the mounts that have gone.
 func (w World) Left() []string {
 	var left []string
 	within(settle, func() bool {
 		left = nil
-		for line := range Snapshot() {
+		now := Snapshot()
+		for line := range now {
 			if !w[line] {
 				left = append(left, line)
+			}
+		}
+		for line := range w {
+			if !now[line] && strings.HasPrefix(line, "mount ") {
+				left = append(left, "gone: "+line)
 			}
 		}
 		return len(left) == 0
