@@ -182,7 +182,7 @@ func (c *creation) reserve() error {
 		}
 	})
 	c.inputs = map[string]int{}
-	return nil
+	return c.notifySpec()
 }
 
 // claim plans the cgroup and writes the intent record.

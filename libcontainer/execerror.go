@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -46,21 +47,17 @@ func (e *notFoundError) Unwrap() error { return e.err }
 const maxScriptLine = 256
 
 func execCause(root int, path string, errno syscall.Errno) string {
-	fd, err := sys.OpenInRoot(root, path, sys.ORdonly|sys.ONonblock|sys.ONoctty)
-	if err != nil {
-		return ""
-	}
-	defer sys.Close(fd)
-	st, err := sys.Fstat(fd)
-	if err != nil {
-		return ""
-	}
+	fd, st, err := sys.OpenRegular(root, path)
 	switch {
 	case sys.IsDir(&st):
 		return "is a directory"
-	case !sys.IsRegular(&st):
+	case errors.Is(err, syscall.EINVAL):
 		return "is not a regular file"
-	case errno == syscall.EACCES && st.Mode&0o111 == 0:
+	case err != nil:
+		return ""
+	}
+	defer sys.Close(fd)
+	if errno == syscall.EACCES && st.Mode&0o111 == 0 {
 		return fmt.Sprintf("is not executable (mode %#o)", st.Mode&0o7777)
 	}
 	head := make([]byte, maxScriptLine)
@@ -96,7 +93,7 @@ func scriptCause(root int, head []byte) string {
 	if bytes.HasSuffix(line, []byte("\r")) {
 		return fmt.Sprintf("its #! line ends in CR LF, so that its interpreter is %q: %s", strings.TrimLeft(string(line), " \t"), why)
 	}
-	return fmt.Sprintf("its interpreter %s: %s", interpreter, why)
+	return fmt.Sprintf("its interpreter %s: %s", printable(interpreter), why)
 }
 
 // Offsets and values of elf(5) for the ELF files of 64-bit little-endian machines. debug/elf knows them all, and its
@@ -138,10 +135,18 @@ func elfCause(root, fd int, head []byte) string {
 		}
 		loader := string(bytes.TrimRight(name, "\x00"))
 		if why := missing(root, loader); why != "" {
-			return fmt.Sprintf("its ELF loader %s: %s", loader, why)
+			return fmt.Sprintf("its ELF loader %s: %s", printable(loader), why)
 		}
 	}
 	return ""
+}
+
+// printable is a name out of an image's file, fit for a terminal and for a log of one line a message.
+func printable(name string) string {
+	if q := strconv.Quote(name); q != `"`+name+`"` {
+		return q
+	}
+	return name
 }
 
 // machine is e_machine of this architecture, or 0 when elfCause does not know it.

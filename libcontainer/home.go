@@ -54,21 +54,16 @@ func hasHome(env []string) bool {
 
 // homeIn looks uid up in the passwd file at path inside the directory root.
 func homeIn(root int, path string, uid uint32) (string, error) {
-	fd, err := sys.OpenInRoot(root, path, sys.ORdonly|sys.ONonblock|sys.ONoctty)
-	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ELOOP) {
-		return "/", nil
+	fd, st, err := sys.OpenRegular(root, path)
+	for _, none := range [...]error{syscall.ENOENT, syscall.ENOTDIR, syscall.ELOOP, syscall.EINVAL} {
+		if errors.Is(err, none) {
+			return "/", nil
+		}
 	}
 	if err != nil {
 		return "", err
 	}
 	defer sys.Close(fd)
-	st, err := sys.Fstat(fd)
-	if err != nil {
-		return "", err
-	}
-	if !sys.IsRegular(&st) {
-		return "/", nil
-	}
 	data := make([]byte, min(st.Size, maxPasswd))
 	n, err := sys.Pread(fd, data, 0)
 	if err != nil {

@@ -27,7 +27,7 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 		return -1, err
 	}
 	if o.Detach {
-		return 0, nil
+		return 0, fg.notify.awaitReady(c.init.PidFd)
 	}
 	status, err = fg.wait(c.init.Pid, c.init.PidFd)
 	if o.Keep {
@@ -56,6 +56,10 @@ func (c *creation) run(fg *foreground) error {
 		return err
 	}
 	if err := c.outside(); err != nil {
+		return err
+	}
+	var err error
+	if fg.notify, err = openNotify(c.entry, c.init.Pid); err != nil {
 		return err
 	}
 	root, err := c.initRoot()
@@ -92,6 +96,7 @@ type foreground struct {
 	signals int  // a pipe that the signals to pass on come over, or -1
 	sock    int  // the end of a socket pair that the terminal's master comes over, or -1
 	relay   *console.Relay
+	notify  *notify
 }
 
 func newForeground(c *creation) (*foreground, error) {
@@ -152,14 +157,21 @@ func (fg *foreground) receive() error {
 // wait waits for the process and reaps it and whatever else ends up as our child meanwhile.
 func (fg *foreground) wait(pid, pidfd int) (status int, err error) {
 	for done := false; !done; {
-		ready, err := sys.PollAny(pidfd, fg.signals)
+		ready, err := sys.PollAny(pidfd, fg.signals, fg.notify.fd())
 		if err != nil {
 			return -1, err
 		}
-		if done = ready[0]; !done && ready[1] {
-			if err := fg.pass(pidfd); err != nil {
-				return -1, err
-			}
+		if done = ready[0]; done {
+			break
+		}
+		if ready[1] {
+			err = fg.pass(pidfd)
+		}
+		if ready[2] && err == nil {
+			_, err = fg.notify.forward()
+		}
+		if err != nil {
+			return -1, err
 		}
 	}
 	ws, err := sys.Wait4(pid)
@@ -212,4 +224,5 @@ func (fg *foreground) close() {
 	if fg.sock >= 0 {
 		sys.Close(fg.sock)
 	}
+	fg.notify.close()
 }

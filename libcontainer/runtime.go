@@ -129,19 +129,41 @@ func debugFault(insns int) (*program.Fault, error) {
 	return f, nil
 }
 
-// preserved is what the workload keeps open beside its standard streams: --preserve-fds and, after them as
-// sd_listen_fds(3) has it, what socket activation passed.
+// preserved is what the workload keeps open beside its standard streams: --preserve-fds and, with them as
+// sd_listen_fds(3) has it, what socket activation passed. Each has to be there and to have come from the caller: a number
+// that nothing was passed for may by now be a directory of the host, and whoever has one is out of the container
+// (CVE-2024-21626).
 func preserved(n int) (fds []int, listen string, err error) {
-	listen = os.Getenv("LISTEN_FDS")
-	if listen != "" {
-		l, err := strconv.Atoi(listen)
-		if err != nil || l < 0 || l > 1024 {
-			return nil, "", fmt.Errorf("LISTEN_FDS=%s: want a number: %w", listen, syscall.EINVAL)
-		}
-		n += l
+	listen, l, err := listenFds(os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_PID"))
+	if err != nil {
+		return nil, "", err
 	}
-	for fd := 3; fd < 3+n; fd++ {
+	for fd := 3; fd < 3+n+l; fd++ {
+		what := "--preserve-fds " + strconv.Itoa(n)
+		if fd < 3+l {
+			what = "LISTEN_FDS=" + listen
+		}
+		passed, err := sys.Inherited(fd)
+		if err == nil && !passed {
+			err = syscall.EBADF
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("%s: descriptor %d was not passed: %w", what, fd, err)
+		}
 		fds = append(fds, fd)
 	}
 	return fds, listen, nil
+}
+
+// listenFds reads the environment of sd_listen_fds(3). A LISTEN_PID of another process says that LISTEN_FDS is meant for
+// that one, and was left in the environment.
+func listenFds(listen, pid string) (text string, n int, err error) {
+	if listen == "" || pid != "" && pid != strconv.Itoa(os.Getpid()) {
+		return "", 0, nil
+	}
+	n, err = strconv.Atoi(listen)
+	if err != nil || n < 0 || n > 1024 {
+		return "", 0, fmt.Errorf("LISTEN_FDS=%s: want a number: %w", listen, syscall.EINVAL)
+	}
+	return listen, n, nil
 }

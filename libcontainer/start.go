@@ -35,6 +35,10 @@ func (r *Runtime) Start(id string) error {
 	if status != specs.StateCreated {
 		return fmt.Errorf("cannot start container %q: it is %s, want created", id, status)
 	}
+	await, err := startNotify(entry)
+	if err != nil {
+		return err
+	}
 	err = openGate(entry)
 	if err != nil {
 		err = fmt.Errorf("start container %q: %w", id, err)
@@ -43,6 +47,9 @@ func (r *Runtime) Start(id string) error {
 			return err
 		}
 		err = r.poststart(st)
+	}
+	if err == nil {
+		return await()
 	}
 	if err == nil || !failedHook(err) {
 		return err

@@ -42,8 +42,8 @@ const (
 // BPFNameMax is the longest program name, without the final NUL (BPF_OBJ_NAME_LEN).
 const BPFNameMax = unix.BPF_OBJ_NAME_LEN - 1
 
-// BPFInsn appends one struct bpf_insn. The kernel lays the two 4-bit registers out as a bit-field, so their order follows
-// the byte order of the machine.
+// BPFInsn appends one struct bpf_insn. The kernel lays the two 4-bit registers out as a bit-field, so their order
+// follows the byte order of the machine.
 func BPFInsn(b []byte, op, dst, src uint8, off int16, imm int32) []byte {
 	regs := dst | src<<4
 	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 {
@@ -54,9 +54,9 @@ func BPFInsn(b []byte, op, dst, src uint8, off int16, imm int32) []byte {
 	return binary.NativeEndian.AppendUint32(b, uint32(imm))
 }
 
-// bpfAttr is union bpf_attr with room to spare (it has 168 bytes in Linux 6.18; the kernel accepts a longer one whose
-// tail is zero). It is always passed whole: BPF_PROG_QUERY of Linux 6.17 to 7.1 writes the field revision at offset
-// 56 no matter what size it was told, past the end of a shorter buffer.
+// bpfAttr is union bpf_attr with room to spare (it has 168 bytes in Linux 6.18; the kernel accepts a longer one
+// whose tail is zero). It is always passed whole: BPF_PROG_QUERY of Linux 6.17 to 7.1 writes the field revision
+// at offset 56 no matter what size it was told, past the end of a shorter buffer.
 type bpfAttr [32]uint64
 
 func (a *bpfAttr) put32(off int, v uint32) {
@@ -86,8 +86,8 @@ func bpf(cmd uintptr, a *bpfAttr) (int, error) {
 	}
 }
 
-// DeviceProgLoad loads insns (struct bpf_insn, 8 bytes each, native byte order) as a cgroup device filter called name.
-// When the kernel's verifier refuses it, the error ends in the last line of the verifier's log.
+// DeviceProgLoad loads insns (struct bpf_insn, 8 bytes each, native byte order) as a cgroup device filter called
+// name. When the kernel's verifier refuses it, the error ends in the last line of the verifier's log.
 func DeviceProgLoad(insns []byte, name string) (fd int, err error) {
 	var a bpfAttr
 	var pin runtime.Pinner
@@ -128,8 +128,8 @@ func lastLine(log []byte) string {
 	return s[strings.LastIndexByte(s, '\n')+1:]
 }
 
-// DeviceProgs returns the ids of the device filters attached to the cgroup itself, not those above it. cgroup may be
-// an O_PATH fd.
+// DeviceProgs returns the ids of the device filters attached to the cgroup itself, not those above it. cgroup may
+// be an O_PATH fd.
 func DeviceProgs(cgroup int) ([]uint32, error) {
 	const most = 64 // BPF_CGROUP_MAX_PROGS
 	ids := make([]byte, 4*most)

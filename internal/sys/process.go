@@ -171,18 +171,24 @@ func Pipe() (r, w int, err error) {
 
 // OpenInRoot opens path as though the directory root were "/": no symlink and no ".." leads out of it, and magic links
 // are refused (openat2(2)).
+//
+// The kernel gives up (EAGAIN) on a ".." when any rename or mount on the machine came between, and says to try again; one
+// process that does nothing but rename spoils one lookup in 50.
 func OpenInRoot(root int, path string, flags int) (int, error) {
 	how := unix.OpenHow{
 		Flags:   uint64(flags) | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
 	}
-	for {
+	for try := 1; ; try++ {
 		fd, err := unix.Openat2(root, path, &how)
-		if err != unix.EINTR && err != unix.EAGAIN {
+		if err != unix.EINTR && (err != unix.EAGAIN || try == maxLookups) {
 			return fd, os.NewSyscallError("openat2", err)
 		}
 	}
 }
+
+// maxLookups bounds OpenInRoot where somebody renames on and on; interp.c has the same.
+const maxLookups = 1000
 
 // Monotonic is CLOCK_MONOTONIC in nanoseconds.
 func Monotonic() int64 {

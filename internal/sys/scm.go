@@ -1,6 +1,10 @@
 package sys
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // SunPathMax is the longest path a struct sockaddr_un holds, without its NUL.
 const SunPathMax = 107
@@ -72,4 +76,33 @@ func RecvFDs(sock int, buf []byte, max int) (n int, fds []int, err error) {
 		return 0, nil, err
 	}
 	return n, fds, nil
+}
+
+// BindDatagram makes a Unix datagram socket at path, in place of one that was there, that everyone may send to.
+func BindDatagram(path string) (int, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	if err = unix.Unlink(path); err == nil || err == unix.ENOENT {
+		err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
+	}
+	if err == nil {
+		err = unix.Chmod(path, 0o777)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, os.NewSyscallError("bind", err)
+	}
+	return fd, nil
+}
+
+// SendDatagram sends data to the Unix datagram socket at path; "@name" is in the abstract namespace (unix(7)).
+func SendDatagram(path string, data []byte) error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(fd)
+	return os.NewSyscallError("sendto", unix.Sendto(fd, data, unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: path}))
 }

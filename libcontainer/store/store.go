@@ -3,6 +3,7 @@
 //	<root>/<id>/intent.json      the record in phase creating, see [State]
 //	<root>/<id>/state.json       the record from then on
 //	<root>/<id>/.state.json.tmp  its next version, until the rename
+//	<root>/<id>/notify/          the socket for sd_notify(3), when teu has one itself
 //	<root>/<id>/gate             the socket that init waits at for start, gone when that has been
 //
 // The directory itself is the lock of the container: whoever changes anything
@@ -41,6 +42,10 @@ const (
 
 	// GateName is the socket below the directory that init waits at for start.
 	GateName = "gate"
+
+	// NotifyDir is the directory for the socket NotifyName that the workload sends sd_notify(3) messages to.
+	NotifyDir  = "notify"
+	NotifyName = "notify.sock"
 
 	// maxRecord bounds what is read from a record that anything may have
 	// damaged; annotations make up nearly all of a real one.
@@ -224,6 +229,20 @@ func (c *Container) Started() error {
 	return nil
 }
 
+// MakeNotifyDir makes the directory NotifyDir, open to the container's users.
+func (c *Container) MakeNotifyDir() error {
+	if err := sys.Mkdirat(int(c.dir.Fd()), NotifyDir, 0o755); err != nil && err != syscall.EEXIST {
+		return fmt.Errorf("container %q: mkdir %s: %w", c.ID, NotifyDir, err)
+	}
+	return nil
+}
+
+// HasNotifyDir reports whether MakeNotifyDir was called for the container.
+func (c *Container) HasNotifyDir() bool {
+	_, err := sys.Lstatat(int(c.dir.Fd()), NotifyDir)
+	return err == nil
+}
+
 // Write replaces the record. The id inside has to be the container's. The phase running is not written: it is created
 // without a gate, see Started.
 func (c *Container) Write(st *State) error {
@@ -265,10 +284,13 @@ func (c *Container) Write(st *State) error {
 // did not make is left alone and reported with ENOTEMPTY.
 func (c *Container) Remove() error {
 	dir := int(c.dir.Fd())
-	for _, name := range [...]string{GateName, tempName, recordName, intentName} {
+	for _, name := range [...]string{GateName, NotifyDir + "/" + NotifyName, tempName, recordName, intentName} {
 		if err := sys.Unlinkat(dir, name); err != nil && err != syscall.ENOENT {
 			return fmt.Errorf("remove container %q: unlink %s: %w", c.ID, name, err)
 		}
+	}
+	if err := sys.Rmdirat(dir, NotifyDir); err != nil && err != syscall.ENOENT {
+		return fmt.Errorf("remove container %q: rmdir %s: %w", c.ID, NotifyDir, err)
 	}
 	// Another directory of this name is another container.
 	if same, err := isAt(int(c.root.Fd()), c.ID, dir); err != nil || !same {
