@@ -11,8 +11,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// BenchmarkLife times each step of a container's cgroups by itself; besides the mean of them all it reports minimum and
-// median of each in microseconds. `go test -bench Life -benchtime 200x ./cgroups`
+// BenchmarkLife times each step of a container's cgroups by itself; besides the mean of them all it reports
+// minimum and median of each in microseconds. `go test -bench Life -benchtime 200x ./cgroups`
 func BenchmarkLife(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("making cgroups needs root")

@@ -11,12 +11,12 @@ import (
 	"teu/internal/sys"
 )
 
-// Create makes the container's cgroup in every hierarchy, with the parents it lacks, and makes it fit to hold processes:
-// on v2 all available controllers are enabled on the way down; on v1 an empty cpuset takes over that of its
-// parent. It can be repeated. After an error the caller calls Destroy.
+// Create makes the container's cgroup in every hierarchy, with the parents it lacks, and makes it fit to hold
+// processes: on v2 all available controllers are enabled on the way down; on v1 an empty cpuset takes over that
+// of its parent. It can be repeated. After an error the caller calls Destroy.
 //
-// In hybrid mode the v2 tree is a convenience (cgroup.kill, CLONE_INTO_CGROUP): where it cannot be written, the Manager goes on
-// without it.
+// In hybrid mode the v2 tree is a convenience (cgroup.kill, CLONE_INTO_CGROUP): where it cannot be written, the
+// Manager goes on without it.
 func (m *Manager) Create() error {
 	if err := m.CreateUnified(); err != nil {
 		return err
@@ -83,8 +83,9 @@ func (m *Manager) create(p *Place) error {
 	return nil
 }
 
-// makeDir makes the place's directory and the parents it lacks; made is false when it existed. A parent can vanish again
-// while it is empty (another teu removing the last container below it), so the walk is repeated a few times.
+// makeDir makes the place's directory and the parents it lacks; made is false when it existed. A parent can
+// vanish again while it is empty (another teu removing the last container below it), so the walk is repeated a
+// few times.
 func (p *Place) makeDir() (made bool, err error) {
 	const tries = 8
 	for range tries {
@@ -115,8 +116,8 @@ func mkdir(dir string) (made bool, err error) {
 	return err == nil, err
 }
 
-// inherit gives a v1 cpuset without CPUs or memory nodes those of its parent; before, no process can join it (ENOSPC). fresh
-// says that it is known to be empty.
+// inherit gives a v1 cpuset without CPUs or memory nodes those of its parent; before, no process can join it
+// (ENOSPC). fresh says that it is known to be empty.
 func inherit(mountpoint, dir string, fresh bool) error {
 	for _, file := range [...]string{"cpuset.cpus", "cpuset.mems"} {
 		if _, err := inheritFile(mountpoint, dir, file, fresh); err != nil {
@@ -144,9 +145,9 @@ func inheritFile(mountpoint, dir, file string, fresh bool) (string, error) {
 	return v, nil
 }
 
-// enable makes the controllers of the v2 tree available in the place's cgroup, by enabling them in each of its ancestors
-// from the top. Those that cannot be had are noted with the reason, which is reported when a limit needs them: a
-// container without limits works all the same.
+// enable makes the controllers of the v2 tree available in the place's cgroup, by enabling them in each of its
+// ancestors from the top. Those that cannot be had are noted with the reason, which is reported when a limit
+// needs them: a container without limits works all the same.
 func (m *Manager) enable(p *Place) error {
 	have, err := readLine(p.Mountpoint + "/cgroup.controllers")
 	if err != nil || have == "" {
@@ -169,8 +170,8 @@ func (m *Manager) enableFrom(p *Place, controllers []string) {
 			continue
 		}
 		file := p.Mountpoint + p.Path[:i] + "/cgroup.subtree_control"
-		// The write is all or nothing; one controller that cannot be had (a process
-		// in the way of a domain controller, realtime processes in that of cpu) must not cost the others.
+		// The write is all or nothing; one controller that cannot be had (a process in the way of a domain
+		// controller, realtime processes in that of cpu) must not cost the others.
 		if sys.WriteFileAt(sys.AtFdcwd, file, all) == nil {
 			continue
 		}
@@ -192,8 +193,8 @@ func (m *Manager) deny(controller string, err error) {
 	}
 }
 
-// checkDomain refuses a cgroup that cannot hold processes because it lies below a threaded one (cgroup-v2.rst, "Threads"); a clone
-// into it would say EOPNOTSUPP.
+// checkDomain refuses a cgroup that cannot hold processes because it lies below a threaded one (cgroup-v2.rst,
+// "Threads"); a clone into it would say EOPNOTSUPP.
 func (p *Place) checkDomain() error {
 	kind, err := readLine(p.Dir() + "/cgroup.type")
 	if err != nil {

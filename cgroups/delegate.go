@@ -9,13 +9,14 @@ import (
 	"teu/internal/sys"
 )
 
-// delegated are the files to hand over when /sys/kernel/cgroup/delegate is missing (config-linux.md, "Cgroup ownership").
+// delegated are the files to hand over when /sys/kernel/cgroup/delegate is missing (config-linux.md, "Cgroup
+// ownership").
 const delegated = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n"
 
-// Delegate makes the host uid the owner of the container's v2 cgroup and of the files in it that the kernel says are safe to
-// give away. The spec asks for it when the container gets a new cgroup namespace and a writable mount of
-// cgroups, with the uid that process.user.uid maps to; on v1 it would not be safe, so there, in hybrid mode too, it does
-// nothing.
+// Delegate makes the host uid the owner of the container's v2 cgroup and of the files in it that the kernel says
+// are safe to give away. The spec asks for it when the container gets a new cgroup namespace and a writable mount
+// of cgroups, with the uid that process.user.uid maps to; on v1 it would not be safe, so there, in hybrid mode
+// too, it does nothing.
 func (m *Manager) Delegate(uid int) error {
 	p := m.unified()
 	if p == nil || m.rec.Mode != Unified {

@@ -11,19 +11,20 @@ import (
 	"teu/internal/sys"
 )
 
-// killWait bounds one pass of Kill on v1: how long it waits for the processes it has signalled before it looks again.
+// killWait bounds one pass of Kill on v1: how long it waits for the processes it has signalled before it looks
+// again.
 const killWait = 100 * time.Millisecond
 
-// Intervals of asking again where the kernel has no event to give: a v1 cgroup stays busy for a moment after its last process has
-// ended (kernel/cgroup: the task is unlinked when it is switched away from for the last time).
+// Intervals of asking again where the kernel has no event to give: a v1 cgroup stays busy for a moment after its
+// last process has ended (kernel/cgroup: the task is unlinked when it is switched away from for the last time).
 const (
 	firstInterval = 50 * time.Microsecond
 	lastInterval  = 10 * time.Millisecond
 )
 
-// Destroy removes the container's cgroups, the cgroups that the payload made below them, and the empty parents that Create had
-// to make. While processes are ending in them it waits, at most until timeout has passed, by cgroup.events on v2
-// and by pidfds on v1. What is gone already is no error.
+// Destroy removes the container's cgroups, the cgroups that the payload made below them, and the empty parents
+// that Create had to make. While processes are ending in them it waits, at most until timeout has passed, by
+// cgroup.events on v2 and by pidfds on v1. What is gone already is no error.
 func (m *Manager) Destroy(timeout time.Duration) error {
 	deadline := time.Now().Add(timeout)
 	// v2 comes first: once its cgroup.events says that it is empty, the v1 cgroups are empty as well.
@@ -66,8 +67,8 @@ func (p *Place) remove(deadline time.Time) error {
 	}
 }
 
-// removeChildren removes the cgroups below the place, deepest first. progress says that there were some and that all could
-// be removed.
+// removeChildren removes the cgroups below the place, deepest first. progress says that there were some and that
+// all could be removed.
 func (p *Place) removeChildren() (progress bool, err error) {
 	fd, err := sys.Openat(sys.AtFdcwd, p.Dir(), sys.ORdonly|sys.ODirectory|sys.ONofollow, 0)
 	if absent(err) {
@@ -121,8 +122,8 @@ func removeTree(dir int, name string) error {
 	return sys.Rmdirat(dir, name)
 }
 
-// waitEmpty waits for something to change that may let the directory be removed: the last process gone on v2, a process gone
-// on v1; for want of either, a short while.
+// waitEmpty waits for something to change that may let the directory be removed: the last process gone on v2, a
+// process gone on v1; for want of either, a short while.
 func (p *Place) waitEmpty(deadline time.Time, interval time.Duration) error {
 	if p.V2() {
 		ok, err := waitEvent(p.Dir(), "populated 0", deadline)
@@ -192,8 +193,8 @@ func (p *Place) busy(err error) error {
 	return fmt.Errorf("remove cgroup %s: %w: %d process(es) left, pid %d first", p.Dir(), err, len(pids), pids[0])
 }
 
-// removeParents removes the directories that did not exist before the container, up to the first that is in use: another
-// container may have moved in below it.
+// removeParents removes the directories that did not exist before the container, up to the first that is in use:
+// another container may have moved in below it.
 func (p *Place) removeParents() {
 	if p.Kept == "" || p.Kept == p.Path {
 		return

@@ -39,7 +39,8 @@ func content(t *testing.T, file string) string {
 	return string(b)
 }
 
-// TestEnableFromTheTop walks a v2 tree of plain files: each ancestor is told to give its children what the root has.
+// TestEnableFromTheTop walks a v2 tree of plain files: each ancestor is told to give its children what the root
+// has.
 func TestEnableFromTheTop(t *testing.T) {
 	root := fakeTree(t, map[string]string{
 		"cgroup.controllers":         "cpu memory pids\n",
@@ -193,8 +194,8 @@ func TestSetRefusesBeforeItWrites(t *testing.T) {
 	}
 }
 
-// TestLateWrites has a file that answers EINVAL each time: what follows it in its controller is written, then it is tried again and
-// reported, before the next controller.
+// TestLateWrites has a file that answers EINVAL each time: what follows it in its controller is written, then it
+// is tried again and reported, before the next controller.
 func TestLateWrites(t *testing.T) {
 	root := fakeTree(t, map[string]string{"x/b": "", "x/c": ""})
 	m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "cpu,memory", Mountpoint: root, Path: "/x"}}})

@@ -11,18 +11,18 @@ import (
 	"teu/internal/sys"
 )
 
-// freezeTimeout bounds Freeze: a process in an uninterruptible wait (a dead network filesystem) cannot be frozen. runc gives
-// v2 ten seconds too.
+// freezeTimeout bounds Freeze: a process in an uninterruptible wait (a dead network filesystem) cannot be frozen.
+// runc gives v2 ten seconds too.
 const freezeTimeout = 10 * time.Second
 
 // v1Interval is how often a v1 freezer is asked again; it has no event to wait for.
 const v1Interval = time.Millisecond
 
-// Freeze stops (true) or continues (false) all processes of the container, and waits until that is so. A freeze that does not
-// succeed in time is undone.
+// Freeze stops (true) or continues (false) all processes of the container, and waits until that is so. A freeze
+// that does not succeed in time is undone.
 //
-// In hybrid mode it is the v1 freezer that is used, by runc too: a process that some runtime inside the container has
-// frozen by v1 never becomes frozen for v2, while v1 takes one that is frozen by v2 for frozen.
+// In hybrid mode it is the v1 freezer that is used, by runc too: a process that some runtime inside the container
+// has frozen by v1 never becomes frozen for v2, while v1 takes one that is frozen by v2 for frozen.
 func (m *Manager) Freeze(freeze bool) error {
 	if !freeze {
 		return m.thaw()
@@ -37,8 +37,8 @@ func (m *Manager) Freeze(freeze bool) error {
 	return freezeV2(p.Dir())
 }
 
-// thaw undoes both freezers, since another program may have used the other one; v1 goes first, because what it holds does not
-// leave the v2 freezer.
+// thaw undoes both freezers, since another program may have used the other one; v1 goes first, because what it
+// holds does not leave the v2 freezer.
 func (m *Manager) thaw() error {
 	if p := m.v1("freezer"); p != nil {
 		if err := writeCgroup(p.Dir()+"/freezer.state", "THAWED"); err != nil {
@@ -75,8 +75,8 @@ func freezeV2(dir string) error {
 	return nil
 }
 
-// waitFrozen waits for "frozen" in cgroup.events; an ancestor that is frozen keeps a thawed cgroup so for ever, which is
-// not this cgroup's state.
+// waitFrozen waits for "frozen" in cgroup.events; an ancestor that is frozen keeps a thawed cgroup so for ever,
+// which is not this cgroup's state.
 func waitFrozen(dir string, frozen bool) error {
 	if !frozen {
 		parent, err := frozenV2(path.Dir(dir))
@@ -95,8 +95,8 @@ func waitFrozen(dir string, frozen bool) error {
 	return err
 }
 
-// waitEvent waits until a line of cgroup.events is want; kernfs wakes poll(2) with POLLPRI at each change. A cgroup that is
-// gone counts as reached.
+// waitEvent waits until a line of cgroup.events is want; kernfs wakes poll(2) with POLLPRI at each change. A
+// cgroup that is gone counts as reached.
 func waitEvent(dir, want string, deadline time.Time) (bool, error) {
 	fd, err := sys.Openat(sys.AtFdcwd, dir+"/cgroup.events", sys.ORdonly, 0)
 	if absent(err) {
@@ -134,8 +134,8 @@ func hasLine(text, want string) bool {
 	return false
 }
 
-// freezeV1 writes FROZEN until the state has become that: while processes fork, a v1 freezer can be stuck in FREEZING until
-// the write is repeated.
+// freezeV1 writes FROZEN until the state has become that: while processes fork, a v1 freezer can be stuck in
+// FREEZING until the write is repeated.
 func freezeV1(dir string) error {
 	file := dir + "/freezer.state"
 	for deadline := time.Now().Add(freezeTimeout); ; {
@@ -158,8 +158,8 @@ func freezeV1(dir string) error {
 	}
 }
 
-// Frozen reports whether the container's own cgroup has been frozen, in either tree; a frozen ancestor does not count. A v2
-// freeze that is under way does.
+// Frozen reports whether the container's own cgroup has been frozen, in either tree; a frozen ancestor does not
+// count. A v2 freeze that is under way does.
 func (m *Manager) Frozen() (bool, error) {
 	if p := m.unified(); p != nil {
 		state, err := readLine(p.Dir() + "/cgroup.freeze")

@@ -11,11 +11,14 @@ import (
 	"teu/internal/sys"
 )
 
-// Join moves the process pid into the container's cgroups; cloned says that it was started in the v2 one, by way of [Manager.Dir].
+// Join moves the process pid into the container's cgroups; cloned says that it was started in the v2 one, by way
+// of [Manager.Dir].
 //
-// The first write can wait some milliseconds for an RCU grace period (cgroup_threadgroup_rwsem, held with the lock that mkdir of
-// a cgroup needs too); the others follow in microseconds. Nothing of the Manager is changed, so Join may run beside
-// other work.
+// The first write can wait for an RCU grace period (cgroup_threadgroup_rwsem, taken with the lock held that mkdir of
+// a cgroup needs too): for 9 hierarchies 6.4 ms, median of 200 with 25 ms between them, of which all but 0.15 ms are
+// that wait. Nothing of the Manager is changed, so Join may run beside other work. A process with one thread that
+// writes "0" to the file tasks of each v1 cgroup by itself does not wait (0.3 ms): the kernel takes that lock only
+// to move whole processes, or somebody else.
 func (m *Manager) Join(pid int, cloned bool) error {
 	text := strconv.Itoa(pid)
 	for i := range m.rec.Places {
@@ -31,8 +34,8 @@ func (m *Manager) Join(pid int, cloned bool) error {
 	return nil
 }
 
-// CheckJoined compares /proc/PID/cgroup with the record: a service manager, or a payload with the power to, may have
-// moved the process elsewhere. Where teu sees only a piece of a hierarchy, the end of the path is compared.
+// CheckJoined compares /proc/PID/cgroup with the record: a service manager, or a payload with the power to, may
+// have moved the process elsewhere. Where teu sees only a piece of a hierarchy, the end of the path is compared.
 func (m *Manager) CheckJoined(pid int) error {
 	file := "/proc/" + strconv.Itoa(pid) + "/cgroup"
 	text, err := sys.ReadFileAt(sys.AtFdcwd, file)
@@ -63,8 +66,8 @@ func checkJoined(text, file string, places []Place) error {
 	return nil
 }
 
-// At returns a Manager for cgroups below the container's, for Join and Dir only: those of exec --cgroup. Keys of sub are
-// controllers, or "" for every hierarchy; values are paths below the container's cgroup.
+// At returns a Manager for cgroups below the container's, for Join and Dir only: those of exec --cgroup. Keys of
+// sub are controllers, or "" for every hierarchy; values are paths below the container's cgroup.
 func (m *Manager) At(sub map[string]string) (*Manager, error) {
 	out := &Manager{rec: Record{Mode: m.rec.Mode, Places: append([]Place(nil), m.rec.Places...)}, v2: -1}
 	for controller, dir := range sub {
@@ -89,9 +92,9 @@ func (m *Manager) At(sub map[string]string) (*Manager, error) {
 	return out, nil
 }
 
-// AtProcess returns a Manager, for Join and Dir only, for the v2 cgroup that a process of the container is in. It is for
-// exec when the container's own cgroup refuses processes (EBUSY) because its payload, a nested runtime or service manager, has
-// moved down and given controllers to its children.
+// AtProcess returns a Manager, for Join and Dir only, for the v2 cgroup that a process of the container is in. It
+// is for exec when the container's own cgroup refuses processes (EBUSY) because its payload, a nested runtime or
+// service manager, has moved down and given controllers to its children.
 func (m *Manager) AtProcess(pid int) (*Manager, error) {
 	p := m.unified()
 	if p == nil {
@@ -109,6 +112,6 @@ func (m *Manager) AtProcess(pid int) (*Manager, error) {
 	return m.At(map[string]string{"": where[i+len(p.Path):]})
 }
 
-// Busy reports whether err is what a v2 cgroup with controllers enabled for its children says to a process that is to
-// join it (cgroup-v2.rst, "No Internal Process Constraint"); see [Manager.AtProcess].
+// Busy reports whether err is what a v2 cgroup with controllers enabled for its children says to a process that
+// is to join it (cgroup-v2.rst, "No Internal Process Constraint"); see [Manager.AtProcess].
 func Busy(err error) bool { return errors.Is(err, syscall.EBUSY) }

@@ -9,12 +9,12 @@ import (
 	"teu/internal/sys"
 )
 
-// Kill sends SIGKILL to every process in the container's cgroups and in those below them, frozen ones too, and does not
-// wait for them to end; Destroy does. It can be repeated, and is content with cgroups that do not exist.
+// Kill sends SIGKILL to every process in the container's cgroups and in those below them, frozen ones too, and
+// does not wait for them to end; Destroy does. It can be repeated, and is content with cgroups that do not exist.
 //
-// cgroup.kill (Linux 5.14) reaches all in one step, forks included; a threaded cgroup has none (EOPNOTSUPP), so there
-// each process gets its signal. In hybrid mode the processes that are in the v1 cgroups only
-// (a create that was cut short, a v2 tree that could not be joined) are killed one by one, as on v1 alone.
+// cgroup.kill (Linux 5.14) reaches all in one step, forks included; a threaded cgroup has none (EOPNOTSUPP), so
+// there each process gets its signal. In hybrid mode the processes that are in the v1 cgroups only (a create that
+// was cut short, a v2 tree that could not be joined) are killed one by one, as on v1 alone.
 func (m *Manager) Kill() error {
 	if p := m.unified(); p != nil {
 		err := writeCgroup(p.Dir()+"/cgroup.kill", "1")
@@ -30,19 +30,18 @@ func (m *Manager) Kill() error {
 	return errors.Join(err, m.thawTree())
 }
 
-// killV1 kills what no cgroup.kill has reached, again and again until nothing new appears. When processes fork faster than
-// that, they are frozen in between.
+// killV1 kills what no cgroup.kill has reached, again and again until nothing new appears. When processes fork
+// faster than that, they are frozen in between.
 func (m *Manager) killV1() error {
 	const (
 		passes = 100
 		freeze = 4 // the pass from which on it freezes
 	)
-	p := m.tracker()
-	if p == nil {
+	if m.tracker() == nil {
 		return nil
 	}
 	for pass := range passes {
-		pids, err := m.survivors(p)
+		pids, err := m.survivors()
 		if err != nil || len(pids) == 0 {
 			return err
 		}
@@ -51,13 +50,12 @@ func (m *Manager) killV1() error {
 				if err := writeCgroup(f.Dir()+"/freezer.state", "FROZEN"); err != nil {
 					return err
 				}
-				if pids, err = m.survivors(p); err != nil {
+				if pids, err = m.survivors(); err != nil {
 					return err
 				}
 			}
 		}
-		again := func() ([]int, error) { return procs(p.Dir(), true) }
-		if err := signalEach(pids, syscall.SIGKILL, again); err != nil {
+		if err := signalEach(pids, syscall.SIGKILL, m.pidsV1); err != nil {
 			return err
 		}
 		if err := m.thawTree(); err != nil {
@@ -67,13 +65,34 @@ func (m *Manager) killV1() error {
 			return err
 		}
 	}
-	return fmt.Errorf("kill cgroup %s: processes kept appearing: %w", p.Dir(), syscall.EAGAIN)
+	return fmt.Errorf("kill cgroup %s: processes kept appearing: %w", m.tracker().Dir(), syscall.EAGAIN)
 }
 
-// survivors are the processes of the v1 cgroup that are not in the v2 one. v1 is read first, so that a process that ends in
-// between is taken for one of them rather than missed.
-func (m *Manager) survivors(p *Place) ([]int, error) {
-	pids, err := procs(p.Dir(), true)
+// pidsV1 are the processes in the v1 cgroups. In legacy mode they are looked for in every hierarchy, since a create
+// that was cut short can have joined a process to some of them; in hybrid mode v2 is joined first.
+func (m *Manager) pidsV1() ([]int, error) {
+	if m.rec.Mode != Legacy {
+		return procs(m.tracker().Dir(), true)
+	}
+	var all []int
+	for i := range m.rec.Places {
+		pids, err := procs(m.rec.Places[i].Dir(), true)
+		if err != nil {
+			return nil, err
+		}
+		for _, pid := range pids {
+			if !slices.Contains(all, pid) {
+				all = append(all, pid)
+			}
+		}
+	}
+	return all, nil
+}
+
+// survivors are the processes of the v1 cgroups that are not in the v2 one. v1 is read first, so that a process
+// that ends in between is taken for one of them rather than missed.
+func (m *Manager) survivors() ([]int, error) {
+	pids, err := m.pidsV1()
 	if err != nil || len(pids) == 0 {
 		return nil, err
 	}

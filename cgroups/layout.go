@@ -52,9 +52,9 @@ type source struct {
 	magic     func(path string) (int64, error)
 }
 
-// Probe finds the cgroup hierarchies. It looks where every distribution mounts them and takes a filesystem of the right kind there for
-// the right one (as runc does), so that it need not read mountinfo, which grows with the number of mounts on the
-// host; that is read only for what is not in its usual place.
+// Probe finds the cgroup hierarchies. It looks where every distribution mounts them and takes a filesystem of the
+// right kind there for the right one (as runc does), so that it need not read mountinfo, which grows with the
+// number of mounts on the host; that is read only for what is not in its usual place.
 func Probe() (*Layout, error) {
 	return probe(source{
 		base:      "/sys/fs/cgroup",
@@ -195,8 +195,8 @@ func ownPath(file string) (string, error) {
 	return "", fmt.Errorf("read %s: no cgroup v2 line", file)
 }
 
-// beneath returns teu's own cgroup as a path below the mountpoint, "/" for the mountpoint itself. The two differ when a
-// container got a piece of the host's tree mounted and no cgroup namespace.
+// beneath returns teu's own cgroup as a path below the mountpoint, "/" for the mountpoint itself. The two differ
+// when a container got a piece of the host's tree mounted and no cgroup namespace.
 func (h *Hierarchy) beneath() (string, error) {
 	switch h.Root {
 	case "":

@@ -1,5 +1,5 @@
-// Package cgroups makes, fills, watches and removes the cgroups of a container, under the cgroupfs driver, on hosts with cgroup
-// v2, with v1 hierarchies, and with both.
+// Package cgroups makes, fills, watches and removes the cgroups of a container, under the cgroupfs driver, on
+// hosts with cgroup v2, with v1 hierarchies, and with both.
 //
 // The life of a container's cgroups, and what each step does to the kernel:
 //
@@ -10,19 +10,17 @@
 //	Create       mkdir per hierarchy; v2: cgroup.subtree_control from the top; v1: cpuset.cpus and cpuset.mems
 //	Set          one write per limit; devices.deny, devices.allow or bpf(2); memory last
 //	Join         write cgroup.procs per v1 hierarchy (the process was cloned into the v2 one)
-//	Freeze       cgroup.freeze or freezer.state
+//	Freeze       freezer.state, on pure v2 cgroup.freeze
 //	Kill         cgroup.kill, else pidfd_send_signal to each; freezer.state THAWED
 //	Destroy      rmdir, deepest first; poll cgroup.events or pidfds while busy
 //
 // Each step can be repeated: after a crash, [Load] of the stored Record and Kill and Destroy leave nothing behind.
 package cgroups
 
-import (
-	"teu/internal/sys"
-)
+import "teu/internal/sys"
 
-// Manager handles the cgroups that a [Record] names. Create, Set, Dir and Close belong to one goroutine; the other methods may run
-// beside them and beside each other.
+// Manager handles the cgroups that a [Record] names. Create, Set, Dir and Close belong to one goroutine; the
+// other methods may run beside them and beside each other.
 type Manager struct {
 	rec    Record
 	v2     int              // O_PATH fd of the v2 cgroup, -1 while not open
@@ -40,14 +38,16 @@ func Load(rec Record) (*Manager, error) {
 // Record returns the record as it is now: in hybrid mode [Manager.Create] drops a v2 tree that cannot be written.
 func (m *Manager) Record() Record { return m.rec }
 
-// Dir returns an O_PATH fd of the container's v2 cgroup, for CLONE_INTO_CGROUP (clone3(2), syscall.SysProcAttr.CgroupFD), in hybrid
-// mode too. It is false where there is none. The Manager owns the fd; it is valid until Close.
+// Dir returns an O_PATH fd of the container's v2 cgroup, for CLONE_INTO_CGROUP (clone3(2),
+// syscall.SysProcAttr.CgroupFD), in hybrid mode too. It is false where there is none. The Manager owns the fd; it
+// is valid until Close.
 //
-// Since Linux 6.14 the child of such a clone is killed at once, by SIGKILL, when the caller's cgroup and the target have not been
-// written to cgroup.kill equally often: cgroup_css_set_fork notes the count of the caller's cgroup, cgroup_post_fork compares it
-// with that of the target. A cgroup that Create has made has count 0; one that was there before, one that a payload has
-// made, and the cgroup that teu runs in may have another, and nothing tells. So a child that dies in this way before its first
-// step is to be started once more without Dir, and joined by Join(pid, false).
+// On some kernels (6.18 is one; 6.1, 6.12.117 and 7.3 are not) the child of such a clone is killed at once, by
+// SIGKILL, unless the caller's cgroup and the target have been written to cgroup.kill equally often: the count that
+// is to catch a fork which races with the kill is taken from the one and compared with the other. A cgroup that
+// Create has made has count 0; one that was there before, one that a payload has made, and the cgroup that teu runs
+// in may have another, and nothing tells. So a child that dies in this way before its first step is to be started
+// once more without Dir, and joined by Join(pid, false).
 func (m *Manager) Dir() (fd int, ok bool) {
 	if m.v2 >= 0 {
 		return m.v2, true
@@ -94,8 +94,8 @@ func (m *Manager) v1(controller string) *Place {
 	return nil
 }
 
-// trackers are v1 hierarchies by how well they serve to list a container's processes: payloads are least likely to move
-// processes about in the first of them.
+// tracker is the v1 place to list the container's processes by: one that payloads are unlikely to move processes
+// about in. It is nil on pure v2.
 func (m *Manager) tracker() *Place {
 	for _, c := range [...]string{"freezer", "devices", "pids", "memory"} {
 		if p := m.v1(c); p != nil {

@@ -53,8 +53,9 @@ func cgroupMounts(text string) []mount {
 	return out
 }
 
-// locate chooses the mount of the hierarchy. A mountpoint that is known already stands; where several mounts lie on it the
-// last covers the others. Among several places the first that shows the own cgroup is taken, else the first.
+// locate chooses the mount of the hierarchy. A mountpoint that is known already stands; where several mounts lie
+// on it the last covers the others. Among several places the first that shows the own cgroup is taken, else the
+// first.
 func (h *Hierarchy) locate(mounts []mount) {
 	var found *mount
 	shown := false

@@ -7,14 +7,15 @@ import (
 
 // Mounts is what a mount of type cgroup in config.json stands for, as plain data for whoever compiles the rootfs.
 //
-// In Unified mode it is one mount at the destination: a new cgroup2 instance when the container has a cgroup namespace
-// of its own, else a bind of Unified. In the other modes the destination is a tmpfs (mode 755) with a directory per entry of V1,
-// each a new instance of type cgroup with the entry's Options, or else a bind of its HostPath; after that the
-// links. When the cgroup namespace is shared the binds are to be read-only (GHSA-m8cg-xc2p-r3fc, CVE-2023-25809).
+// In Unified mode it is one mount at the destination: a new cgroup2 instance when the container has a cgroup
+// namespace of its own, else a bind of Unified. In the other modes the destination is a tmpfs (mode 755) with a
+// directory per entry of V1, each a new instance of type cgroup with the entry's Options, or else a bind of its
+// HostPath; after that the links. When the cgroup namespace is shared the binds are to be read-only
+// (GHSA-m8cg-xc2p-r3fc, CVE-2023-25809).
 type Mounts struct {
 	Mode Mode
-	// Unified is the container's cgroup in the v2 tree, a host path; empty in Legacy mode. In Hybrid mode runc shows
-	// it to no container.
+	// Unified is the container's cgroup in the v2 tree, a host path; empty in Legacy mode. In Hybrid mode runc
+	// shows it to no container.
 	Unified string
 	V1      []MountV1
 }

@@ -12,9 +12,9 @@ import (
 	"teu/internal/sys"
 )
 
-// Pids lists the processes of the container, with all also those in cgroups that it made below its own. It asks the v2 tree
-// first and v1 when there is nobody there; no cgroup means no process. Processes that teu's PID namespace does
-// not see are left out.
+// Pids lists the processes of the container, with all also those in cgroups that it made below its own. It asks
+// the v2 tree first and v1 when there is nobody there; no cgroup means no process. Processes that teu's PID
+// namespace does not see are left out.
 func (m *Manager) Pids(all bool) ([]int, error) {
 	if p := m.unified(); p != nil {
 		pids, err := procs(p.Dir(), all)
@@ -71,8 +71,8 @@ func appendProcs(pids []int, dir int, all bool) ([]int, error) {
 	return pids, nil
 }
 
-// appendOwn reads the list of one cgroup. A threaded cgroup, which a payload with a writable mount can make of its own, has no list of
-// processes but one of threads.
+// appendOwn reads the list of one cgroup. A threaded cgroup, which a payload with a writable mount can make of
+// its own, has no list of processes but one of threads.
 func appendOwn(pids []int, dir int) ([]int, error) {
 	text, err := sys.ReadFileAt(dir, "cgroup.procs")
 	threaded := errors.Is(err, syscall.EOPNOTSUPP)
@@ -132,9 +132,9 @@ func parsePids(pids []int, text []byte) ([]int, error) {
 	return pids, nil
 }
 
-// Signal sends sig to the processes that [Manager.Pids] lists, each once, children forked meanwhile included; it freezes nothing, so
-// a teu that dies half-way leaves nothing frozen. It returns an error when new processes never stop to appear. For
-// SIGKILL use [Manager.Kill].
+// Signal sends sig to the processes that [Manager.Pids] lists, each once, children forked meanwhile included; it
+// freezes nothing, so a teu that dies half-way leaves nothing frozen. It returns an error when new processes
+// never stop to appear. For SIGKILL use [Manager.Kill].
 func (m *Manager) Signal(sig syscall.Signal, all bool) error {
 	const passes = 100 // each finds the children forked during the one before
 	seen := make(map[int]bool)
@@ -160,8 +160,8 @@ func (m *Manager) Signal(sig syscall.Signal, all bool) error {
 	return fmt.Errorf("signal cgroup: new processes kept appearing: %w", syscall.EAGAIN)
 }
 
-// signalEach sends sig through pidfds. A number read from cgroup.procs may belong to somebody else by the time it is
-// opened; if the list, read once more, still has it, the pidfd is that of the cgroup's process.
+// signalEach sends sig through pidfds. A number read from cgroup.procs may belong to somebody else by the time it
+// is opened; if the list, read once more, still has it, the pidfd is that of the cgroup's process.
 func signalEach(pids []int, sig syscall.Signal, again func() ([]int, error)) error {
 	const batch = 128 // keeps below RLIMIT_NOFILE
 	for len(pids) > 0 {

@@ -39,10 +39,10 @@ func (p *Place) V2() bool { return p.Name == "" }
 // Plan decides where the container's cgroups are to be. It changes nothing; it reads /proc/self/cgroup and
 // mountinfo when the path is relative and the layout does not know teu's own cgroup yet.
 //
-// linux.cgroupsPath is taken as runc's cgroupfs driver takes it. An absolute path starts at the mountpoint of each
-// hierarchy. A relative one starts at teu's own cgroup on v1; on pure v2 at the parent of that, because a cgroup that holds
-// processes (teu) cannot give controllers to its children. Without a path it is the container's id, relative. In
-// hybrid mode the v2 tree follows the rule of v1.
+// linux.cgroupsPath is taken as runc's cgroupfs driver takes it. An absolute path starts at the mountpoint of
+// each hierarchy. A relative one starts at teu's own cgroup on v1; on pure v2 at the parent of that, because a
+// cgroup that holds processes (teu) cannot give controllers to its children. Without a path it is the container's
+// id, relative. In hybrid mode the v2 tree follows the rule of v1.
 //
 // Paths with ".." are refused, where runc cuts them at the root, and so are those that name the root.
 func Plan(l *Layout, id string, spec *specs.Spec) (Record, error) {
@@ -100,8 +100,8 @@ func containerPath(id string, spec *specs.Spec) (string, error) {
 	return path.Clean(p), nil
 }
 
-// checkPath refuses what could lead out of the hierarchy, its root, and what the kernel refuses as a name (cgroup_mkdir:
-// /proc/PID/cgroup could not be parsed).
+// checkPath refuses what could lead out of the hierarchy, its root, and what the kernel refuses as a name
+// (cgroup_mkdir: /proc/PID/cgroup could not be parsed).
 func checkPath(p string) error {
 	if strings.ContainsAny(p, "\x00\n") {
 		return errors.New("holds a newline or a zero byte")

@@ -11,7 +11,8 @@ import (
 
 func withPath(p string) *specs.Spec { return &specs.Spec{Linux: &specs.Linux{CgroupsPath: p}} }
 
-// layouts of a teu in the cgroup /u/s of each hierarchy, and of one in a container that shares the host's cgroup namespace.
+// layouts of a teu in the cgroup /u/s of each hierarchy, and of one in a container that shares the host's cgroup
+// namespace.
 func layouts() map[string]*Layout {
 	h := func(name, mountpoint, root, own string) Hierarchy { return Hierarchy{name, mountpoint, root, own} }
 	return map[string]*Layout{

@@ -127,7 +127,8 @@ func testFilterReplaced(t *testing.T) {
 	}
 }
 
-// testDevicesNested has a container in the cgroup of a container: on v1 the kernel refuses what the outer one does not have.
+// testDevicesNested has a container in the cgroup of a container: on v1 the kernel refuses what the outer one
+// does not have.
 func testDevicesNested(t *testing.T) {
 	top := parent()
 	outer := newBox(t, top+"/c")
@@ -265,8 +266,8 @@ func testNoController(t *testing.T) {
 	}
 }
 
-// testBusyCgroup has a payload that gave controllers to the children of its cgroup: nothing can join that any more, but what is in a
-// child can be joined there.
+// testBusyCgroup has a payload that gave controllers to the children of its cgroup: nothing can join that any
+// more, but what is in a child can be joined there.
 func testBusyCgroup(t *testing.T) {
 	b := newBox(t, parent()+"/c")
 	if b.rec.Mode != Unified || !b.has("memory") {

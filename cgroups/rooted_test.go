@@ -17,8 +17,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// The rooted tests run on the host as it is and, where that is hybrid, in mount namespaces made to look like other hosts. Each
-// world is a shell script for the set-up.
+// The rooted tests run on the host as it is and, where that is hybrid, in mount namespaces made to look like
+// other hosts. Each world is a shell script for the set-up.
 var worlds = []struct{ name, setup string }{
 	{"unified", "mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup"},
 	{"legacy", "umount /sys/fs/cgroup/unified"},
@@ -50,7 +50,8 @@ func TestRooted(t *testing.T) {
 	}
 }
 
-// otherWorld runs the suite in a second copy of the test binary, in a mount namespace of its own (Go makes it private).
+// otherWorld runs the suite in a second copy of the test binary, in a mount namespace of its own (Go makes it
+// private).
 func otherWorld(t *testing.T, name, setup string) {
 	self, err := os.Executable()
 	if err != nil {
@@ -91,6 +92,7 @@ func suite(t *testing.T, world string) {
 		{"kill frozen", testKillFrozen},
 		{"kill a moving target", testKillMoving},
 		{"kill what is in v1 only", testKillV1Only},
+		{"kill what is half joined", testKillHalfJoined},
 		{"used again after kill", testUsedAgain},
 		{"signal", testSignal},
 		{"nested", testNested},

@@ -12,9 +12,9 @@ import (
 	"teu/internal/sys"
 )
 
-// Set applies linux.resources to the cgroups that Create made. Devices are set even when r is nil, since what no entry allows is
-// denied. It returns warnings, for the caller to log, about fields that have no effect, and refuses by name those that cannot
-// be honoured, before anything is written.
+// Set applies linux.resources to the cgroups that Create made. Devices are set even when r is nil, since what no
+// entry allows is denied. It returns warnings, for the caller to log, about fields that have no effect, and
+// refuses by name those that cannot be honoured, before anything is written.
 func (m *Manager) Set(r *specs.LinuxResources) (warnings []string, err error) {
 	var entries []specs.LinuxDeviceCgroup
 	if r != nil {
@@ -67,8 +67,8 @@ func (m *Manager) read(controller, file string) (string, error) {
 	return readLine(p.Dir() + "/" + file)
 }
 
-// apply makes the writes in order; a Late one that the kernel refuses is tried again when the others of its controller are
-// done.
+// apply makes the writes in order; a Late one that the kernel refuses is tried again when the others of its
+// controller are done.
 func (m *Manager) apply(writes []limits.Write) error {
 	var late []limits.Write
 	for i, w := range writes {
@@ -115,8 +115,8 @@ func (m *Manager) write(w *limits.Write) error {
 	return fmt.Errorf("%s: %w", w.Field, writeError(file, w.Value, err))
 }
 
-// setDevices installs the filter: lists where there is a v1 devices hierarchy, else a program on the v2 cgroup. With neither the
-// container is refused.
+// setDevices installs the filter: lists where there is a v1 devices hierarchy, else a program on the v2 cgroup.
+// With neither the container is refused.
 func (m *Manager) setDevices(rules []devices.Rule) error {
 	if p := m.v1("devices"); p != nil {
 		return setDeviceList(p.Dir(), rules)

@@ -8,12 +8,12 @@ import (
 	"teu/internal/sys"
 )
 
-// Survey notes in the record which directories exist already, so that Destroy can tell them from those that Create will make. It
-// changes nothing on the host, and belongs before the record is stored.
+// Survey notes in the record which directories exist already, so that Destroy can tell them from those that
+// Create will make. It changes nothing on the host, and belongs before the record is stored.
 //
 // As runc does, it refuses a cgroup that holds processes, here or in its children, and one that is frozen
-// (config-linux.md, "Control groups"): starting in it would hang, and stopping would kill what is not the container's. A frozen
-// parent is refused as well.
+// (config-linux.md, "Control groups"): starting in it would hang, and stopping would kill what is not the
+// container's. A frozen parent is refused as well.
 func (r *Record) Survey() error {
 	if err := r.check(); err != nil {
 		return err
@@ -64,7 +64,8 @@ func (p *Place) checkEmpty() error {
 		return err
 	}
 	if len(pids) != 0 {
-		return fmt.Errorf("linux.cgroupsPath: %s: container's cgroup is not empty: %d process(es) found", p.Dir(), len(pids))
+		return fmt.Errorf("linux.cgroupsPath: %s: container's cgroup is not empty: %d process(es) found",
+			p.Dir(), len(pids))
 	}
 	return nil
 }

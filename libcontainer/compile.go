@@ -43,8 +43,9 @@ type initFacts struct {
 	// parentSources lists what the parent opens on init's behalf: "root", "mounts[3].source".
 	parentSources []string
 
-	noPivot bool
-	gate    bool // create, not run
+	noPivot   bool
+	revealing []string // rootfs.Config.Revealing
+	gate      bool     // create, not run
 }
 
 // hookOutput: init needs somewhere to send the output of hooks before start brings its own.
@@ -210,7 +211,7 @@ func (c *initCompiler) files(sources map[string]program.Slot) error {
 	}
 	fs := rootfs.New(b, &rootfs.Config{
 		Spec: c.s, Bundle: c.f.bundle, UserNS: c.ns.inUserNS(), Sources: sources,
-		Cgroups: c.f.cgroups, EnterCgroupNS: c.cgroup, NoPivot: c.f.noPivot,
+		Cgroups: c.f.cgroups, EnterCgroupNS: c.cgroup, NoPivot: c.f.noPivot, Revealing: c.f.revealing,
 	})
 	fs.Root()
 	if err := fs.Mounts(); err != nil {

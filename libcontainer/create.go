@@ -131,6 +131,11 @@ func (c *creation) load() error {
 	}
 	c.spec, c.facts.bundle = s, bundle
 	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot
+	if c.o.NoPivot {
+		if c.facts.revealing, err = host.Mounts("proc", "sysfs"); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -87,6 +87,9 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if e.process.Terminal && e.x.ConsoleSocket == "" && e.x.Detach {
 		return errors.New("process.terminal: true: want --console-socket")
 	}
+	if !e.process.Terminal && e.x.ConsoleSocket != "" {
+		return errNoTerminal
+	}
 	if e.process.Terminal && e.x.ConsoleSocket != "" {
 		if err := e.dialConsole(e.x.ConsoleSocket); err != nil {
 			return err

@@ -81,7 +81,8 @@ func execCause(root int, path string, errno syscall.Errno) string {
 
 func scriptCause(root int, head []byte) string {
 	line, _, _ := bytes.Cut(head[2:], []byte("\n"))
-	fields := strings.Fields(string(line))
+	// Blanks and tabs only, as the kernel has it: a CR is part of the name.
+	fields := strings.FieldsFunc(string(line), func(r rune) bool { return r == ' ' || r == '\t' })
 	if len(fields) == 0 {
 		return "has an empty #! line"
 	}

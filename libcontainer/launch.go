@@ -128,6 +128,8 @@ func (c *creation) open() error {
 		if err := c.openConsole(); err != nil {
 			return err
 		}
+	} else if c.o.ConsoleSocket != "" {
+		return errNoTerminal
 	}
 	if err := c.openHooks(); err != nil {
 		return err
@@ -143,6 +145,9 @@ func (c *creation) open() error {
 	c.facts.cgroups = c.cgroup.mounts(ns.has(sys.CloneNewCgroup))
 	return c.openSources(&ns)
 }
+
+// errNoTerminal: nothing would ever come over the socket, and whoever listens there would wait for ever.
+var errNoTerminal = errors.New("--console-socket: process.terminal is false")
 
 func (c *creation) openConsole() error {
 	if c.o.ConsoleSocket != "" {

@@ -177,6 +177,11 @@ func openGate(entry *store.Container) error {
 		return err
 	}
 	defer g.close()
+	pidfd, err := openInit(entry.State)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(pidfd)
 	if err := g.greet(); err != nil {
 		return err
 	}
@@ -196,7 +201,14 @@ func openGate(entry *store.Container) error {
 	if _, _, err := sys.RecvByte(g.sock); err != nil {
 		return fmt.Errorf("wait for exec: %w", err)
 	}
-	return g.outcome(tail)
+	if err = g.outcome(tail); err == nil {
+		return nil
+	}
+	// Until init is gone the container would show as running.
+	if _, werr := sys.PidfdWait(pidfd, int(killWait.Milliseconds())); werr != nil {
+		return errors.Join(err, werr)
+	}
+	return err
 }
 
 // outcome says how it went after init has let go of the connection.
@@ -262,7 +274,15 @@ func (r *Runtime) status(st *store.State) (specs.ContainerState, error) {
 	case st.Phase == store.Running:
 		return specs.StateRunning, nil
 	}
-	return r.gateStatus(st.ID)
+	status, err := r.gateStatus(st.ID)
+	if err != nil || status != specs.StateRunning {
+		return status, err
+	}
+	// Behind the gate of a process that ends there is nobody either.
+	if alive, err = host.Alive(st.Init.Pid, st.Init.Start); err != nil || !alive {
+		return specs.StateStopped, err
+	}
+	return status, nil
 }
 
 // gateStatus tells created from running when a `start` died between opening the gate and saying so in the record:

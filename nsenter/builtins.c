@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
@@ -27,12 +28,13 @@
 
 enum { WANT_DIR, WANT_FILE, WANT_LIKE };
 enum { PATH_LEN = 4096, MAX_LINKS = 40 };
+enum { WALK_AGAIN = -4096 }; /* no errno */
 
 static int64_t open_in(uint64_t dir, const char *path, uint64_t resolve)
 {
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = resolve };
 
-	return SC(SYS_openat2, dir, path, &how, sizeof(how), 0, 0);
+	return openat2_again(dir, (uintptr_t)path, (uintptr_t)&how, sizeof(how));
 }
 
 static void close_fd(int64_t fd)
@@ -65,7 +67,7 @@ static int64_t follow(struct walk *w, int64_t parent, size_t start, size_t end)
 	return 0;
 }
 
-/* One pass over the path: the open file, or -EAGAIN when a symlink was replaced and the pass starts again. */
+/* One pass over the path: the open file, or WALK_AGAIN when a symlink was replaced and the pass starts again. */
 static int64_t walk_once(struct walk *w)
 {
 	int64_t parent = -1, r;
@@ -101,7 +103,7 @@ static int64_t walk_once(struct walk *w)
 			if (r == -EEXIST) {
 				r = follow(w, (int64_t)at, start, end);
 				if (r == 0)
-					r = w->links++ < MAX_LINKS ? -EAGAIN : -ELOOP;
+					r = w->links++ < MAX_LINKS ? WALK_AGAIN : -ELOOP;
 			} else if (r == 0) {
 				r = open_in(at, w->name, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 			}
@@ -152,7 +154,7 @@ static int64_t target(const struct call *c)
 	strcpy(w.path, path);
 	do
 		r = walk_once(&w);
-	while (r == -EAGAIN);
+	while (r == WALK_AGAIN);
 	return r < 0 ? r : of_kind(r, w.want_dir);
 }
 
@@ -258,7 +260,7 @@ static int64_t recv_go(int64_t conn)
 	char byte = 0;
 	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			    .msg_controllen = CMSG_SPACE(sizeof(int)) };
+			    .msg_controllen = CMSG_LEN(sizeof(int)) }; /* CMSG_SPACE would have room for two */
 	int64_t r;
 	int fd = 2;
 
@@ -319,6 +321,7 @@ static int64_t hook(struct vm *vm, const struct call *c)
 {
 	int pidfd = -1;
 	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD };
+	int timeout = !c->v[5] ? -1 : c->v[5] < INT_MAX ? (int)c->v[5] : INT_MAX;
 	struct pollfd wait = { .events = POLLIN };
 	siginfo_t info;
 	int64_t r;
@@ -335,7 +338,7 @@ static int64_t hook(struct vm *vm, const struct call *c)
 
 	wait.fd = pidfd;
 	do
-		r = SC(SYS_poll, &wait, 1, c->v[5] ? (int)c->v[5] : -1, 0, 0, 0);
+		r = SC(SYS_poll, &wait, 1, timeout, 0, 0, 0);
 	while (r == -EINTR);
 	if (r <= 0)
 		SC(SYS_pidfd_send_signal, pidfd, SIGKILL, 0, 0, 0, 0);
@@ -370,12 +373,12 @@ static int64_t sig_reset(void)
 static int64_t exec(struct vm *vm, const struct call *c)
 {
 	char *const *path = (char *const *)(uintptr_t)c->v[0];
-	int64_t result = -ENOENT;
+	int64_t r = -ENOENT, result = -ENOENT;
+	uint32_t i;
 
 	__atomic_store_n(&vm->report->status, ST_EXECING, __ATOMIC_SEQ_CST);
-	for (uint32_t i = 0; i < c->len[0] / 8 && path[i]; i++) {
-		int64_t r = SC(SYS_execve, path[i], c->v[1], c->v[2], 0, 0, 0);
-
+	for (i = 0; i < c->len[0] / 8 && path[i]; i++) {
+		r = SC(SYS_execve, path[i], c->v[1], c->v[2], 0, 0, 0);
 		if (r != -ENOENT && r != -ENOTDIR) {
 			vm->report->detail = i;
 			result = r;
@@ -383,7 +386,7 @@ static int64_t exec(struct vm *vm, const struct call *c)
 		if (r != -ENOENT && r != -ENOTDIR && r != -EACCES)
 			break;
 	}
-	return result;
+	return i == 1 ? r : result; /* ENOTDIR of a single path is the answer */
 }
 
 int64_t builtin(struct vm *vm, const struct call *c)

@@ -106,45 +106,57 @@ static int check_vectors(const struct vm *vm, const struct insn *in)
 	return 0;
 }
 
+/* The parts follow one another: header, instructions, blob, relocations, notes. */
+static int check_layout(const struct header *h, const uint8_t *image, size_t size)
+{
+	if (size < sizeof(*h) || size > MAX_IMAGE || h->magic != TEU_MAGIC || h->total != size)
+		return -EBADMSG;
+	if (h->ninsn > MAX_INSNS || h->nslot > MAX_SLOTS || h->ninput > h->nslot || h->blob_len > MAX_BLOB)
+		return -EBADMSG;
+	if (h->insn_off != sizeof(*h) || h->blob_off != h->insn_off + h->ninsn * sizeof(struct insn))
+		return -EBADMSG;
+	if (h->blob_len % 8 != 0 || h->reloc_off != h->blob_off + h->blob_len)
+		return -EBADMSG;
+	if (h->nreloc > MAX_BLOB / 8 || h->notes_off != h->reloc_off + 4 * h->nreloc || h->notes_off > size)
+		return -EBADMSG;
+	/* The first bytes are the empty string; a string that starts in the blob ends in it. */
+	if (h->blob_len < 8 || image[h->blob_off] != 0 || image[h->blob_off + h->blob_len - 1] != 0)
+		return -EBADMSG;
+	return 0;
+}
+
+/* Pointers in the blob are offsets into it: make them addresses. */
+static int relocate(const struct vm *vm, const uint32_t *reloc)
+{
+	for (uint32_t r = 0; r < vm->h->nreloc; r++) {
+		uint64_t at = reloc[r], off;
+
+		/* The last 8 bytes end the last string. */
+		if (at < 8 || at % 8 != 0 || at + 16 > vm->h->blob_len)
+			return -EBADMSG;
+		memcpy(&off, vm->blob + at, 8);
+		if (off >= vm->h->blob_len)
+			return -EBADMSG;
+		off += (uintptr_t)vm->blob;
+		memcpy(vm->blob + at, &off, 8);
+	}
+	return 0;
+}
+
 int vm_load(struct vm *vm, uint8_t *image, size_t size)
 {
 	const struct header *h = (const struct header *)image;
 
-	if (size < sizeof(*h) || h->magic != TEU_MAGIC || h->total != size)
+	if (check_layout(h, image, size) < 0)
 		return -EBADMSG;
-	if (h->ninsn > MAX_INSNS || h->nslot > MAX_SLOTS || h->ninput > h->nslot || h->blob_len > MAX_BLOB)
-		return -EBADMSG;
-	if (h->insn_off != sizeof(*h) || h->reloc_off != h->insn_off + h->ninsn * sizeof(struct insn))
-		return -EBADMSG;
-	if (h->nreloc > MAX_BLOB / 8 || h->blob_off != h->reloc_off + 4 * h->nreloc || h->blob_off % 8 != 0)
-		return -EBADMSG;
-	if (h->notes_off != h->blob_off + h->blob_len || h->notes_off > size)
-		return -EBADMSG;
-	/* A string that starts in the blob ends in it. */
-	if (h->blob_len < 8 || image[h->blob_off + h->blob_len - 1] != 0)
-		return -EBADMSG;
-
 	vm->h = h;
 	vm->insns = (const struct insn *)(image + h->insn_off);
 	vm->blob = image + h->blob_off;
 	for (uint32_t i = 0; i < h->ninsn; i++)
 		if (check_insn(h, i, &vm->insns[i]) < 0)
 			return -EBADMSG;
-
-	const uint32_t *reloc = (const uint32_t *)(image + h->reloc_off);
-	for (uint32_t r = 0; r < h->nreloc; r++) {
-		uint64_t at = reloc[r], off;
-
-		if (at == 0)
-			continue;
-		if (at % 8 != 0 || at + 8 > h->blob_len)
-			return -EBADMSG;
-		memcpy(&off, vm->blob + at, 8);
-		if (off >= h->blob_len)
-			return -EBADMSG;
-		off += (uintptr_t)vm->blob;
-		memcpy(vm->blob + at, &off, 8);
-	}
+	if (relocate(vm, (const uint32_t *)(image + h->reloc_off)) < 0)
+		return -EBADMSG;
 	for (uint32_t i = 0; i < h->ninsn; i++)
 		if (check_vectors(vm, &vm->insns[i]) < 0)
 			return -EBADMSG;
@@ -181,6 +193,21 @@ static void evaluate(const struct vm *vm, const struct insn *in, struct call *c)
 	}
 }
 
+/*
+ * Below a descriptor openat2 gives up with EAGAIN when anything on the host is renamed or mounted while it follows a
+ * ".." (openat2(2)). One try takes microseconds: where this many are not enough somebody is at it on purpose.
+ */
+enum { OPEN_TRIES = 1000 };
+
+int64_t openat2_again(uint64_t dir, uint64_t path, uint64_t how, uint64_t size)
+{
+	int64_t r = -EAGAIN;
+
+	for (int i = 0; r == -EAGAIN && i < OPEN_TRIES; i++)
+		r = SC(SYS_openat2, dir, path, how, size, 0, 0);
+	return r;
+}
+
 /* The kernel explains what a filesystem did not like only to whoever reads the context (fsopen(2)). */
 static void kernel_words(struct vm *vm, const struct call *c)
 {
@@ -211,15 +238,12 @@ static int64_t step(struct vm *vm, uint32_t i, struct call *c)
 			die(137);
 		return -(int64_t)(vm->h->fault_errno & 0xfff);
 	}
-	if (in->op == OP_SYSCALL) {
-		r = sc(in->nr, c->v[0], c->v[1], c->v[2], c->v[3], c->v[4], c->v[5]);
-		if (r >= 0 && (in->flags & INSN_WHOLE) && r != c->len[1])
-			r = -EIO;
-		if (r < 0)
-			kernel_words(vm, c);
-		return r;
-	}
-	return builtin(vm, c);
+	if (in->op != OP_SYSCALL)
+		return builtin(vm, c);
+	if (in->nr == SYS_openat2)
+		return openat2_again(c->v[0], c->v[1], c->v[2], c->v[3]);
+	r = sc(in->nr, c->v[0], c->v[1], c->v[2], c->v[3], c->v[4], c->v[5]);
+	return r >= 0 && (in->flags & INSN_WHOLE) && r != c->len[1] ? -EIO : r;
 }
 
 int vm_run(struct vm *vm)
@@ -241,6 +265,7 @@ int vm_run(struct vm *vm)
 			while (b < in->nbranch && in->branch[b].err != -r)
 				b++;
 			if (b == in->nbranch) {
+				kernel_words(vm, &c);
 				vm->report->err = (uint32_t)-r;
 				__atomic_store_n(&vm->report->status, ST_FAILED, __ATOMIC_SEQ_CST);
 				return (int)r;

@@ -10,9 +10,10 @@
 
 enum {
 	TEU_MAGIC = 0x31756574, /* "teu1" */
-	MAX_INSNS = 8192,
-	MAX_SLOTS = 1024,
+	MAX_INSNS = 32768,
+	MAX_SLOTS = 16384,
 	MAX_BLOB = 8 << 20,
+	MAX_IMAGE = 32 << 20,
 	MAX_ARGS = 6,
 	MAX_BRANCHES = 4,
 	MAX_FDS = 253, /* SCM_MAX_FD */
@@ -43,9 +44,9 @@ enum { NO_FAULT = 0xffffffffu, NO_SLOT = 0xffff };
 
 struct header {
 	uint32_t magic, ninsn, nslot, ninput;
-	uint32_t insn_off, reloc_off, nreloc, blob_off;
-	uint32_t blob_len, fault_insn, fault_errno, flags;
-	uint32_t notes_off, total, zero[2];
+	uint32_t insn_off, blob_off, blob_len, reloc_off;
+	uint32_t nreloc, notes_off, total, flags;
+	uint32_t fault_insn, fault_errno, zero[2];
 };
 
 struct insn {
@@ -94,6 +95,9 @@ int vm_load(struct vm *vm, uint8_t *image, size_t size);
 
 /* vm_run runs the program; it returns only when an instruction failed. */
 int vm_run(struct vm *vm);
+
+/* openat2 is openat2(2), tried again when a rename or a mount elsewhere got in the way of a "..". */
+int64_t openat2_again(uint64_t dir, uint64_t path, uint64_t how, uint64_t size);
 
 /* builtin runs one instruction that is more than one system call: its result, or a negative errno. */
 int64_t builtin(struct vm *vm, const struct call *c);

@@ -54,12 +54,13 @@ static int parse_fd(const char *s)
 
 static uint8_t *map_program(int fd, size_t *size)
 {
+	int seals = fcntl(fd, F_GET_SEALS);
 	struct stat st;
 	void *p;
 
-	if ((fcntl(fd, F_GET_SEALS) & ALL_SEALS) != ALL_SEALS)
+	if (seals < 0 || (seals & ALL_SEALS) != ALL_SEALS)
 		return NULL;
-	if (fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(struct header) || st.st_size > 4 * MAX_BLOB)
+	if (fstat(fd, &st) < 0 || st.st_size < (off_t)sizeof(struct header) || st.st_size > MAX_IMAGE)
 		return NULL;
 	*size = (size_t)st.st_size;
 	p = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
@@ -128,6 +129,13 @@ __attribute__((constructor)) static void teu_init(int argc, char **argv)
 
 	/* Before the first namespace is joined nobody else may ptrace us or look into /proc/PID (CVE-2016-9962). */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		die(EXIT_BAD_PROGRAM);
+	/*
+	 * What the caller of teu had open, and the binary itself, end here. A path that leads through the descriptor of a
+	 * host's directory, /proc/self/fd/N/bin/sh as args[0] or in a #! line, is looked up before exec closes it
+	 * (CVE-2024-21626).
+	 */
+	if (syscall(SYS_close_range, sock + 1, ~0u, 0) < 0)
 		die(EXIT_BAD_PROGRAM);
 	count = receive(sock, fds);
 	image = count < 0 ? NULL : map_program(fds[0], &size);

@@ -168,8 +168,9 @@ func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 		b.Close(mnt)
 		return
 	}
-	if c.dev != program.None {
-		b.Close(c.dev)
+	if covered := c.dev; covered != program.None {
+		// It may yet have to be made read-only.
+		c.late = append(c.late, func() { b.Close(covered) })
 	}
 	c.dev = mnt
 	if readonlyLater {

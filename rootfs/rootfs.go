@@ -7,6 +7,8 @@ package rootfs
 
 import (
 	"path/filepath"
+	"strings"
+	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -30,6 +32,9 @@ type Config struct {
 	EnterCgroupNS func()
 
 	NoPivot bool
+	// Revealing lists where procfs and sysfs are mounted on the host, the last first. Without pivot_root they stay in the
+	// container's mount namespace.
+	Revealing []string
 }
 
 // Cgroups is the cgroup layout of the host as far as a mount of type cgroup needs it.
@@ -162,6 +167,7 @@ func (c *Compiler) Enter() {
 	b.Fchdir(c.root)
 	b.Close(c.root)
 	if c.c.NoPivot {
+		c.hideRevealing()
 		// The root is on top of "/" already.
 		b.Chroot(".")
 	} else {
@@ -174,6 +180,30 @@ func (c *Compiler) Enter() {
 	}
 	b.Chdir("/")
 	c.propagation()
+}
+
+// hideRevealing takes the procfs and the sysfs of the host away. As long as the mount namespace holds one with nothing
+// masked, the kernel lets a user namespace in the container mount another (mount_too_revealing in fs/namespace.c), where
+// root's /proc/sys is writable. In a user namespace the host's are locked, and are covered instead, which makes them
+// count as masked.
+func (c *Compiler) hideRevealing() {
+	b := c.b
+	for _, path := range c.c.Revealing {
+		if c.cut == 0 && strings.Count(path, "/") > 1 {
+			continue // mounted on what is still a peer of the host's, which would lose it too
+		}
+		b.At("root.path", "take away the host's "+path)
+		locked, done := b.Label(), b.Label()
+		b.Umount2(path, sys.MntDetach)
+		b.On(locked, syscall.EINVAL, syscall.EPERM)
+		b.On(done, syscall.ENOENT)
+		b.Jump(done)
+		b.Here(locked)
+		cover := c.emptyDir()
+		b.MoveMountTo(cover, path)
+		b.Close(cover)
+		b.Here(done)
+	}
 }
 
 // propagation gives the root what linux.rootfsPropagation says. It comes after pivot_root, which refuses a shared root.

@@ -9,8 +9,8 @@ import (
 	"teu/internal/sys"
 )
 
-// run interprets a filter; it knows the instructions that Program uses and fails on any other, on a jump out of the program and on
-// a program that does not end.
+// run interprets a filter; it knows the instructions that Program uses and fails on any other, on a jump out of
+// the program and on a program that does not end.
 func run(t testing.TB, p []Insn, kind byte, major, minor int64, want Access) bool {
 	t.Helper()
 	ctx := map[int16]uint32{0: uint32(want)<<16 | sys.DevcgChar, 4: uint32(major), 8: uint32(minor)}
@@ -107,7 +107,8 @@ func TestRandomRules(t *testing.T) {
 		representable++
 		everyAccess(func(kind byte, major, minor int64, want Access) {
 			got, ref := kernelList(l, kind, major, minor, want), reference(rules, kind, major, minor, want)
-			// Access given by two exceptions that only cross each other is not joined: the list is the stricter one.
+			// Access given by two exceptions that only cross each other is not joined: the list is the stricter
+			// one.
 			if got != ref && (got || want != Read|Write) {
 				t.Errorf("%c %d:%d %s: the list says %v, the rules %v\n%q\n%+v", kind, major, minor, want, got, ref, text(rules), l)
 			}

@@ -1,9 +1,9 @@
 // Package devices turns linux.resources.devices into what the kernel enforces: lines for devices.allow and
 // devices.deny on cgroup v1, a BPF program on v2.
 //
-// The meaning is that of the runtime-spec (config-linux.md, "Allowed Device list"): entries apply in the listed order,
-// so for each kind of access (read, write, mknod) to a device the last entry that names both decides. It starts from
-// "nothing is allowed" and ends with the devices that every container must have, as runc and crun do.
+// The meaning is that of the runtime-spec (config-linux.md, "Allowed Device list"): entries apply in the listed
+// order, so for each kind of access (read, write, mknod) to a device the last entry that names both decides. It
+// starts from "nothing is allowed" and ends with the devices that every container must have, as runc and crun do.
 package devices
 
 import (
@@ -29,8 +29,8 @@ const (
 // Any stands for every major or minor number.
 const Any int64 = -1
 
-// Rule is one entry that allows or denies. Kind is 'c' or 'b', or 'a' for every access to every device (then the other
-// fields are Any and All: an entry of type a that is narrower becomes a rule for c and one for b).
+// Rule is one entry that allows or denies. Kind is 'c' or 'b', or 'a' for every access to every device (then the
+// other fields are Any and All: an entry of type a that is narrower becomes a rule for c and one for b).
 type Rule struct {
 	Allow        bool
 	Kind         byte

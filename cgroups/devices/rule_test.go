@@ -116,8 +116,8 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// reference is the meaning of a rule list, straight from the spec: for each kind of access the last rule that speaks of it
-// decides, and nothing is allowed to begin with.
+// reference is the meaning of a rule list, straight from the spec: for each kind of access the last rule that
+// speaks of it decides, and nothing is allowed to begin with.
 func reference(rules []Rule, kind byte, major, minor int64, want Access) bool {
 	for _, bit := range []Access{Mknod, Read, Write} {
 		if want&bit == 0 {

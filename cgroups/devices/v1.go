@@ -14,8 +14,9 @@ type List struct {
 	Exceptions []Rule
 }
 
-// V1 works out the list that rules amount to. The kernel keeps no order among exceptions and ignores, without an error, a
-// line that would take something out of the middle of a wider exception; such rules are refused here instead.
+// V1 works out the list that rules amount to. The kernel keeps no order among exceptions and ignores, without an
+// error, a line that would take something out of the middle of a wider exception; such rules are refused here
+// instead.
 func V1(rules []Rule) (List, error) {
 	var l List
 	for _, r := range rules {
@@ -67,8 +68,9 @@ func (l *List) remove(r Rule) error {
 	return nil
 }
 
-// widen lets exceptions that cover each other work together: the kernel wants all that one open(2) asks for in a single
-// exception ("c 1:* r" beside "c 1:3 w" does not allow O_RDWR on 1:3). Making a node is asked for by itself.
+// widen lets exceptions that cover each other work together: the kernel wants all that one open(2) asks for in a
+// single exception ("c 1:* r" beside "c 1:3 w" does not allow O_RDWR on 1:3). Making a node is asked for by
+// itself.
 func (l *List) widen() {
 	if l.AllowAll {
 		return // denials match when any part of the access does
@@ -100,8 +102,8 @@ type Change struct {
 // everything is the line that empties the exceptions and sets the default; the kernel reads no further than the a.
 const everything = "a *:* rwm"
 
-// Transition returns the lines that lead from the content of devices.list to l, and disturb as little as they can: a list
-// of allowed devices becomes another one without a moment in which all are denied.
+// Transition returns the lines that lead from the content of devices.list to l, and disturb as little as they
+// can: a list of allowed devices becomes another one without a moment in which all are denied.
 func Transition(current string, l List) ([]Change, error) {
 	now, err := parseList(current)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// kernelList answers as the kernel does for a v1 list (security/device_cgroup.c): one exception must hold all that is asked, or, where
-// everything is allowed, any part of it.
+// kernelList answers as the kernel does for a v1 list (security/device_cgroup.c): one exception must hold all
+// that is asked, or, where everything is allowed, any part of it.
 func kernelList(l List, kind byte, major, minor int64, want Access) bool {
 	for _, e := range l.Exceptions {
 		if e.Kind != kind || e.Major != Any && e.Major != major || e.Minor != Any && e.Minor != minor {

@@ -108,8 +108,8 @@ func (c *compiler) cpuV2(p *specs.LinuxCPU) error {
 	return nil
 }
 
-// cpuMax is the line for cpu.max, "QUOTA [PERIOD]". A period that is left out stays as it is; a quota has to be given, so
-// when it is not to change it is read first.
+// cpuMax is the line for cpu.max, "QUOTA [PERIOD]". A period that is left out stays as it is; a quota has to be
+// given, so when it is not to change it is read first.
 func (c *compiler) cpuMax(p *specs.LinuxCPU) (line, field string, err error) {
 	line, field = limit(value(p.Quota), "max"), fieldQuota
 	if value(p.Quota) == 0 {
@@ -149,10 +149,10 @@ func (c *compiler) cpuWrite(file, text, field string, late bool) {
 	c.write(Write{Controller: "cpu", File: file, Value: text, Field: field, Late: late})
 }
 
-// Weight converts cpu.shares (2 to 262144, 1024 the default) to cpu.weight (1 to 10000, 100 the default) by the curve
-// through those three points that runc has had since 1.4 (opencontainers/runc#4772; opencontainers/cgroups,
-// ConvertCPUSharesToCgroupV2Value): 10^((l² + 125 l)/612 - 7/34), with l = log2(shares), rounded up. The older linear
-// formula gave the default shares a weight of 39. Values out of range are clamped.
+// Weight converts cpu.shares (2 to 262144, 1024 the default) to cpu.weight (1 to 10000, 100 the default) by the
+// curve through those three points that runc has had since 1.4 (opencontainers/runc#4772; opencontainers/cgroups,
+// ConvertCPUSharesToCgroupV2Value): 10^((l² + 125 l)/612 - 7/34), with l = log2(shares), rounded up. The older
+// linear formula gave the default shares a weight of 39. Values out of range are clamped.
 func Weight(shares uint64) uint64 {
 	switch {
 	case shares <= minShares:

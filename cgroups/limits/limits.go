@@ -1,6 +1,6 @@
-// Package limits turns linux.resources into the writes that set them: pure functions, one file per controller, with cgroup v1
-// and v2 side by side. Which writes are needed can depend on what a file holds now (an update that gives only
-// half of a pair); such reads go through a function that the caller passes in.
+// Package limits turns linux.resources into the writes that set them: pure functions, one file per controller,
+// with cgroup v1 and v2 side by side. Which writes are needed can depend on what a file holds now (an update that
+// gives only half of a pair); such reads go through a function that the caller passes in.
 package limits
 
 import (
@@ -49,9 +49,10 @@ type compiler struct {
 	warnings []string
 }
 
-// Compile returns the writes for cpuset, cpu, pids and memory, in the order in which they are to be made: memory comes last and
-// ends with the limit, so that what the earlier ones cost is not charged against it. Warnings tell of fields that have
-// no effect; a field that cannot be honoured is an error that names it. Devices are not handled here.
+// Compile returns the writes for cpuset, cpu, pids and memory, in the order in which they are to be made: memory
+// comes last and ends with the limit, so that what the earlier ones cost is not charged against it. Warnings tell
+// of fields that have no effect; a field that cannot be honoured is an error that names it. Devices are not
+// handled here.
 func Compile(r *specs.LinuxResources, host Host) ([]Write, []string, error) {
 	if r == nil {
 		return nil, nil, nil

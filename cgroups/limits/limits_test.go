@@ -182,8 +182,9 @@ func TestReadsThatFail(t *testing.T) {
 	}
 }
 
-// TestEveryField sets each field of linux.resources alone to something that is not zero: it must lead to a write or a warning that names it, or be
-// refused by name. A field that a later version of the spec adds fails here until somebody decides.
+// TestEveryField sets each field of linux.resources alone to something that is not zero: it must lead to a write
+// or a warning that names it, or be refused by name. A field that a later version of the spec adds fails here
+// until somebody decides.
 func TestEveryField(t *testing.T) {
 	elsewhere := map[string]bool{
 		"devices":                  true, // package devices

@@ -53,19 +53,19 @@ func (c *compiler) memory(r *specs.LinuxResources) error {
 
 // obsolete warns of fields that the kernel no longer acts on. -1, no limit, is what one gets.
 func (c *compiler) obsolete(m *specs.LinuxMemory) {
-	if value(m.Kernel) > 0 { //nolint:staticcheck // deprecated by the spec, still sent
+	if value(m.Kernel) > 0 {
 		c.warn("linux.resources.memory.kernel", "ignored: Linux has had no kernel memory limit since 5.16")
 	}
 	if value(m.KernelTCP) > 0 {
 		c.warn("linux.resources.memory.kernelTCP", "ignored: not recommended by the runtime-spec, and absent from cgroup v2")
 	}
 	if m.UseHierarchy != nil && !*m.UseHierarchy {
-		c.warn("linux.resources.memory.useHierarchy", "false ignored: memory has always been counted hierarchically since Linux 5.11")
+		c.warn("linux.resources.memory.useHierarchy", "false ignored: memory is always counted hierarchically since Linux 5.11")
 	}
 }
 
-// memoryV1 ends with limit and memory+swap limit. The kernel keeps limit <= memsw, so on the way up the limit may have to
-// wait for the other (EINVAL); on the way down it goes first.
+// memoryV1 ends with limit and memory+swap limit. The kernel keeps limit <= memsw, so on the way up the limit may
+// have to wait for the other (EINVAL); on the way down it goes first.
 func (c *compiler) memoryV1(m *specs.LinuxMemory) {
 	if m.Swappiness != nil {
 		c.memoryWrite("memory.swappiness", strconv.FormatUint(*m.Swappiness, 10), fieldSwappiness)
@@ -81,11 +81,17 @@ func (c *compiler) memoryV1(m *specs.LinuxMemory) {
 		swap = -1 // else the old memsw limit would go on limiting memory
 	}
 	if size != 0 {
-		c.write(Write{Controller: "memory", File: "memory.limit_in_bytes", Value: limit(size, "-1"), Field: fieldMemory, Late: swap != 0})
+		c.write(Write{
+			Controller: "memory", File: "memory.limit_in_bytes", Value: limit(size, "-1"), Field: fieldMemory,
+			Late: swap != 0,
+		})
 	}
 	if swap != 0 {
 		// The file is missing on a kernel booted with swapaccount=0: then swap is not limited either.
-		c.write(Write{Controller: "memory", File: "memory.memsw.limit_in_bytes", Value: limit(swap, "-1"), Field: fieldSwap, Optional: swap < 0})
+		c.write(Write{
+			Controller: "memory", File: "memory.memsw.limit_in_bytes", Value: limit(swap, "-1"), Field: fieldSwap,
+			Optional: swap < 0,
+		})
 	}
 }
 

@@ -1,18 +1,27 @@
 package program
 
-import "syscall"
+import (
+	"strings"
+	"syscall"
+)
 
 // Builder makes a Program. Its methods read like the calls they stand for: a call that yields a descriptor returns
 // the Slot that will hold it when the program runs.
 type Builder struct {
 	p           Program
 	where, what string
-	pending     []*Label // labels placed at the end, waiting for the next instruction
+	args        []Arg // room for the arguments of instructions to come
 }
+
+// Room for a usual program, and for the arguments of a good part of it.
+const (
+	roomInsns = 640
+	roomArgs  = 1024
+)
 
 // New returns an empty Builder.
 func New() *Builder {
-	return &Builder{p: Program{Insns: make([]Insn, 0, 256)}}
+	return &Builder{p: Program{Insns: make([]Insn, 0, roomInsns)}}
 }
 
 // Input names a descriptor that the parent passes to the program. All inputs come before the first instruction.
@@ -67,20 +76,27 @@ func (b *Builder) slot() Slot {
 	return Slot(b.p.Slots - 1)
 }
 
-func (b *Builder) add(in Insn) {
+// add appends an instruction, with a copy of args: the caller's stay on its stack.
+func (b *Builder) add(in Insn, args ...Arg) {
+	if len(args) > cap(b.args)-len(b.args) {
+		b.args = make([]Arg, 0, max(roomArgs, len(args)))
+	}
+	at := len(b.args)
+	b.args = append(b.args, args...)
+	in.Args = b.args[at:len(b.args):len(b.args)]
 	in.Where, in.What = b.where, b.what
 	b.p.Insns = append(b.p.Insns, in)
 }
 
 // call adds a system call without a result.
 func (b *Builder) call(nr uint16, args ...Arg) {
-	b.add(Insn{Op: OpSyscall, Nr: nr, Args: args, Out: None})
+	b.add(Insn{Op: OpSyscall, Nr: nr, Out: None}, args...)
 }
 
 // open adds a system call whose result is a descriptor.
 func (b *Builder) open(nr uint16, args ...Arg) Slot {
 	s := b.slot()
-	b.add(Insn{Op: OpSyscall, Nr: nr, Args: args, Out: s})
+	b.add(Insn{Op: OpSyscall, Nr: nr, Out: s}, args...)
 	return s
 }
 
@@ -90,11 +106,23 @@ func num[T ~int | ~uint32 | ~uint64 | ~uint16 | ~int64](v T) Arg {
 
 func str(s string) Arg { return Arg{Kind: Str, Text: s} }
 
-func buf(b []byte) Arg { return Arg{Kind: Buf, Data: b} }
+func buf[T ~string | ~[]byte](b T) Arg { return Arg{Kind: Buf, Text: string(b)} }
 
 func lenOf(i int) Arg { return Arg{Kind: Len, Val: uint64(i)} }
 
-func vec(l []string) Arg { return Arg{Kind: Vec, List: l} }
+func vec(l []string) Arg {
+	n := 0
+	for _, s := range l {
+		n += len(s) + 1
+	}
+	var b strings.Builder
+	b.Grow(n)
+	for _, s := range l {
+		b.WriteString(s)
+		b.WriteByte(0)
+	}
+	return Arg{Kind: Vec, Val: uint64(len(l)), Text: b.String()}
+}
 
 // Descriptors that are none, sign-extended.
 const (

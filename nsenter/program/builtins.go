@@ -17,7 +17,7 @@ func (b *Builder) Jump(l *Label) { b.add(Insn{Op: OpJump, Out: None, Label: l}) 
 
 // Fail fails the program with e.
 func (b *Builder) Fail(e syscall.Errno) {
-	b.add(Insn{Op: OpFail, Out: None, Args: []Arg{num(uint64(e))}})
+	b.add(Insn{Op: OpFail, Out: None}, num(uint64(e)))
 }
 
 // TargetDir opens (O_PATH) the directory path inside root and makes what is missing of it.
@@ -36,40 +36,40 @@ func (b *Builder) TargetLike(root Slot, path string, like Slot) Slot {
 
 func (b *Builder) target(root Slot, path string, want Want, like Slot) Slot {
 	s := b.slot()
-	b.add(Insn{Op: OpTarget, Out: s, Args: []Arg{fd(root), str(path), num(uint64(want)), fd(like)}})
+	b.add(Insn{Op: OpTarget, Out: s}, fd(root), str(path), num(uint64(want)), fd(like))
 	return s
 }
 
 // CheckDev fails with ENODEV unless s is a file of type mode (S_IFCHR, S_IFBLK or S_IFIFO) and device number dev.
 func (b *Builder) CheckDev(s Slot, mode uint32, dev uint64) {
-	b.add(Insn{Op: OpCheckDev, Out: None, Args: []Arg{fd(s), num(mode), num(dev)}})
+	b.add(Insn{Op: OpCheckDev, Out: None}, fd(s), num(mode), num(dev))
 }
 
 // CheckStdioDev is CheckDev on standard stream n.
 func (b *Builder) CheckStdioDev(n int, mode uint32, dev uint64) {
-	b.add(Insn{Op: OpCheckDev, Out: None, Args: []Arg{num(n), num(mode), num(dev)}})
+	b.add(Insn{Op: OpCheckDev, Out: None}, num(n), num(mode), num(dev))
 }
 
 // CheckFs fails with EXDEV unless s is on a filesystem with that magic number.
 func (b *Builder) CheckFs(s Slot, magic uint64) {
-	b.add(Insn{Op: OpCheckFs, Out: None, Args: []Arg{fd(s), num(magic)}})
+	b.add(Insn{Op: OpCheckFs, Out: None}, fd(s), num(magic))
 }
 
 // Fork goes on in a new process; the old one reports its pid over control and exits. flags are added to clone3's:
 // CLONE_PARENT makes the new process a child of whoever started this one.
 func (b *Builder) Fork(control Slot, flags uint64) {
-	b.add(Insn{Op: OpFork, Out: None, Args: []Arg{fd(control), num(flags)}})
+	b.add(Insn{Op: OpFork, Out: None}, fd(control), num(flags))
 }
 
 // Sync sends the byte send over control, if it is not zero, and waits for the byte expect, if that is not zero. A
 // peer that is gone is EPIPE.
 func (b *Builder) Sync(control Slot, send, expect byte) {
-	b.add(Insn{Op: OpSync, Out: None, Args: []Arg{fd(control), num(uint64(send)), num(uint64(expect))}})
+	b.add(Insn{Op: OpSync, Out: None}, fd(control), num(uint64(send)), num(uint64(expect)))
 }
 
 // SendFd sends descriptor s with payload over the connected Unix socket conn.
 func (b *Builder) SendFd(conn, s Slot, payload string) {
-	b.add(Insn{Op: OpSendFd, Out: None, Args: []Arg{fd(conn), fd(s), buf([]byte(payload)), lenOf(2)}})
+	b.add(Insn{Op: OpSendFd, Out: None}, fd(conn), fd(s), buf(payload), lenOf(2))
 }
 
 // Gate waits on the listening socket for `start`: it accepts, passes the report page and the program, and returns
@@ -77,7 +77,7 @@ func (b *Builder) SendFd(conn, s Slot, payload string) {
 // startContainer hooks, or to that of standard error.
 func (b *Builder) Gate(listen Slot) (hookOut Slot) {
 	s := b.slot()
-	b.add(Insn{Op: OpGate, Out: s, Args: []Arg{fd(listen)}})
+	b.add(Insn{Op: OpGate, Out: s}, fd(listen))
 	return s
 }
 
@@ -85,7 +85,7 @@ func (b *Builder) Gate(listen Slot) (hookOut Slot) {
 // timeout is in milliseconds; 0 waits for ever. It fails with ETIMEDOUT, or with ECHILD and the wait status as
 // the report's detail when the hook did not exit with 0.
 func (b *Builder) Hook(path string, args, env []string, state, out Slot, timeout int) {
-	b.add(Insn{Op: OpHook, Out: None, Args: []Arg{str(path), vec(args), vec(env), fd(state), fd(out), num(timeout)}})
+	b.add(Insn{Op: OpHook, Out: None}, str(path), vec(args), vec(env), fd(state), fd(out), num(timeout))
 }
 
 // SigReset gives every signal its default action and unblocks all.
@@ -96,5 +96,5 @@ func (b *Builder) CheckCwd() { b.add(Insn{Op: OpCheckCwd, Out: None}) }
 
 // Exec tries the candidates in turn as execvp(3) does and replaces the process by the first that runs.
 func (b *Builder) Exec(candidates, args, env []string) {
-	b.add(Insn{Op: OpExec, Out: None, Args: []Arg{vec(candidates), vec(args), vec(env)}})
+	b.add(Insn{Op: OpExec, Out: None}, vec(candidates), vec(args), vec(env))
 }

@@ -15,11 +15,12 @@ const (
 	mountAttrLen = 32
 )
 
-func (h How) bytes() []byte {
-	b := make([]byte, 0, howLen)
-	b = binary.NativeEndian.AppendUint64(b, h.Flags)
-	b = binary.NativeEndian.AppendUint64(b, h.Mode)
-	return binary.NativeEndian.AppendUint64(b, h.Resolve)
+func (h How) arg() Arg {
+	var b [howLen]byte
+	binary.NativeEndian.PutUint64(b[0:], h.Flags)
+	binary.NativeEndian.PutUint64(b[8:], h.Mode)
+	binary.NativeEndian.PutUint64(b[16:], h.Resolve)
+	return buf(b[:])
 }
 
 // InRoot is how a path that somebody else may have shaped is looked up: symlinks and ".." stay inside the root, and
@@ -32,7 +33,7 @@ const Strict = sys.ResolveBeneath | sys.ResolveNoMagiclinks | sys.ResolveNoSymli
 // Openat2 opens path below dir. O_CLOEXEC is always added.
 func (b *Builder) Openat2(dir Slot, path string, how How) Slot {
 	how.Flags |= sys.OCloexec
-	return b.open(sys.SysOpenat2, fd(dir), str(path), buf(how.bytes()), lenOf(2))
+	return b.open(sys.SysOpenat2, fd(dir), str(path), how.arg(), lenOf(2))
 }
 
 // OpenTree is open_tree(2); OPEN_TREE_CLOEXEC is always added.
@@ -59,22 +60,22 @@ func (b *Builder) MoveMountTo(src Slot, path string) {
 // MountAttr is struct mount_attr of mount_setattr(2), without an id mapping.
 type MountAttr struct{ Set, Clear, Propagation uint64 }
 
-func (a MountAttr) bytes() []byte {
-	b := make([]byte, 0, mountAttrLen)
-	b = binary.NativeEndian.AppendUint64(b, a.Set)
-	b = binary.NativeEndian.AppendUint64(b, a.Clear)
-	b = binary.NativeEndian.AppendUint64(b, a.Propagation)
-	return binary.NativeEndian.AppendUint64(b, 0) // userns_fd
+func (a MountAttr) arg() Arg {
+	var b [mountAttrLen]byte // the last field is userns_fd
+	binary.NativeEndian.PutUint64(b[0:], a.Set)
+	binary.NativeEndian.PutUint64(b[8:], a.Clear)
+	binary.NativeEndian.PutUint64(b[16:], a.Propagation)
+	return buf(b[:])
 }
 
 // MountSetattr is mount_setattr(2) on the mount at refers to; flags may hold AT_RECURSIVE.
 func (b *Builder) MountSetattr(at Slot, flags uint, a MountAttr) {
-	b.call(sys.SysMountSetattr, fd(at), str(""), num(uint64(flags|sys.AtEmptyPath)), buf(a.bytes()), lenOf(3))
+	b.call(sys.SysMountSetattr, fd(at), str(""), num(uint64(flags|sys.AtEmptyPath)), a.arg(), lenOf(3))
 }
 
 // MountSetattrPath is mount_setattr(2) on an absolute path of the host.
 func (b *Builder) MountSetattrPath(path string, flags uint, a MountAttr) {
-	b.call(sys.SysMountSetattr, fd(Host), str(path), num(uint64(flags)), buf(a.bytes()), lenOf(3))
+	b.call(sys.SysMountSetattr, fd(Host), str(path), num(uint64(flags)), a.arg(), lenOf(3))
 }
 
 // Fsopen opens a configuration context for a filesystem type.
@@ -111,7 +112,7 @@ func (b *Builder) Close(slots ...Slot) {
 
 // Write writes all of data to s.
 func (b *Builder) Write(s Slot, data string) {
-	b.add(Insn{Op: OpSyscall, Nr: sys.SysWrite, Args: []Arg{fd(s), buf([]byte(data)), lenOf(1)}, Out: None, Whole: true})
+	b.add(Insn{Op: OpSyscall, Nr: sys.SysWrite, Out: None, Whole: true}, fd(s), buf(data), lenOf(1))
 }
 
 // Mknodat makes a device node or FIFO; name is a single component.
@@ -170,11 +171,11 @@ func (b *Builder) Prctl(op int, args ...uint64) {
 }
 
 // Sethostname is sethostname(2).
-func (b *Builder) Sethostname(name string) { b.call(sys.SysSethostname, buf([]byte(name)), lenOf(0)) }
+func (b *Builder) Sethostname(name string) { b.call(sys.SysSethostname, buf(name), lenOf(0)) }
 
 // Setdomainname is setdomainname(2).
 func (b *Builder) Setdomainname(name string) {
-	b.call(sys.SysSetdomainname, buf([]byte(name)), lenOf(0))
+	b.call(sys.SysSetdomainname, buf(name), lenOf(0))
 }
 
 // Umask is umask(2).
@@ -239,7 +240,7 @@ func (b *Builder) Capset(effective, permitted, inheritable uint64) {
 
 // Seccomp loads a filter: bpf is an array of struct sock_filter.
 func (b *Builder) Seccomp(flags uint64, bpf []byte) {
-	b.call(sys.SysSeccomp, num(sys.SeccompSetModeFilter), num(flags), Arg{Kind: Prog, Data: bpf})
+	b.call(sys.SysSeccomp, num(sys.SeccompSetModeFilter), num(flags), Arg{Kind: Prog, Text: string(bpf)})
 }
 
 // CloexecFrom marks every descriptor from first on close-on-exec.

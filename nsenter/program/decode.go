@@ -19,10 +19,16 @@ type Note struct {
 func NoteOf(in *Insn) Note {
 	n := Note{Op: in.Op, Nr: in.Nr, Where: in.Where, What: in.What}
 	if in.Op == OpExec && len(in.Args) > 0 {
-		n.Candidates = in.Args[0].List
+		n.Candidates = in.Args[0].list()
 	}
 	return n
 }
+
+// What Notes reads of the paths that execs try: more directories no $PATH has, and a longer path no kernel takes.
+const (
+	maxCandidates = 1024
+	maxCandidate  = 4096
+)
 
 // Notes reads back what Report needs from an encoded program: one Note for each instruction. Its input may come from
 // another process, so every length is checked; a broken one is EBADMSG.
@@ -33,55 +39,59 @@ func Notes(enc []byte) ([]Note, error) {
 	if len(enc) < headerLen {
 		return bad("short header")
 	}
-	le := binary.NativeEndian
-	h := func(i int) int { return int(le.Uint32(enc[4*i:])) }
-	n, insnOff, notesOff := h(1), h(4), h(12)
-	if uint32(h(0)) != magic || n > MaxInsns || insnOff != headerLen ||
-		headerLen+n*insnLen > len(enc) || notesOff < headerLen+n*insnLen || notesOff > len(enc) {
+	ne := binary.NativeEndian
+	h := func(i int) int { return int(ne.Uint32(enc[4*i:])) }
+	n, blobOff, blobLen, notesOff := h(1), h(5), h(6), h(9)
+	if uint32(h(0)) != magic || n > MaxInsns || h(4) != headerLen || blobOff != headerLen+n*insnLen ||
+		notesOff > len(enc) || blobOff > notesOff || blobLen > notesOff-blobOff {
 		return bad("header")
 	}
-	rest := enc[notesOff:]
-	text := func() (string, bool) {
-		if len(rest) < 2 {
-			return "", false
-		}
-		l := int(le.Uint16(rest))
-		if len(rest) < 2+l {
-			return "", false
-		}
-		s := string(rest[2 : 2+l])
-		rest = rest[2+l:]
-		return s, true
-	}
+	blob, rest := enc[blobOff:blobOff+blobLen], noteReader(enc[notesOff:])
 	notes := make([]Note, n)
+	where, what, room := "", "", maxCandidates
 	for i := range notes {
 		in := enc[headerLen+i*insnLen:]
-		where, ok1 := text()
-		what, ok2 := text()
-		if !ok1 || !ok2 {
+		if !rest.next(&where) || !rest.next(&what) {
 			return bad("notes")
 		}
-		notes[i] = Note{Op: Op(le.Uint16(in)), Nr: le.Uint16(in[2:]), Where: where, What: what}
+		notes[i] = Note{Op: Op(ne.Uint16(in)), Nr: ne.Uint16(in[2:]), Where: where, What: what}
 		if notes[i].Op == OpExec {
-			blobOff, blobLen := h(7), h(8)
-			if blobOff > notesOff || blobLen > notesOff-blobOff {
-				return bad("blob")
-			}
-			notes[i].Candidates = stringVec(enc[blobOff:blobOff+blobLen], le.Uint64(in[32:]))
+			notes[i].Candidates = stringVec(blob, ne.Uint64(in[32:]), room)
+			room -= len(notes[i].Candidates)
 		}
 	}
 	return notes, nil
 }
 
-// stringVec reads an array of strings that vec wrote; what does not make sense of it is left out.
-func stringVec(blob []byte, at uint64) (out []string) {
+type noteReader []byte
+
+// next reads a text into s, or leaves it when the text is that of the instruction before. It is false at the end.
+func (r *noteReader) next(s *string) bool {
+	b := *r
+	if len(b) < 2 {
+		return false
+	}
+	l := int(binary.NativeEndian.Uint16(b))
+	b = b[2:]
+	if l != noteAsBefore {
+		if len(b) < l {
+			return false
+		}
+		*s, b = string(b[:l]), b[l:]
+	}
+	*r = b
+	return true
+}
+
+// stringVec reads an array of at most most strings that vec wrote; what does not make sense of it is left out.
+func stringVec(blob []byte, at uint64, most int) (out []string) {
 	off, n := at&0xffffffff, at>>32
-	for ; n >= 8 && off+8 <= uint64(len(blob)); off, n = off+8, n-8 {
+	for ; n >= 8 && off+8 <= uint64(len(blob)) && len(out) < most; off, n = off+8, n-8 {
 		s := binary.NativeEndian.Uint64(blob[off:])
 		if s == 0 || s >= uint64(len(blob)) {
 			break
 		}
-		end := bytes.IndexByte(blob[s:], 0)
+		end := bytes.IndexByte(blob[s:min(s+maxCandidate, uint64(len(blob)))], 0)
 		if end < 0 {
 			break
 		}
@@ -117,16 +127,16 @@ func ReportLen(n int) int { return ReportHeader + 8*(n+1) }
 
 // DecodeReport reads the report page. n is the number of instructions.
 func DecodeReport(page []byte, n int) (Report, error) {
-	le := binary.NativeEndian
+	ne := binary.NativeEndian
 	if len(page) < ReportLen(n) {
 		return Report{}, fmt.Errorf("decode report of %d bytes: %w", len(page), syscall.EBADMSG)
 	}
 	r := Report{
-		Status: Status(le.Uint32(page[0:])),
-		Insn:   int(le.Uint32(page[4:])),
-		Errno:  syscall.Errno(le.Uint32(page[8:])),
-		Detail: le.Uint32(page[12:]),
-		Pid:    int(int32(le.Uint32(page[16:]))),
+		Status: Status(ne.Uint32(page[0:])),
+		Insn:   int(ne.Uint32(page[4:])),
+		Errno:  syscall.Errno(ne.Uint32(page[8:])),
+		Detail: ne.Uint32(page[12:]),
+		Pid:    int(int32(ne.Uint32(page[16:]))),
 	}
 	if r.Insn > n || r.Status > Execing || r.Errno > 4095 {
 		return Report{}, fmt.Errorf("decode report: %w", syscall.EBADMSG)
@@ -136,8 +146,9 @@ func DecodeReport(page []byte, n int) (Report, error) {
 		text = text[:i]
 	}
 	r.Text = string(bytes.TrimSpace(text))
-	for i := 0; i <= n; i++ {
-		r.Stamps = append(r.Stamps, int64(le.Uint64(page[ReportHeader+8*i:])))
+	r.Stamps = make([]int64, n+1)
+	for i := range r.Stamps {
+		r.Stamps[i] = int64(ne.Uint64(page[ReportHeader+8*i:]))
 	}
 	return r, nil
 }

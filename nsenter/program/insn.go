@@ -5,7 +5,10 @@
 // this file is the encoding, field by field.
 package program
 
-import "syscall"
+import (
+	"strings"
+	"syscall"
+)
 
 // Op says what kind of instruction an Insn is. All but OpSyscall are built in because they need more than one call
 // or have to look at a result.
@@ -55,16 +58,22 @@ const (
 	Buf              // the address of a buffer
 	Len              // the length of the buffer that argument Val holds
 	Vec              // the address of a NULL-terminated array of strings
-	Prog             // the address of a struct sock_fprog whose filter is Data
+	Prog             // the address of a struct sock_fprog
 )
 
 // Arg is one argument of an instruction.
 type Arg struct {
 	Kind Kind
-	Val  uint64   // Imm: the number; Use: the slot; Len: the index of the argument measured
-	Data []byte   // Buf, Prog
-	Text string   // Str
-	List []string // Vec
+	Val  uint64 // Imm: the number; Use: the slot; Len: the index of the argument measured; Vec: how many strings
+	Text string // Str: the string; Buf, Prog: the bytes; Vec: the strings, each with a NUL after it
+}
+
+// list is the strings of a Vec.
+func (a *Arg) list() []string {
+	if a.Val == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(a.Text, "\x00"), "\x00")
 }
 
 // Slot names a descriptor or number that an earlier instruction produced or that the parent passed in. Negative

@@ -77,13 +77,13 @@ func printArg(a *Arg, t argType, args []Arg) string {
 	case Str:
 		return strconv.Quote(a.Text)
 	case Len:
-		return strconv.Itoa(len(args[a.Val].Data))
+		return strconv.Itoa(len(args[a.Val].Text))
 	case Vec:
-		return fmt.Sprintf("%q", a.List)
+		return fmt.Sprintf("%q", a.list())
 	case Prog:
-		return fmt.Sprintf("filter[%d]", len(a.Data)/8)
+		return fmt.Sprintf("filter[%d]", len(a.Text)/8)
 	case Buf:
-		return printBuf(a.Data, t)
+		return printBuf([]byte(a.Text), t)
 	}
 	return printNum(a.Val, t)
 }

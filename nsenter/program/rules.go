@@ -19,9 +19,11 @@ func (f *flow) apply(in *Insn, sig *signature) error {
 		}
 		return fmt.Errorf("between close_range and exec")
 	}
-	for a := range in.Args {
-		if err := f.path(in, sig, a); err != nil {
-			return err
+	if sig.paths {
+		for a := range in.Args {
+			if err := f.path(in, sig, a); err != nil {
+				return err
+			}
 		}
 	}
 	var err error
@@ -138,7 +140,7 @@ func (f *flow) inside(dir uint64, path string) error {
 
 // how is the struct open_how of an openat2.
 func how(in *Insn) How {
-	b, ne := in.Args[2].Data, binary.NativeEndian
+	b, ne := []byte(in.Args[2].Text), binary.NativeEndian
 	return How{Flags: ne.Uint64(b), Mode: ne.Uint64(b[8:]), Resolve: ne.Uint64(b[16:])}
 }
 
@@ -191,8 +193,8 @@ func (f *flow) identity(in *Insn) error {
 		if f.may(user) {
 			return fmt.Errorf("groups changed after the user")
 		}
-		if in.Nr == sys.SysSetgroups && uint64(len(in.Args[1].Data)) != 4*in.Args[0].Val {
-			return fmt.Errorf("%d groups in %d bytes", in.Args[0].Val, len(in.Args[1].Data))
+		if in.Nr == sys.SysSetgroups && uint64(len(in.Args[1].Text)) != 4*in.Args[0].Val {
+			return fmt.Errorf("%d groups in %d bytes", in.Args[0].Val, len(in.Args[1].Text))
 		}
 	case sys.SysSetresuid:
 		// To become root of a user namespace is no end of privilege, and comes before the rest.
@@ -206,12 +208,12 @@ func (f *flow) identity(in *Insn) error {
 		if !f.has(user) {
 			return fmt.Errorf("capabilities set before the user")
 		}
-		if len(in.Args[0].Data) != 8 || len(in.Args[1].Data) != 24 {
-			return fmt.Errorf("sets of %d bytes", len(in.Args[1].Data))
+		if len(in.Args[0].Text) != 8 || len(in.Args[1].Text) != 24 {
+			return fmt.Errorf("sets of %d bytes", len(in.Args[1].Text))
 		}
 		f.undo(admin | ambient)
 		f.do(caps)
-		if binary.NativeEndian.Uint32(in.Args[1].Data)>>capSysAdmin&1 != 0 {
+		if binary.NativeEndian.Uint32([]byte(in.Args[1].Text))>>capSysAdmin&1 != 0 {
 			f.do(admin)
 		}
 	case sys.SysSeccomp:
@@ -294,8 +296,8 @@ func ioctl(in *Insn) error {
 	if in.Out != None && req != sys.Tiocgptpeer {
 		return fmt.Errorf("result of request %#x, which has none", req)
 	}
-	if (want > 0) != (arg.Kind == Buf) || len(arg.Data) != want {
-		return fmt.Errorf("request %#x with %d bytes, want %d", req, len(arg.Data), want)
+	if (want > 0) != (arg.Kind == Buf) || len(arg.Text) != want {
+		return fmt.Errorf("request %#x with %d bytes, want %d", req, len(arg.Text), want)
 	}
 	return nil
 }
@@ -324,7 +326,7 @@ func (f *flow) builtin(in *Insn) error {
 			return fmt.Errorf("while the process can be looked into")
 		}
 	case OpHook:
-		if len(in.Args[1].List) == 0 {
+		if in.Args[1].Val == 0 {
 			return fmt.Errorf("without arguments")
 		}
 	case OpSigReset:
@@ -338,7 +340,7 @@ func (f *flow) builtin(in *Insn) error {
 }
 
 func (f *flow) exec(in *Insn) error {
-	if len(in.Args[0].List) == 0 || len(in.Args[1].List) == 0 {
+	if in.Args[0].Val == 0 || in.Args[1].Val == 0 {
 		return fmt.Errorf("without a path or arguments")
 	}
 	for _, d := range [...]struct {

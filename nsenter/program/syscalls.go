@@ -38,37 +38,32 @@ const (
 	aVec            // an array of strings
 )
 
-// takes reports whether an argument of the type may be a, as far as that can be told from a alone.
+// kinds is the kinds of argument that a type may have, as bits.
+var kinds = [...]uint8{
+	aNum: 1 << Imm, aHex: 1 << Imm, aFd: 1<<Use | 1<<Imm, aDirFd: 1<<Use | 1<<Imm, aPath: 1 << Str, aAbs: 1 << Str,
+	aName: 1<<Str | 1<<Imm, aBuf: 1 << Buf, aText: 1 << Buf, aReq: 1<<Buf | 1<<Imm, aFilter: 1 << Prog, aHow: 1 << Buf,
+	aMntSet: 1 << Buf, aMode: 1 << Imm, aDev: 1 << Imm, aTree: 1 << Imm, aMove: 1 << Imm, aClone: 1 << Imm,
+	aAttr: 1 << Imm, aLen: 1 << Len, aCmd: 1 << Imm, aPrctl: 1 << Imm, aRoot: 1 << Use, aInside: 1 << Str,
+	aLike: 1<<Use | 1<<Imm, aVec: 1 << Vec,
+}
+
+// takes reports whether a, which is of one of the kinds of t, has a value that t may have.
 func (t argType) takes(a *Arg) bool {
 	switch t {
 	case aFd:
-		return a.Kind == Use || a.Kind == Imm && a.Val <= 2
+		return a.Kind == Use || a.Val <= 2
 	case aDirFd:
-		return a.Kind == Use || a.Kind == Imm && a.Val == atFdcwd
-	case aPath, aAbs, aInside:
-		return a.Kind == Str
+		return a.Kind == Use || a.Val == atFdcwd
 	case aName:
-		return a.Kind == Str || a.Kind == Imm && a.Val == 0
-	case aBuf, aText:
-		return a.Kind == Buf
-	case aReq:
-		return a.Kind == Buf || a.Kind == Imm
-	case aFilter:
-		return a.Kind == Prog
-	case aHow:
-		return a.Kind == Buf && len(a.Data) == howLen
-	case aMntSet:
-		return a.Kind == Buf && len(a.Data) == mountAttrLen
-	case aLen:
-		return a.Kind == Len
-	case aRoot:
-		return a.Kind == Use
+		return a.Kind == Str || a.Val == 0
 	case aLike:
-		return a.Kind == Use || a.Kind == Imm && a.Val == noFd
-	case aVec:
-		return a.Kind == Vec
+		return a.Kind == Use || a.Val == noFd
+	case aHow:
+		return len(a.Text) == howLen
+	case aMntSet:
+		return len(a.Text) == mountAttrLen
 	}
-	return a.Kind == Imm
+	return true
 }
 
 // result says what a system call returns beside success.
@@ -87,6 +82,7 @@ type signature struct {
 	result  result
 	cloexec int8   // index of the argument that must hold the close-on-exec flag, when there is a flag
 	flag    uint64 // close-on-exec
+	paths   bool   // some argument is a path
 }
 
 // signatureOf finds a system call among those a program may hold. A call that is not here is refused by the verifier.
@@ -163,26 +159,26 @@ var signatureAt = [...]uint8{
 
 var signatures = [...]signature{
 	sigCapset:        {name: "capset", args: []argType{aBuf, aBuf}},
-	sigChdir:         {name: "chdir", args: []argType{aAbs}},
-	sigChroot:        {name: "chroot", args: []argType{aAbs}},
+	sigChdir:         {name: "chdir", args: []argType{aAbs}, paths: true},
+	sigChroot:        {name: "chroot", args: []argType{aAbs}, paths: true},
 	sigClose:         {name: "close", args: []argType{aFd}},
 	sigCloseRange:    {name: "close_range", args: []argType{aNum, aHex, aHex}},
 	sigDup3:          {name: "dup3", args: []argType{aFd, aNum, aHex}},
 	sigFchdir:        {name: "fchdir", args: []argType{aFd}},
 	sigFchmod:        {name: "fchmod", args: []argType{aFd, aMode}},
 	sigFchown:        {name: "fchown", args: []argType{aFd, aNum, aNum}},
-	sigFchownat:      {name: "fchownat", args: []argType{aDirFd, aPath, aNum, aNum, aTree}},
+	sigFchownat:      {name: "fchownat", args: []argType{aDirFd, aPath, aNum, aNum, aTree}, paths: true},
 	sigFsconfig:      {name: "fsconfig", args: []argType{aFd, aCmd, aName, aName, aNum}},
 	sigFsmount:       {name: "fsmount", args: []argType{aFd, aHex, aAttr}, result: makesFd, cloexec: 1, flag: sys.FsmountCloexec},
 	sigFsopen:        {name: "fsopen", args: []argType{aName, aHex}, result: makesFd, cloexec: 1, flag: sys.FsopenCloexec},
 	sigIoctl:         {name: "ioctl", args: []argType{aFd, aHex, aReq}, result: mayMakeFd, cloexec: 2, flag: sys.OCloexec},
 	sigKeyctl:        {name: "keyctl", args: []argType{aNum, aName}},
-	sigMknodat:       {name: "mknodat", args: []argType{aDirFd, aPath, aMode, aDev}},
-	sigMountSetattr:  {name: "mount_setattr", args: []argType{aDirFd, aPath, aTree, aMntSet, aLen}},
-	sigMoveMount:     {name: "move_mount", args: []argType{aDirFd, aPath, aDirFd, aPath, aMove}},
-	sigOpenat2:       {name: "openat2", args: []argType{aDirFd, aPath, aHow, aLen}, result: makesFd},
-	sigOpenTree:      {name: "open_tree", args: []argType{aDirFd, aPath, aTree}, result: makesFd, cloexec: 2, flag: sys.OpenTreeCloexec},
-	sigPivotRoot:     {name: "pivot_root", args: []argType{aAbs, aAbs}},
+	sigMknodat:       {name: "mknodat", args: []argType{aDirFd, aPath, aMode, aDev}, paths: true},
+	sigMountSetattr:  {name: "mount_setattr", args: []argType{aDirFd, aPath, aTree, aMntSet, aLen}, paths: true},
+	sigMoveMount:     {name: "move_mount", args: []argType{aDirFd, aPath, aDirFd, aPath, aMove}, paths: true},
+	sigOpenat2:       {name: "openat2", args: []argType{aDirFd, aPath, aHow, aLen}, result: makesFd, paths: true},
+	sigOpenTree:      {name: "open_tree", args: []argType{aDirFd, aPath, aTree}, result: makesFd, cloexec: 2, flag: sys.OpenTreeCloexec, paths: true},
+	sigPivotRoot:     {name: "pivot_root", args: []argType{aAbs, aAbs}, paths: true},
 	sigPrctl:         {name: "prctl", args: []argType{aPrctl, aNum, aNum, aNum, aNum}},
 	sigSeccomp:       {name: "seccomp", args: []argType{aNum, aHex, aFilter}, result: mayMakeFd},
 	sigSetdomainname: {name: "setdomainname", args: []argType{aText, aLen}},
@@ -193,9 +189,9 @@ var signatures = [...]signature{
 	sigSetresuid:     {name: "setresuid", args: []argType{aNum, aNum, aNum}},
 	sigSetsid:        {name: "setsid"},
 	sigSocket:        {name: "socket", args: []argType{aNum, aHex, aNum}, result: makesFd, cloexec: 1, flag: sys.OCloexec},
-	sigSymlinkat:     {name: "symlinkat", args: []argType{aName, aDirFd, aPath}},
+	sigSymlinkat:     {name: "symlinkat", args: []argType{aName, aDirFd, aPath}, paths: true},
 	sigUmask:         {name: "umask", args: []argType{aMode}},
-	sigUmount2:       {name: "umount2", args: []argType{aAbs, aHex}},
+	sigUmount2:       {name: "umount2", args: []argType{aAbs, aHex}, paths: true},
 	sigUnshare:       {name: "unshare", args: []argType{aClone}},
 	sigWrite:         {name: "write", args: []argType{aFd, aText, aLen}},
 }
@@ -205,14 +201,14 @@ var builtins = [opEnd]signature{
 	OpSyscall:  {name: "syscall"},
 	OpJump:     {name: "jump"},
 	OpFail:     {name: "fail", args: []argType{aNum}},
-	OpTarget:   {name: "target", args: []argType{aRoot, aInside, aNum, aLike}, result: makesFd},
+	OpTarget:   {name: "target", args: []argType{aRoot, aInside, aNum, aLike}, result: makesFd, paths: true},
 	OpCheckDev: {name: "check_dev", args: []argType{aFd, aMode, aDev}},
 	OpCheckFs:  {name: "check_fs", args: []argType{aFd, aHex}},
 	OpFork:     {name: "fork", args: []argType{aFd, aHex}},
 	OpSync:     {name: "sync", args: []argType{aFd, aNum, aNum}},
 	OpSendFd:   {name: "send_fd", args: []argType{aFd, aFd, aText, aLen}},
 	OpGate:     {name: "gate", args: []argType{aFd}, result: makesFd},
-	OpHook:     {name: "hook", args: []argType{aAbs, aVec, aVec, aFd, aFd, aNum}},
+	OpHook:     {name: "hook", args: []argType{aAbs, aVec, aVec, aFd, aFd, aNum}, paths: true},
 	OpSigReset: {name: "sig_reset"},
 	OpCheckCwd: {name: "check_cwd"},
 	OpExec:     {name: "exec", args: []argType{aVec, aVec, aVec}},
@@ -220,13 +216,8 @@ var builtins = [opEnd]signature{
 
 // hasNUL reports whether a string of a cannot be passed to the kernel.
 func hasNUL(a *Arg) bool {
-	if a.Kind == Str {
-		return strings.IndexByte(a.Text, 0) >= 0
+	if a.Kind == Vec {
+		return uint64(strings.Count(a.Text, "\x00")) != a.Val
 	}
-	for _, s := range a.List {
-		if strings.IndexByte(s, 0) >= 0 {
-			return true
-		}
-	}
-	return false
+	return strings.IndexByte(a.Text, 0) >= 0
 }

@@ -105,13 +105,13 @@ func (v *verifier) step(i int) error {
 	}
 	v.arrive(i)
 	f := v.cur
-	if f == nil {
-		return nil
-	}
 	for a := range in.Args {
-		if arg := &in.Args[a]; arg.Kind == Use && !f.set.has(arg.Val) {
-			return fmt.Errorf("slot s%d is used before it is set, or after it was closed", arg.Val)
+		if err := v.arg(in, sig, a); err != nil {
+			return fmt.Errorf("%s: argument %d: %w", sig.name, a, err)
 		}
+	}
+	if f == nil {
+		return nil // nothing leads here
 	}
 	for b := range in.Branch {
 		v.reach(in.Branch[b].Label.pos, f)
@@ -137,27 +137,21 @@ func (v *verifier) shape(i int, in *Insn) (*signature, error) {
 		return nil, fmt.Errorf("system call %d is none that programs use", in.Nr)
 	case !known:
 		return nil, fmt.Errorf("not an instruction")
-	case len(in.Branch) > MaxBranches:
-		return nil, fmt.Errorf("%d branches, at most %d", len(in.Branch), MaxBranches)
-	}
-	if err := v.branches(i, in); err != nil {
-		return nil, err
-	}
-	if err := v.result(in, sig); err != nil {
-		return nil, err
-	}
-	if len(in.Args) != len(sig.args) {
+	case len(in.Args) != len(sig.args):
 		return nil, fmt.Errorf("%s with %d arguments, want %d", sig.name, len(in.Args), len(sig.args))
 	}
-	for a := range in.Args {
-		if err := v.arg(in, sig, a); err != nil {
-			return nil, fmt.Errorf("%s: argument %d: %w", sig.name, a, err)
+	if len(in.Branch) > 0 || in.Op == OpJump {
+		if err := v.branches(i, in); err != nil {
+			return nil, err
 		}
 	}
-	return sig, nil
+	return sig, v.result(in, sig)
 }
 
 func (v *verifier) branches(i int, in *Insn) error {
+	if len(in.Branch) > MaxBranches {
+		return fmt.Errorf("%d branches, at most %d", len(in.Branch), MaxBranches)
+	}
 	if len(in.Branch) > 0 && (in.Op == OpExec || in.Op == OpFail || in.Op == OpJump) {
 		return fmt.Errorf("branch of an instruction that is the last on its way")
 	}
@@ -192,23 +186,34 @@ func (v *verifier) result(in *Insn, sig *signature) error {
 		return fmt.Errorf("result slot s%d out of range", in.Out)
 	case int(in.Out) < len(v.p.Inputs):
 		return fmt.Errorf("result slot s%d is an input", in.Out)
-	case sig.flag != 0 && in.Args[min(int(sig.cloexec), len(in.Args)-1)].Val&sig.flag == 0:
+	case sig.flag != 0 && in.Args[sig.cloexec].Val&sig.flag == 0:
 		return fmt.Errorf("%s without close-on-exec", sig.name)
 	}
 	return nil
 }
 
+// arg checks argument a for what it is and against what is known about slots.
 func (v *verifier) arg(in *Insn, sig *signature, a int) error {
-	arg := &in.Args[a]
-	switch {
-	case arg.Kind == Use && arg.Val >= uint64(v.p.Slots):
-		return fmt.Errorf("slot s%d out of range", arg.Val)
-	case arg.Kind == Len && (arg.Val != uint64(a-1) || in.Args[a-1].Kind != Buf):
-		return fmt.Errorf("length of an argument that is not the buffer before it")
-	case !sig.args[a].takes(arg):
+	arg, t := &in.Args[a], sig.args[a]
+	if kinds[t]>>arg.Kind&1 == 0 || !t.takes(arg) {
 		return fmt.Errorf("not of the kind that it takes")
-	case (arg.Kind == Str || arg.Kind == Vec) && hasNUL(arg):
-		return fmt.Errorf("string with a NUL")
+	}
+	switch arg.Kind {
+	case Use:
+		if arg.Val >= uint64(v.p.Slots) {
+			return fmt.Errorf("slot s%d out of range", arg.Val)
+		}
+		if v.cur != nil && !v.cur.set.has(arg.Val) {
+			return fmt.Errorf("slot s%d is used before it is set, or after it was closed", arg.Val)
+		}
+	case Len:
+		if arg.Val != uint64(a-1) || in.Args[a-1].Kind != Buf {
+			return fmt.Errorf("length of an argument that is not the buffer before it")
+		}
+	case Str, Vec:
+		if hasNUL(arg) {
+			return fmt.Errorf("string with a NUL")
+		}
 	}
 	return nil
 }

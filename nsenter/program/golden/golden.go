@@ -55,20 +55,26 @@ func Text(t *testing.T, name, got string) {
 	}
 }
 
-// Changes is what p does that base does not: the headings of all it does, in their order, and the instructions of
-// those sections that base has not, or has not the same.
+// Changes is what p does that base does not: the instructions of those sections that base has not, or has not the
+// same, each between the headings of its neighbours.
 func Changes(base, p *program.Program) string {
 	known := map[string]bool{}
 	for _, s := range sections(base.String()) {
 		known[plain(s)] = true
 	}
+	list := sections(p.String())
+	differs := func(i int) bool { return i >= 0 && i < len(list) && !known[plain(list[i])] }
 	var b strings.Builder
-	for _, s := range sections(p.String()) {
-		if known[plain(s)] {
+	for i, s := range list {
+		switch {
+		case differs(i):
+			b.WriteString(s)
+		case differs(i-1) || differs(i+1):
 			heading, _, _ := strings.Cut(s, "\n")
-			s = heading + " …\n"
+			b.WriteString(heading + " …\n")
+		case differs(i + 2):
+			b.WriteString("…\n")
 		}
-		b.WriteString(s)
 	}
 	return b.String()
 }

@@ -1,0 +1,125 @@
+package cgroups
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// testKillFrozen kills a paused payload; on v1 one in a cgroup below that was frozen by itself, too.
+func testKillFrozen(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	p, q := b.start("exec sleep 1000"), b.start("exec sleep 1000")
+	if f := b.v1("freezer"); f != nil {
+		sub := b.mkdir(f.Dir() + "/sub")
+		b.put(sub, q.Process.Pid)
+		b.ok(os.WriteFile(sub+"/freezer.state", []byte("FROZEN"), 0))
+		b.ok(os.WriteFile(f.Dir()+"/freezer.state", []byte("FROZEN"), 0))
+	}
+	b.ok(b.Freeze(true))
+	b.ok(b.Kill())
+	p.killed(t)
+	q.killed(t)
+}
+
+// testKillMoving kills processes that fork and exit without end: their numbers are never the same twice.
+func testKillMoving(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	file := t.TempDir() + "/hops"
+	// They end by themselves after a while, should Kill fail.
+	b.start(`hop() { echo x >>` + file + `; [ $1 -gt 0 ] && hop $(($1 - 1)) & } ; hop 20000; hop 20000; exec sleep 1000`)
+	for hops := int64(0); hops < 100; { // the test's own timeout is the bound
+		if st, err := os.Stat(file); err == nil {
+			hops = st.Size() / 2
+		}
+	}
+	b.ok(b.Kill())
+	b.ok(b.Destroy(5 * time.Second))
+	if n := count(t, b, true); n != 0 {
+		t.Errorf("%d processes are left", n)
+	}
+}
+
+// testKillV1Only has a process that is not in the v2 cgroup, as after a create that was killed between two joins.
+func testKillV1Only(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	if b.tracker() == nil || b.unified() == nil {
+		t.Skip("needs v1 and v2")
+	}
+	p, q := b.start("exec sleep 1000"), b.start("exec sleep 1000")
+	b.put(b.unified().Mountpoint, p.Process.Pid)
+	if n := count(t, b, true); n != 1 {
+		t.Errorf("%d processes, want the one in the v2 cgroup", n)
+	}
+	b.ok(b.Kill())
+	p.killed(t)
+	q.killed(t)
+}
+
+// testKillHalfJoined has a process that was joined to the last of the v1 hierarchies only.
+func testKillHalfJoined(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	if b.rec.Mode != Legacy {
+		t.Skip("only where there is no v2: there the process is in that first")
+	}
+	p := b.start("exec sleep 1000")
+	for i := range b.rec.Places[:len(b.rec.Places)-1] {
+		b.put(b.rec.Places[i].Mountpoint, p.Process.Pid)
+	}
+	if n := count(t, b, true); n != 0 {
+		t.Errorf("%d processes in %s", n, b.main())
+	}
+	b.ok(b.Kill())
+	p.killed(t)
+}
+
+// testUsedAgain starts a process in a cgroup that was killed before, in the way that works (see Dir).
+func testUsedAgain(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	p := b.start("exec sleep 1000")
+	b.ok(b.Kill())
+	p.killed(t)
+	if out := b.startIn("echo alive", -1, false).wait(t); out != "alive\n" {
+		t.Errorf("the payload said %q", out)
+	}
+}
+
+// testThreaded has a payload that made a cgroup threaded: it has neither a process list nor cgroup.kill.
+func testThreaded(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	if b.unified() == nil {
+		t.Skip("needs v2")
+	}
+	p := b.start("exec sleep 1000")
+	sub := b.mkdir(b.unified().Dir() + "/sub")
+	b.ok(os.WriteFile(sub+"/cgroup.type", []byte("threaded"), 0))
+	b.put(sub, p.Process.Pid)
+	if pids, err := b.Pids(true); err != nil || len(pids) != 1 || pids[0] != p.Process.Pid {
+		t.Errorf("pids %v, %v", pids, err)
+	}
+	// As if the container's own cgroup were the threaded one.
+	rec := b.Record()
+	rec.Places = []Place{{Mountpoint: rec.Places[0].Mountpoint, Path: rec.Places[0].Path + "/sub"}}
+	m, err := Load(rec)
+	b.ok(err)
+	b.ok(m.Kill())
+	p.killed(t)
+}
+
+func testSignal(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	p := b.start(`trap 'echo usr1; exit' USR1; while :; do sleep 0.01; done`)
+	for caught := uint64(0); caught&(1<<(syscall.SIGUSR1-1)) == 0; { // until the trap is set; the test's own timeout is the bound
+		var err error
+		caught, err = strconv.ParseUint(status(t, p.Process.Pid, "SigCgt"), 16, 64)
+		b.ok(err)
+	}
+	b.ok(b.Signal(syscall.SIGUSR1, true))
+	if out := p.wait(t); !strings.Contains(out, "usr1") {
+		t.Errorf("the payload said %q", out)
+	}
+	b.ok(b.Signal(syscall.SIGUSR1, true)) // to nobody
+}
