@@ -44,9 +44,12 @@ type creation struct {
 
 	hookOutput *pipeTail
 	states     map[specs.ContainerState]int // memfds that container-side hooks read
-	spawned    chan error                   // init is there, or could not be started
-	undo       []func()
-	times      *timeline
+	exe        chan protectedExe
+	spawned    chan error // init is there, or could not be started
+	// elsewhere finds another cgroup to be born in when the first one refuses processes.
+	elsewhere func() (int, error)
+	undo      []func()
+	times     *timeline
 }
 
 // Create makes the container and leaves its first process waiting for Start.
@@ -112,6 +115,7 @@ func (c *creation) load() error {
 	if c.r.SystemdCgroup {
 		return errors.New("--systemd-cgroup: not supported")
 	}
+	c.protect()
 	c.times.mark("load config.json")
 	bundle, err := bundleDir(c.o.Bundle)
 	if err != nil {
@@ -193,6 +197,9 @@ func (c *creation) reserve() error {
 // claim plans the cgroup and writes the intent record.
 func (c *creation) claim() (err error) {
 	if c.cgroup, err = planCgroup(c.o.ID, c.spec); err != nil {
+		if _, rerr := c.r.store().Read(c.o.ID); rerr == nil { // it may be in use by the container itself
+			err = &store.ExistError{ID: c.o.ID}
+		}
 		return err
 	}
 	if c.state.Cgroup, err = c.cgroup.record(); err != nil {
@@ -230,7 +237,7 @@ func (c *creation) outside() error {
 	if err := c.fillStates(); err != nil {
 		return err
 	}
-	if err := c.sync(syncCgroup, func() error { return nil }); err != nil {
+	if err := c.sync(syncCgroup, func() error { return c.moveInto(c.cgroup) }); err != nil {
 		return err
 	}
 	if c.hasHooks() {
@@ -239,6 +246,14 @@ func (c *creation) outside() error {
 		}
 	}
 	return c.expect(syncReady)
+}
+
+// moveInto moves a process that was not born in its cgroup there.
+func (c *creation) moveInto(cg *cgroup) error {
+	if c.init.Cloned || cg.Manager == nil {
+		return nil
+	}
+	return cg.Join(c.init.Pid, false)
 }
 
 // sync waits for init to ask for b, does what it asks for and answers.

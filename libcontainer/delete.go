@@ -9,6 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/host"
 	"teu/libcontainer/store"
 )
 
@@ -88,15 +89,34 @@ func killInit(st *store.State, cg *cgroup) error {
 	return nil
 }
 
-// clearHalfMade removes what a teu that died while creating id left behind. It does so only when the record says
-// that nobody came further, and both that teu and its init are gone.
+// clearHalfMade removes what a teu that died while creating id left behind, and reports whether id may be free now.
 func (r *Runtime) clearHalfMade(id string) bool {
-	st, err := r.store().Read(id)
-	if err != nil || st.Phase != store.Creating {
+	if st, err := r.store().Read(id); err != nil || !halfMade(st) {
 		return false
 	}
-	if status, err := r.status(st); err != nil || status != specs.StateStopped {
+	entry, err := r.store().Open(id, lockWait)
+	var missing *store.NotExistError
+	if errors.As(err, &missing) {
+		return true
+	}
+	if err != nil {
 		return false
 	}
-	return r.Delete(id, true) == nil
+	defer entry.Close()
+	// Asked again under the lock: another create may have been here in between.
+	if entry.Damage != nil || !halfMade(entry.State) {
+		return false
+	}
+	cg, err := loadCgroup(entry.State.Cgroup)
+	return err == nil && r.destroy(entry, cg) == nil
+}
+
+// halfMade reports whether the record says that nobody came further than creating, and the teu that did is gone. Its
+// init, if there is one, is about to go.
+func halfMade(st *store.State) bool {
+	if st.Phase != store.Creating {
+		return false
+	}
+	making, err := host.Alive(st.Runtime.Pid, st.Runtime.Start)
+	return err == nil && !making
 }

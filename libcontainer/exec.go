@@ -109,6 +109,9 @@ func (e *execution) exec(id string, fg *foreground) error {
 			return err
 		}
 	}
+	if err := e.moveInto(e.at); err != nil {
+		return err
+	}
 	if err := applyOutside(e.init.Pid, e.process); err != nil {
 		return err
 	}
@@ -173,6 +176,11 @@ func (e *execution) find(id string) error {
 			e.joined |= flag
 		}
 	}
+	// As long as the process is there the pid was its own. Else another has it by now, maybe one of the host's, which
+	// leaves no namespace to join and leads to the host's root.
+	if err := sys.PidfdSendSignal(e.pidfd, 0); err != nil {
+		return fmt.Errorf("exec in container %q: %w", id, err)
+	}
 	return nil
 }
 
@@ -226,11 +234,9 @@ func (e *execution) overlay(base *specs.Process) (*specs.Process, error) {
 		p.Capabilities = addCaps(p.Capabilities, x.Caps)
 	}
 	if x.User != "" {
-		uid, gid, err := parseUser(x.User)
-		if err != nil {
+		if err := parseUser(&p.User, x.User); err != nil {
 			return nil, err
 		}
-		p.User = specs.User{UID: uid, GID: gid, Umask: p.User.Umask}
 	}
 	for _, g := range x.AdditionalGids {
 		if g < 0 || int64(g) > int64(^uint32(0)) {
@@ -253,24 +259,36 @@ func addCaps(c *specs.LinuxCapabilities, names []string) *specs.LinuxCapabilitie
 	return &out
 }
 
-// parseUser reads "UID[:GID]": decimal digits and nothing else, so that no name can pass for a number
-// (CVE-2016-3697, crun CVE-2026-30892).
-func parseUser(s string) (uid, gid uint32, err error) {
-	u, g, hasGid := strings.Cut(s, ":")
-	n, err := strconv.ParseUint(u, 10, 32)
-	if err == nil && hasGid {
-		var m uint64
-		m, err = strconv.ParseUint(g, 10, 32)
-		gid = uint32(m)
+// parseUser reads "UID[:GID]" into u: decimal digits and nothing else, so that no name can pass for a number
+// (CVE-2016-3697, crun CVE-2026-30892). Groups that are not given stay as they are, as with runc; group 0 would be one that
+// nobody asked for.
+func parseUser(u *specs.User, s string) error {
+	uid, gid, hasGid := strings.Cut(s, ":")
+	id := func(text string, to *uint32) bool {
+		n, err := strconv.ParseUint(text, 10, 32)
+		*to = uint32(n)
+		return err == nil && n != 1<<32-1
 	}
-	if err != nil || strings.HasPrefix(u, "+") || n == 1<<32-1 || gid == 1<<32-1 {
-		return 0, 0, fmt.Errorf("--user %s: want UID[:GID]: %w", s, syscall.EINVAL)
+	u.Username = ""
+	if !id(uid, &u.UID) || hasGid && !id(gid, &u.GID) {
+		return fmt.Errorf("--user %s: want UID[:GID]: %w", s, syscall.EINVAL)
 	}
-	return uint32(n), gid, nil
+	return nil
 }
 
 func (e *execution) launchExec() (err error) {
 	e.o.PreserveFDs = e.x.PreserveFDs
+	e.protect()
+	e.elsewhere = func() (int, error) {
+		// A payload that gave controllers to children of its cgroup moved its processes into one of them (cgroups(7), "no
+		// internal processes"): exec goes where the first process is.
+		m, err := e.cgroup.AtProcess(e.st.Init.Pid)
+		if err != nil {
+			return -1, err
+		}
+		e.at = &cgroup{m}
+		return e.at.dir(), nil
+	}
 	if err := e.spawn(&nsenter.Start{CgroupDir: e.at.dir()}); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 
+	"teu/cgroups"
 	"teu/internal/sys"
 	"teu/libcontainer/console"
 	"teu/libcontainer/store"
@@ -51,7 +52,21 @@ func (c *creation) launch() error {
 	return c.send(p)
 }
 
-// spawn starts the interpreter beside what follows; send waits for it.
+// protect starts protecting the binary, which takes a while and depends on nothing.
+func (c *creation) protect() {
+	c.exe = make(chan protectedExe, 1)
+	go func() {
+		fd, err := nsenter.ProtectedExe(os.Getenv("_TEU_EXE"))
+		c.exe <- protectedExe{fd, err}
+	}()
+}
+
+type protectedExe struct {
+	fd  int
+	err error
+}
+
+// spawn starts the interpreter beside what follows; spawning waits until it is there.
 func (c *creation) spawn(s *nsenter.Start) (err error) {
 	c.preserve, c.facts.process.ListenFds, err = preserved(c.o.PreserveFDs)
 	if err != nil {
@@ -59,22 +74,32 @@ func (c *creation) spawn(s *nsenter.Start) (err error) {
 	}
 	s.Preserve = c.preserve
 	c.facts.process.Preserve = len(c.preserve)
+	if c.init, err = nsenter.New(); err != nil {
+		return err
+	}
 	c.spawned = make(chan error, 1)
 	go func() {
-		exe, err := nsenter.ProtectedExe(os.Getenv("_TEU_EXE"))
-		if err == nil {
-			s.Exe = exe
-			c.init, err = nsenter.Spawn(s)
-			sys.Close(exe)
+		defer close(c.spawned)
+		exe := <-c.exe
+		if exe.err != nil {
+			c.spawned <- exe.err
+			return
+		}
+		s.Exe = exe.fd
+		defer sys.Close(exe.fd)
+		err := c.init.Spawn(s)
+		if cgroups.Busy(err) && c.elsewhere != nil {
+			if s.CgroupDir, err = c.elsewhere(); err == nil {
+				err = c.init.Spawn(s)
+			}
 		}
 		c.spawned <- err
-		close(c.spawned)
 	}()
 	c.onUndo(c.kill)
 	return nil
 }
 
-// send gives the interpreter its program.
+// send gives the interpreter its program, whether it is there already or not, and waits until it is.
 func (c *creation) send(p *program.Program) error {
 	c.times.mark("verify")
 	if err := p.Verify(); err != nil {
@@ -84,17 +109,17 @@ func (c *creation) send(p *program.Program) error {
 	if err != nil {
 		return err
 	}
-	c.times.mark("wait for the spawn")
-	if err := <-c.spawned; err != nil {
+	c.times.mark("send the program")
+	if err := c.init.Run(p, c.inputs, program.Options{Stamp: c.times != nil, Fault: fault}); err != nil {
 		return err
 	}
-	c.times.mark("send the program")
-	return c.init.Run(p, c.inputs, program.Options{Stamp: c.times != nil, Fault: fault})
+	c.times.mark("wait for the spawn")
+	return <-c.spawned
 }
 
 // kill ends a half-made init and reaps it, so that its cgroup can go.
 func (c *creation) kill() {
-	if <-c.spawned; c.init == nil {
+	if <-c.spawned; c.init.Pid == 0 {
 		return
 	}
 	if err := sys.PidfdSendSignal(c.init.PidFd, sys.SIGKILL); err != nil && !gone(err) {

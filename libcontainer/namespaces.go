@@ -75,15 +75,14 @@ func parseNamespaces(spec *specs.Spec) (ns namespaces) {
 // has reports whether the container has a namespace of that kind that is not, for all the config says, the host's.
 func (ns *namespaces) has(flag uint64) bool { return ns.all&flag != 0 }
 
-// cloned are the namespaces the process is born in. Three kinds are made by the program instead: a network
-// namespace takes longest of all and is made while the parent is busy with cgroups; a cgroup namespace has to
-// come after the process is in its cgroup; a time namespace after its offsets are known. When a user namespace is
-// joined the new ones have to belong to it, so all are made by the program.
+// cloned are the namespaces the process is born in. Two kinds are made by the program instead: a cgroup namespace has to
+// come after the process is in its cgroup, a time namespace after its offsets are known. When a user namespace is joined
+// the new ones have to belong to it, so all are made by the program.
 func (ns *namespaces) cloned() uint64 {
 	if ns.paths[sys.CloneNewUser] != "" {
 		return 0
 	}
-	return ns.fresh &^ (sys.CloneNewNet | sys.CloneNewCgroup | sys.CloneNewTime)
+	return ns.fresh &^ (sys.CloneNewCgroup | sys.CloneNewTime)
 }
 
 // joinOrder lists the namespaces that are joined by path. The user namespace comes last: before it the runtime's own

@@ -23,7 +23,10 @@ type Init struct {
 	Pid     int // of the process that becomes the workload, known after Join when the program forks
 	PidFd   int
 	Control int // our end of the control socket
+	// Cloned says that the process was born in Start.CgroupDir; else it has to be moved there.
+	Cloned bool
 
+	theirs int
 	prog   *program.Program
 	report int
 	mapped []byte
@@ -33,35 +36,61 @@ type Init struct {
 // InputControl is the first input of every program: the socket it came over and synchronises with its parent over.
 const InputControl = "control"
 
-/*
-Spawn starts an interpreter in its namespaces: the binary itself, executed as "teu init N", with the caller's standard
-streams, what is preserved from 3 on, N, the control socket, and N+1, the binary. There it waits for its program; until
-that is compiled the parent can do other work.
-
-The caller owns the returned descriptors and closes them with Close.
-*/
-func Spawn(s *Start) (*Init, error) {
+// New makes what init and its parent talk over. The caller closes it with Close.
+func New() (*Init, error) {
 	pair, err := sys.SeqpacketPair()
 	if err != nil {
 		return nil, err
 	}
-	defer sys.Close(pair[1])
-	in := &Init{Control: pair[0], PidFd: -1, report: -1}
-	if err := in.clone(s, pair[1]); err != nil {
-		in.Close()
-		return nil, err
-	}
-	return in, nil
+	return &Init{Control: pair[0], theirs: pair[1], PidFd: -1, report: -1}, nil
 }
 
-func (in *Init) clone(s *Start, control int) error {
+/*
+Spawn starts the interpreter in its namespaces: the binary itself, executed as "teu init N", with the caller's standard
+streams, what is preserved from 3 on, N, the control socket, and N+1, the binary. There it waits for its program, which
+Run may already have sent: the two may be called beside each other. A failed Spawn may be tried again.
+*/
+func (in *Init) Spawn(s *Start) error {
+	err := in.clone(s)
+	if err == nil && s.CgroupDir >= 0 && in.stillborn() {
+		// Linux 6.18 kills the child of CLONE_INTO_CGROUP when the caller's cgroup and the target were not written to
+		// cgroup.kill equally often. It did not come to its first instruction, so another can take its place.
+		s.CgroupDir = -1
+		err = in.clone(s)
+	}
+	if err != nil {
+		return err
+	}
+	in.Cloned = s.CgroupDir >= 0
+	sys.Close(in.theirs)
+	in.theirs = -1
+	return nil
+}
+
+// stillborn reports whether the process was killed before it executed anything, and reaps it then. The clone returns
+// after the exec or the death of the child (CLONE_VFORK), so there is nothing to wait for.
+func (in *Init) stillborn() bool {
+	done, err := sys.PidfdWait(in.PidFd, 0)
+	if err != nil || !done {
+		return false
+	}
+	ws, err := sys.Wait4(in.Pid)
+	if err != nil || !ws.Signaled() || ws.Signal() != syscall.SIGKILL {
+		return false
+	}
+	sys.Close(in.PidFd)
+	in.Pid, in.PidFd = 0, -1
+	return true
+}
+
+func (in *Init) clone(s *Start) error {
 	files := make([]uintptr, 0, 3+len(s.Preserve)+2)
 	files = append(files, 0, 1, 2)
 	for _, fd := range s.Preserve {
 		files = append(files, uintptr(fd))
 	}
 	n := len(files)
-	files = append(files, uintptr(control), uintptr(s.Exe))
+	files = append(files, uintptr(in.theirs), uintptr(s.Exe))
 	attr := syscall.SysProcAttr{
 		Cloneflags:  uintptr(s.Namespaces),
 		UidMappings: s.UIDs,
@@ -142,12 +171,12 @@ func sealedMemfd(name string, data []byte) (int, error) {
 
 // Close closes the descriptors of in; the process goes on.
 func (in *Init) Close() {
-	for _, fd := range [3]int{in.PidFd, in.Control, in.report} {
+	for _, fd := range [4]int{in.PidFd, in.Control, in.report, in.theirs} {
 		if fd >= 0 {
 			sys.Close(fd)
 		}
 	}
-	in.PidFd, in.Control, in.report = -1, -1, -1
+	in.PidFd, in.Control, in.report, in.theirs = -1, -1, -1, -1
 	if in.mapped != nil {
 		sys.Unmap(in.mapped)
 		in.mapped = nil

@@ -168,11 +168,15 @@ func (c *Compiler) links() {
 func (c *Compiler) Console(size []byte, uid, gid uint32, chown, bind bool) (master, slave program.Slot) {
 	b := c.b
 	b.At("process.terminal", "open a pseudo-terminal")
-	pts := b.Openat2(c.root, "/dev/pts/ptmx", program.How{
-		Flags: sys.ORdwr | sys.ONoctty, Resolve: program.InRoot | sys.ResolveNoSymlinks,
+	// To open some devices is to do something already: what is opened is sure to be the multiplexer, since in a devpts
+	// nobody can make a file.
+	dir := b.Openat2(c.root, "/dev/pts", program.How{
+		Flags: sys.OPath | sys.ODirectory, Resolve: program.InRoot | sys.ResolveNoSymlinks,
 	})
-	b.CheckFs(pts, sys.DevptsSuperMagic)
+	b.CheckFs(dir, sys.DevptsSuperMagic)
+	pts := b.Openat2(dir, "ptmx", program.How{Flags: sys.ORdwr | sys.ONoctty, Resolve: program.Strict})
 	b.CheckDev(pts, sys.SIfchr, sys.Makedev(5, 2))
+	b.Close(dir)
 	b.Ioctl(pts, sys.Tiocsptlck, []byte{0, 0, 0, 0})
 	slave = b.IoctlFd(pts, sys.Tiocgptpeer, sys.ORdwr|sys.ONoctty|sys.OCloexec)
 	if size != nil {

@@ -33,34 +33,40 @@ func (c *Compiler) Masks() {
 	null := b.Openat2(program.Host, "/dev/null", program.How{Flags: sys.OPath | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks})
 	// Masking with anything else than the real null device would not mask (CVE-2025-31133).
 	b.CheckDev(null, sys.SIfchr, sys.Makedev(1, 3))
-	// One tmpfs serves every directory: each more costs memory and, per CPU, time at the end (runc #5275).
-	empty := c.emptyDir()
+	// One tmpfs serves every directory: each more costs memory and, per CPU, time at the end (runc #5275). It is made
+	// for the first that is there; the others get copies, which can be made of an attached mount on every kernel.
+	cover := b.Slot()
 	for i, p := range linux.MaskedPaths {
-		c.mask(fmt.Sprintf("linux.maskedPaths[%d]", i), p, null, empty)
+		c.mask(fmt.Sprintf("linux.maskedPaths[%d]", i), p, null, cover)
 	}
-	b.Close(null, empty)
+	b.At("linux.maskedPaths", "done with masking")
+	b.Close(null)
+	b.Close(cover)
+	b.Ignore(syscall.EBADF)
 }
 
+// emptyDir is a mount with nothing in it.
 func (c *Compiler) emptyDir() program.Slot {
 	return c.newFilesystem("tmpfs", "tmpfs", []string{"nr_blocks=1", "nr_inodes=1"}, sys.MountAttrRdonly)
 }
 
-func (c *Compiler) mask(where, p string, null, empty program.Slot) {
+func (c *Compiler) mask(where, p string, null, cover program.Slot) {
 	b := c.b
 	b.At(where, "mask "+p)
-	file, fresh, cover, done := b.Label(), b.Label(), b.Label(), b.Label()
+	file, first, done := b.Label(), b.Label(), b.Label()
 	dir := c.inside(p, sys.OPath|sys.ODirectory)
 	b.On(file, syscall.ENOTDIR)
 	b.On(done, syscall.ENOENT)
-	mnt := b.CloneTree(empty, 0)
-	b.On(fresh, syscall.EINVAL)
-	b.Jump(cover)
-	// Before Linux 6.15 a mount that is not attached could not be cloned.
-	b.Here(fresh)
-	b.Alias(c.emptyDir(), mnt)
-	b.Here(cover)
+	mnt := b.CloneTree(cover, 0)
+	b.On(first, syscall.EBADF)
 	b.MoveMount(mnt, dir)
 	b.Close(mnt, dir)
+	b.Jump(done)
+
+	b.Here(first)
+	b.Alias(c.emptyDir(), cover)
+	b.MoveMount(cover, dir)
+	b.Close(dir)
 	b.Jump(done)
 
 	b.Here(file)

@@ -226,6 +226,7 @@ func (c *Compiler) cgroupV2(where, dest string, m *specs.Mount, o *options) erro
 		}
 		mnt = b.OpenTree(program.Host, c.c.Cgroups.Unified, sys.OpenTreeClone)
 		o.set |= sys.MountAttrRdonly
+		o.recClr &^= sys.MountAttrRdonly // rrw
 		c.attributes(mnt, o, true)
 	}
 	c.attach(mnt, dest, "cgroup2")

@@ -45,8 +45,12 @@ func (c *checker) namespaces() {
 				break
 			}
 		}
-		if n.Path != "" && !absolute(n.Path) {
+		switch {
+		case n.Path != "" && !absolute(n.Path):
 			c.bad(at("linux.namespaces", i)+".path", quote(n.Path), "an absolute path")
+		case n.Path != "" && n.Type == specs.MountNamespace && c.facts.Own[n.Type]:
+			// pivot_root(2) there changes the root of every process on the host.
+			c.bad(at("linux.namespaces", i)+".path", quote(n.Path)+", the runtime's own mount namespace", "another, or no path")
 		}
 	}
 }

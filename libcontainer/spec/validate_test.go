@@ -191,6 +191,7 @@ func TestValidateFacts(t *testing.T) {
 		"hostname",
 		"mounts",
 		"root.readonly",
+		"linux.namespaces[4].path",
 		`linux.sysctl["kernel.domainname"]`,
 		`linux.sysctl["kernel.sem"]`,
 		`linux.sysctl["net.core.somaxconn"]`,

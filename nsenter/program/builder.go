@@ -33,6 +33,10 @@ func (b *Builder) Input(name string) Slot {
 	return b.slot()
 }
 
+// Slot returns a slot that nothing has filled yet. Until something does, using it is EBADF, and whoever uses it before
+// has to branch on that.
+func (b *Builder) Slot() Slot { return b.slot() }
+
 // At sets the place in config.json and the description that the following instructions carry.
 func (b *Builder) At(where, what string) { b.where, b.what = where, what }
 

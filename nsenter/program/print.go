@@ -77,6 +77,9 @@ func printArg(a *Arg, t argType, args []Arg) string {
 	case Str:
 		return strconv.Quote(a.Text)
 	case Len:
+		if a.Val >= uint64(len(args)) {
+			return "?"
+		}
 		return strconv.Itoa(len(args[a.Val].Text))
 	case Vec:
 		return fmt.Sprintf("%q", a.list())
@@ -90,14 +93,14 @@ func printArg(a *Arg, t argType, args []Arg) string {
 
 func printBuf(data []byte, t argType) string {
 	u := func(i int) uint64 { return binary.NativeEndian.Uint64(data[8*i:]) }
-	switch t {
-	case aHow:
+	switch {
+	case t == aHow && len(data) == howLen:
 		s := "{" + flagNames(u(0), openFlags)
 		if u(1) != 0 {
 			s += fmt.Sprintf(", 0%o", u(1))
 		}
 		return s + ", " + flagNames(u(2), resolveFlags) + "}"
-	case aMntSet:
+	case t == aMntSet && len(data) == mountAttrLen:
 		var parts []string
 		for i, name := range [3]string{"set ", "clear ", "propagation "} {
 			if u(i) != 0 {
@@ -109,7 +112,7 @@ func printBuf(data []byte, t argType) string {
 			}
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
-	case aText:
+	case t == aText:
 		return strconv.Quote(string(data))
 	}
 	return fmt.Sprintf("%x", data)
@@ -117,7 +120,7 @@ func printBuf(data []byte, t argType) string {
 
 func printNum(v uint64, t argType) string {
 	switch t {
-	case aHex:
+	case aHex, aReq:
 		return fmt.Sprintf("%#x", v)
 	case aMode:
 		return fmt.Sprintf("0%o", v)
@@ -126,6 +129,14 @@ func printNum(v uint64, t argType) string {
 	case aFd, aDirFd:
 		if v == atFdcwd {
 			return "HOST"
+		}
+	case aWant:
+		return [...]string{"DIR", "FILE", "LIKE", "?"}[min(v, 3)]
+	case aLike:
+		return "NONE"
+	case aByte:
+		if v != 0 {
+			return strconv.QuoteRune(rune(v & 0xff))
 		}
 	case aTree:
 		return flagNames(v, treeFlags)

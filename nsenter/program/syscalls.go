@@ -34,7 +34,9 @@ const (
 	aPrctl          // prctl option
 	aRoot           // the root of Target: a slot
 	aInside         // the path of Target
+	aWant           // what Target makes
 	aLike           // the like slot of Target, which may be absent
+	aByte           // a byte of the sync protocol
 	aVec            // an array of strings
 )
 
@@ -44,7 +46,7 @@ var kinds = [...]uint8{
 	aName: 1<<Str | 1<<Imm, aBuf: 1 << Buf, aText: 1 << Buf, aReq: 1<<Buf | 1<<Imm, aFilter: 1 << Prog, aHow: 1 << Buf,
 	aMntSet: 1 << Buf, aMode: 1 << Imm, aDev: 1 << Imm, aTree: 1 << Imm, aMove: 1 << Imm, aClone: 1 << Imm,
 	aAttr: 1 << Imm, aLen: 1 << Len, aCmd: 1 << Imm, aPrctl: 1 << Imm, aRoot: 1 << Use, aInside: 1 << Str,
-	aLike: 1<<Use | 1<<Imm, aVec: 1 << Vec,
+	aWant: 1 << Imm, aLike: 1<<Use | 1<<Imm, aByte: 1 << Imm, aVec: 1 << Vec,
 }
 
 // takes reports whether a, which is of one of the kinds of t, has a value that t may have.
@@ -56,8 +58,12 @@ func (t argType) takes(a *Arg) bool {
 		return a.Kind == Use || a.Val == atFdcwd
 	case aName:
 		return a.Kind == Str || a.Val == 0
+	case aWant:
+		return a.Val <= uint64(WantLike)
 	case aLike:
 		return a.Kind == Use || a.Val == noFd
+	case aByte:
+		return a.Val <= 0xff
 	case aHow:
 		return len(a.Text) == howLen
 	case aMntSet:
@@ -201,11 +207,11 @@ var builtins = [opEnd]signature{
 	OpSyscall:  {name: "syscall"},
 	OpJump:     {name: "jump"},
 	OpFail:     {name: "fail", args: []argType{aNum}},
-	OpTarget:   {name: "target", args: []argType{aRoot, aInside, aNum, aLike}, result: makesFd, paths: true},
+	OpTarget:   {name: "target", args: []argType{aRoot, aInside, aWant, aLike}, result: makesFd, paths: true},
 	OpCheckDev: {name: "check_dev", args: []argType{aFd, aMode, aDev}},
 	OpCheckFs:  {name: "check_fs", args: []argType{aFd, aHex}},
 	OpFork:     {name: "fork", args: []argType{aFd, aHex}},
-	OpSync:     {name: "sync", args: []argType{aFd, aNum, aNum}},
+	OpSync:     {name: "sync", args: []argType{aFd, aByte, aByte}},
 	OpSendFd:   {name: "send_fd", args: []argType{aFd, aFd, aText, aLen}},
 	OpGate:     {name: "gate", args: []argType{aFd}, result: makesFd},
 	OpHook:     {name: "hook", args: []argType{aAbs, aVec, aVec, aFd, aFd, aNum}, paths: true},

@@ -1,12 +1,16 @@
 package program
 
-import "fmt"
+import (
+	"fmt"
+	"syscall"
+)
 
 // Verify checks the rules of order that keep a program safe, and that it can be encoded at all. It refuses:
 //
 //   - a system call, or a request of prctl or ioctl, that programs do not use, or with arguments of the wrong kinds
 //   - an argument, a branch or a slot out of range; a branch back; a result that nothing keeps
-//   - a slot that is used before it is set on every way to the instruction, or after it was closed
+//   - a slot that is used before it is set on every way to the instruction, or after it was closed, unless the
+//     instruction branches on EBADF
 //   - a descriptor that is made without close-on-exec, or put where it would survive exec
 //   - a path relative to nothing; a path of more than one component, or through a symlink, below a descriptor, unless
 //     openat2 keeps it inside; something made by a path of the host
@@ -203,7 +207,7 @@ func (v *verifier) arg(in *Insn, sig *signature, a int) error {
 		if arg.Val >= uint64(v.p.Slots) {
 			return fmt.Errorf("slot s%d out of range", arg.Val)
 		}
-		if v.cur != nil && !v.cur.set.has(arg.Val) {
+		if v.cur != nil && !v.cur.set.has(arg.Val) && !in.branchesOn(syscall.EBADF) {
 			return fmt.Errorf("slot s%d is used before it is set, or after it was closed", arg.Val)
 		}
 	case Len:
@@ -216,4 +220,13 @@ func (v *verifier) arg(in *Insn, sig *signature, a int) error {
 		}
 	}
 	return nil
+}
+
+func (in *Insn) branchesOn(e syscall.Errno) bool {
+	for i := range in.Branch {
+		if in.Branch[i].Errno == e {
+			return true
+		}
+	}
+	return false
 }

@@ -167,13 +167,11 @@ func (r *rig) faultCreate(kind string, n int, s *step) {
 	r.t.Helper()
 	when := fmt.Sprintf("%s at %d (%s: %s)", kind, n, s.Where, s.What)
 	res := r.teu(kind+":"+strconv.Itoa(n), r.create()...)
-	if res.code == 0 {
+	started := res.code == 0
+	if started {
 		res = r.teu("", "start", r.ID)
-	} else {
-		r.clean(when)
-		if _, err := os.Stat(r.pidFile); err == nil {
-			r.t.Errorf("%s: a pid file", when)
-		}
+	} else if _, err := os.Stat(r.pidFile); err == nil {
+		r.t.Errorf("%s: a pid file", when)
 	}
 	switch failed := res.code != 0; {
 	case failed != s.reached:
@@ -185,10 +183,16 @@ func (r *rig) faultCreate(kind string, n int, s *step) {
 		}
 	case failed:
 		r.message(when, kind, res, s.Where, s.What)
+	}
+	if started {
 		r.succeed(when, "list")
+	} else {
+		r.clean(when)
 	}
 	r.succeed(when, "delete", "--force", r.ID)
-	r.clean(when)
+	if started {
+		r.clean(when)
+	}
 	r.forget()
 }
 

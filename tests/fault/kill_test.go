@@ -130,17 +130,23 @@ func sleeping(edit func(*kit.Bundle) func(*specs.Spec)) func(*kit.Bundle) func(*
 	}
 }
 
-// createdAgain checks that the next create finishes what the killed one began, when that had not come so far as to say that
-// the container was created.
-func createdAgain(r *rig, _ *killed, when string) {
+// createdAgain checks that the next create finishes what the killed one began, unless that had come so far as to record the
+// container as created.
+func createdAgain(r *rig, k *killed, when string) {
 	r.t.Helper()
-	switch state := r.state(); state {
-	case "", specs.StateStopped, specs.StateCreating:
-		r.forget()
-		r.succeed(when+", found "+string(state), r.create()...)
-	case specs.StateCreated:
-	default:
-		r.t.Fatalf("%s: found %s", when, state)
+	_, err := os.Stat(r.Root + "/" + r.ID + "/state.json")
+	done := err == nil
+	state := r.state()
+	when += ", found " + string(state)
+	r.forget()
+	again := r.teu("", r.create()...)
+	switch {
+	case done && (again.code != 1 || !strings.Contains(again.err, "already exists")):
+		r.t.Fatalf("%s: want that it exists: %v", when, again)
+	case done && state != specs.StateCreated && (state != specs.StateStopped || !k.reached):
+		r.t.Fatal(when)
+	case !done && again.code != 0:
+		r.t.Fatalf("%s: %v", when, again)
 	}
 }
 

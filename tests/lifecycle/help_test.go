@@ -124,3 +124,8 @@ func mountAt(t *testing.T, source, target, fstype string, flags uintptr) {
 func lines(res kit.Result) []string { return strings.Split(strings.TrimSuffix(res.Stdout, "\n"), "\n") }
 
 func ptr[T any](v T) *T { return &v }
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -1,0 +1,136 @@
+package lifecycle
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+// Capabilities of the tests as bits of /proc/self/status.
+const (
+	capChown = 1 << 0
+	capKill  = 1 << 5
+	capBind  = 1 << 10
+)
+
+func TestCapabilities(t *testing.T) {
+	t.Parallel()
+	three := []string{"CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"}
+	const allThree = capChown | capKill | capBind
+	for _, c := range []struct {
+		name                    string
+		caps                    *specs.LinuxCapabilities
+		uid                     uint32
+		bnd, prm, eff, inh, amb uint64
+	}{
+		{name: "none given", caps: nil},
+		{name: "empty", caps: &specs.LinuxCapabilities{}},
+		{name: "bounding", caps: &specs.LinuxCapabilities{Bounding: three}, uid: 1000, bnd: allThree},
+		{name: "permitted", caps: &specs.LinuxCapabilities{Bounding: three, Permitted: three, Effective: three[:1]}, bnd: allThree,
+			prm: allThree, eff: allThree}, // root's exec fills both from the bounding set (capabilities(7))
+		{name: "ambient", caps: &specs.LinuxCapabilities{Bounding: three, Permitted: three, Effective: three, Inheritable: three, Ambient: three[1:]},
+			uid: 1000, bnd: allThree, prm: capKill | capBind, eff: capKill | capBind, inh: allThree, amb: capKill | capBind},
+		{name: "inheritable", caps: &specs.LinuxCapabilities{Bounding: three, Permitted: three, Inheritable: three[:1]}, uid: 1000,
+			bnd: allThree, inh: capChown},
+		{name: "user without ambient", caps: &specs.LinuxCapabilities{Bounding: three, Permitted: three, Effective: three}, uid: 1000, bnd: allThree},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, process(func(p *specs.Process) { p.Capabilities, p.User.UID = c.caps, c.uid }))
+			status := b.Inspect().Status
+			for name, want := range map[string]uint64{"CapBnd": c.bnd, "CapPrm": c.prm, "CapEff": c.eff, "CapInh": c.inh, "CapAmb": c.amb} {
+				if got := status[name]; got != fmt.Sprintf("%016x", want) {
+					t.Errorf("%s %s, want %016x", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestCapabilitiesWarn: config.md, "Linux Process": what cannot be granted, or mapped, is warned of and left out.
+func TestCapabilitiesWarn(t *testing.T) {
+	t.Parallel()
+	kit.Rooted(t)
+	caps := []string{"CAP_KILL", "CAP_WONDER"}
+	want := []string{"CAP_WONDER"}
+	if mine := kit.New(t, privileged).Inspect().Status["CapBnd"]; !strings.Contains(mine, "1fffffffff") {
+		caps, want = append(caps, "CAP_SYS_RESOURCE"), append(want, "CAP_SYS_RESOURCE")
+	}
+	b := kit.New(t, kit.Args("all"), process(func(p *specs.Process) {
+		p.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps, Ambient: caps, Inheritable: caps}
+	}))
+	res := b.Run()
+	for _, w := range want {
+		if !strings.Contains(res.Stderr, "level=warning") || !strings.Contains(res.Stderr, w) {
+			t.Errorf("%v: no warning of %s", res, w)
+		}
+	}
+	if got := kit.JSON[*kit.Report](b, res.Stdout).Status["CapBnd"]; got != fmt.Sprintf("%016x", capKill) {
+		t.Errorf("bounding set %s", got)
+	}
+}
+
+func TestNoNewPrivileges(t *testing.T) {
+	t.Parallel()
+	for _, on := range []bool{false, true} {
+		b := kit.New(t, process(func(p *specs.Process) { p.NoNewPrivileges = on }))
+		if got := b.Inspect().Status["NoNewPrivs"]; got != map[bool]string{false: "0", true: "1"}[on] {
+			t.Errorf("%v: NoNewPrivs %s", on, got)
+		}
+	}
+}
+
+func TestRlimits(t *testing.T) {
+	t.Parallel()
+	limits := []specs.POSIXRlimit{
+		{Type: "RLIMIT_NOFILE", Soft: 100, Hard: 200}, {Type: "RLIMIT_CORE", Soft: 0, Hard: 0},
+		{Type: "RLIMIT_FSIZE", Soft: 1 << 30, Hard: 1 << 31}, {Type: "RLIMIT_CPU", Soft: 1000, Hard: 2000},
+		{Type: "RLIMIT_DATA", Soft: 1 << 40, Hard: 1 << 40}, {Type: "RLIMIT_STACK", Soft: 1 << 20, Hard: 1 << 30},
+		{Type: "RLIMIT_NPROC", Soft: 500, Hard: 600}, {Type: "RLIMIT_MEMLOCK", Soft: 1 << 12, Hard: 1 << 13},
+		{Type: "RLIMIT_AS", Soft: 1 << 40, Hard: 1 << 41}, {Type: "RLIMIT_LOCKS", Soft: 7, Hard: 8},
+		{Type: "RLIMIT_SIGPENDING", Soft: 20, Hard: 30}, {Type: "RLIMIT_MSGQUEUE", Soft: 1000, Hard: 2000},
+		{Type: "RLIMIT_NICE", Soft: 0, Hard: 0}, {Type: "RLIMIT_RTPRIO", Soft: 0, Hard: 0},
+		{Type: "RLIMIT_RTTIME", Soft: 1000000, Hard: 2000000}, {Type: "RLIMIT_RSS", Soft: 1 << 40, Hard: 1 << 40},
+	}
+	b := kit.New(t, process(func(p *specs.Process) { p.Rlimits = limits }))
+	got := b.Inspect().Rlimits
+	for _, l := range limits {
+		if g := got[l.Type]; g.Soft != fmt.Sprint(l.Soft) || g.Hard != fmt.Sprint(l.Hard) {
+			t.Errorf("%s: %+v, want %+v", l.Type, g, l)
+		}
+	}
+	// Those of an exec are the container's own again.
+	b.Start("sleep", "forever")
+	in := kit.JSON[*kit.Report](b, b.OK("exec", b.ID, kit.PayloadPath, "all").Stdout)
+	if g := in.Rlimits["RLIMIT_NOFILE"]; g.Soft != "100" || g.Hard != "200" {
+		t.Errorf("exec: %+v", g)
+	}
+}
+
+// TestRlimitAboveHard takes CAP_SYS_RESOURCE: without, the error says which limit it was.
+func TestRlimitAboveHard(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, process(func(p *specs.Process) {
+		p.Rlimits[0] = specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: 1 << 20, Hard: 1 << 30}
+	}))
+	res := b.Teu("run", b.ID)
+	if res.Code != 0 && (!strings.Contains(res.Stderr, "process.rlimits[0]") || !strings.Contains(res.Stderr, "not permitted")) {
+		t.Error(res)
+	}
+}
+
+func TestOOMScoreAdj(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, process(func(p *specs.Process) { p.OOMScoreAdj = ptr(333) }), kit.Args("sleep", "forever"))
+	b.Start()
+	if got := procFile(t, b.State().Pid, "oom_score_adj"); got != "333" {
+		t.Errorf("oom_score_adj %s", got)
+	}
+	if out := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/self/oom_score_adj").Stdout; out != "333\n" {
+		t.Errorf("exec: %s", out)
+	}
+}

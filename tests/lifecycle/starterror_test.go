@@ -1,0 +1,117 @@
+package lifecycle
+
+import (
+	"encoding/binary"
+	"os"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+// elf is an ELF file of nothing but headers, with an interpreter.
+func elf(machine uint16, interpreter string) string {
+	const header, segment = 64, 56
+	le := binary.LittleEndian
+	b := make([]byte, header+segment)
+	copy(b, "\x7fELF\x02\x01\x01")
+	le.PutUint16(b[16:], 3) // ET_DYN
+	le.PutUint16(b[18:], machine)
+	le.PutUint32(b[20:], 1)
+	le.PutUint64(b[32:], header)
+	le.PutUint16(b[52:], header)
+	le.PutUint16(b[54:], segment)
+	le.PutUint16(b[56:], 1)
+	le.PutUint32(b[header:], 3) // PT_INTERP
+	le.PutUint64(b[header+8:], header+segment)
+	le.PutUint64(b[header+32:], uint64(len(interpreter)+1))
+	return string(b) + interpreter + "\x00"
+}
+
+const amd64, s390 = 62, 22
+
+// TestStartErrors: whoever starts what cannot be executed is told why, in words that Docker and Podman look for.
+func TestStartErrors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		file string // what /x holds; "-" is no file
+		mode os.FileMode
+		args []string
+		want []string
+	}{
+		{"missing", "-", 0, []string{"/x"}, []string{"process.args", "/x", "no such file or directory"}},
+		{"missing directory", "-", 0, []string{"/nowhere/x"}, []string{"/nowhere/x", "no such file or directory"}},
+		{"not in PATH", "-", 0, []string{"wonder"}, []string{"wonder", "executable file not found in $PATH"}},
+		{"empty", "-", 0, []string{""}, []string{"process.args"}},
+		{"not executable", "#!/bin/payload\n", 0o644, []string{"/x"}, []string{"/x", "permission denied", "not executable"}},
+		{"not executable in PATH", "#!/bin/payload\n", 0o644, []string{"x"}, []string{"x", "permission denied"}},
+		{"directory", "-", 0, []string{"/bin"}, []string{"/bin", "permission denied", "is a directory"}},
+		{"below a file", "", 0o755, []string{"/x/y"}, []string{"/x/y", "not a directory"}},
+		{"script without its interpreter", "#!/bin/wonder -e\n", 0o755, []string{"/x"}, []string{"/x", "interpreter /bin/wonder", "no such file or directory"}},
+		{"script with CR LF", "#!/bin/payload\r\n", 0o755, []string{"/x"}, []string{"/x", "CR LF", "no such file or directory"}},
+		{"script whose interpreter is not executable", "#!/etc/plain\n", 0o755, []string{"/x"}, []string{"/x", "/etc/plain", "permission denied"}},
+		{"no ELF loader", elf(amd64, "/lib/ld-wonder.so"), 0o755, []string{"/x"}, []string{"/x", "ELF loader /lib/ld-wonder.so", "no such file or directory"}},
+		{"another architecture", elf(s390, "/lib/ld64.so.1"), 0o755, []string{"/x"}, []string{"/x", "exec format error", "another machine"}},
+		{"empty file", "", 0o755, []string{"/x"}, []string{"/x", "exec format error", "is empty"}},
+		{"text", "echo hello\n", 0o755, []string{"/x"}, []string{"/x", "exec format error", "#!"}},
+		{"on a noexec mount", "-", 0, []string{"/noexec/payload"}, []string{"/noexec/payload", "permission denied"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, process(func(p *specs.Process) { p.Args, p.Env = c.args, []string{"PATH=/:/bin"} }))
+			if c.file != "-" {
+				b.File("/x", c.file, c.mode)
+			}
+			b.File("/etc/plain", "", 0o644)
+			b.Edit(bind("rootfs/bin", "/noexec", "bind", "noexec"))
+			b.OK("create", b.ID)
+			b.Fails([]string{"start", b.ID}, c.want...)
+			// runtime.md, "Start", says nothing of it: as with runc, the container is stopped then.
+			if st := b.State(); st.Status != specs.StateStopped {
+				t.Errorf("after a failed start it is %s", st.Status)
+			}
+			b.OK("delete", b.ID)
+
+			if res := b.Fails([]string{"run", b.ID}, c.want...); res.Code != 1 {
+				t.Errorf("run: %v", res)
+			}
+			if res := b.Teu("state", b.ID); res.Code == 0 {
+				t.Errorf("run leaves %v", res)
+			}
+			b.Edit(kit.Args("sleep", "forever"))
+			b.Start()
+			if res := b.Fails(append([]string{"exec", b.ID}, c.args...), c.want[len(c.want)-1]); res.Code != 255 {
+				t.Errorf("exec: %v", res)
+			}
+		})
+	}
+}
+
+// TestStartWrongState: only what was created, and not yet started, can be.
+func TestStartWrongState(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	b.Fails([]string{"start", b.ID}, "does not exist")
+	b.Start()
+	b.Fails([]string{"start", b.ID}, "running")
+	b.OK("kill", b.ID, "KILL")
+	b.Ended()
+	b.Fails([]string{"start", b.ID}, "stopped")
+}
+
+// TestStartDetached: the container stays when whoever has created and started it is gone, and needs nobody for it.
+func TestStartDetached(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	b.Start()
+	pid := b.State().Pid
+	if parent := strings.Fields(procFile(t, pid, "stat"))[3]; parent != "1" {
+		t.Errorf("its parent is %s", parent)
+	}
+	if procFile(t, pid, "comm") != "payload" {
+		t.Errorf("it is %s", procFile(t, pid, "comm"))
+	}
+}

@@ -1,0 +1,299 @@
+package lifecycle
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/tests/kit"
+)
+
+// fdReceiver listens on a socket as conmon and containerd do; received takes the descriptor that comes over it, and the
+// message beside it.
+type fdReceiver struct {
+	t    *testing.T
+	path string
+	l    *net.UnixListener
+}
+
+func receiver(t *testing.T, b *kit.Bundle, name string) *fdReceiver {
+	t.Helper()
+	path := b.Dir + "/" + name
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	check(t, err)
+	t.Cleanup(func() { l.Close() })
+	return &fdReceiver{t, path, l}
+}
+
+func (r *fdReceiver) received() (f *os.File, message string) {
+	r.t.Helper()
+	check(r.t, r.l.SetDeadline(time.Now().Add(kit.Limit)))
+	conn, err := r.l.AcceptUnix()
+	check(r.t, err)
+	defer conn.Close()
+	check(r.t, conn.SetDeadline(time.Now().Add(kit.Limit)))
+	data, oob := make([]byte, 4096), make([]byte, 4096)
+	n, oobn, _, _, err := conn.ReadMsgUnix(data, oob)
+	check(r.t, err)
+	messages, err := syscall.ParseSocketControlMessage(oob[:oobn])
+	check(r.t, err)
+	if len(messages) != 1 {
+		r.t.Fatalf("%d control messages", len(messages))
+	}
+	fds, err := syscall.ParseUnixRights(&messages[0])
+	check(r.t, err)
+	if len(fds) != 1 {
+		r.t.Fatalf("%d descriptors", len(fds))
+	}
+	syscall.CloseOnExec(fds[0])
+	return pollable(r.t, fds[0]), string(data[:n])
+}
+
+// pollable makes a file of fd whose reads can be given a time limit.
+func pollable(t *testing.T, fd int) *os.File {
+	t.Helper()
+	check(t, syscall.SetNonblock(fd, true))
+	f := os.NewFile(uintptr(fd), "terminal")
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// screen reads a terminal's master until want is there or, with "", until the other side hangs up.
+func screen(t *testing.T, master *os.File, want string) string {
+	t.Helper()
+	check(t, master.SetReadDeadline(time.Now().Add(kit.Limit)))
+	var text strings.Builder
+	for buf := make([]byte, 4096); want == "" || !strings.Contains(text.String(), want); {
+		n, err := master.Read(buf)
+		text.Write(buf[:n])
+		if err != nil {
+			if want != "" || !errors.Is(err, syscall.EIO) {
+				t.Fatalf("%v after %q, want %q", err, text.String(), want)
+			}
+			break
+		}
+	}
+	return text.String()
+}
+
+func withTerminal(s *specs.Spec) {
+	s.Process.Terminal = true
+	s.Process.ConsoleSize = &specs.Box{Height: 33, Width: 77}
+}
+
+func onTerminal(t *testing.T, tty kit.TTY, rows, columns int) {
+	t.Helper()
+	if tty.IsATTY != [3]bool{true, true, true} || tty.DevTTY != "ok" || !strings.HasPrefix(tty.Controlling, "136:") ||
+		tty.Foreground != tty.Group || tty.Window == nil || tty.Window.Rows != rows || tty.Window.Columns != columns {
+		t.Errorf("%+v, window %+v, want %d by %d", tty, tty.Window, rows, columns)
+	}
+}
+
+func TestConsoleSocket(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, withTerminal, kit.Args("tty"), process(func(p *specs.Process) { p.User.UID = 1000 }))
+	socket := receiver(t, b, "console")
+	b.OK("create", "--console-socket", socket.path, b.ID)
+	master, _ := socket.received()
+	b.OK("start", b.ID)
+	tty := kit.JSON[kit.TTY](b, screen(t, master, ""))
+	onTerminal(t, tty, 33, 77)
+	if tty.Session != 1 || tty.Name != "/dev/pts/0" {
+		t.Errorf("%+v", tty)
+	}
+}
+
+// TestConsole: /dev/console is the terminal, which belongs to the user.
+func TestConsole(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, withTerminal, kit.Args("stat", "/dev/console", "/dev/pts/0"), process(func(p *specs.Process) { p.User.UID = 1000 }))
+	socket := receiver(t, b, "console")
+	b.OK("run", "--detach", "--console-socket", socket.path, b.ID)
+	master, _ := socket.received()
+	for _, f := range kit.JSON[[]kit.File](b, screen(t, master, "")) {
+		if f.Type != "char" || f.Rdev != "136:0" || f.UID != 1000 {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+func TestConsoleInput(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, withTerminal, kit.Args("cat"))
+	socket := receiver(t, b, "console")
+	b.OK("create", "--console-socket", socket.path, b.ID)
+	master, _ := socket.received()
+	b.OK("start", b.ID)
+	_, err := master.WriteString("hello\n")
+	check(t, err)
+	screen(t, master, "hello\r\nhello\r\n")
+	_, err = master.WriteString("\x04")
+	check(t, err)
+	screen(t, master, "")
+	b.Ended()
+}
+
+// TestConsoleSignals: the terminal is the controlling one, so its keys and its window make signals.
+func TestConsoleSignals(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, withTerminal, kit.Args("trap", "3"))
+	socket := receiver(t, b, "console")
+	b.OK("create", "--console-socket", socket.path, b.ID)
+	master, _ := socket.received()
+	b.OK("start", b.ID)
+	screen(t, master, "ready")
+	_, err := master.WriteString("\x03")
+	check(t, err)
+	screen(t, master, "SIGINT")
+	fd, err := sys.Dup(int(master.Fd()))
+	check(t, err)
+	defer sys.Close(fd)
+	check(t, syscall.SetNonblock(fd, true)) // Fd made it blocking
+	check(t, sys.SetWinsize(fd, &sys.Winsize{Row: 5, Col: 6}))
+	screen(t, pollable(t, fd), "SIGWINCH")
+	b.OK("kill", b.ID, "TERM")
+	b.Ended()
+}
+
+// inTerminal runs teu in a terminal as a user would; it returns the master of that and the command, which has started.
+func inTerminal(t *testing.T, b *kit.Bundle, args ...string) (*os.File, *exec.Cmd) {
+	t.Helper()
+	m, s, err := sys.OpenPTY()
+	check(t, err)
+	slave := os.NewFile(uintptr(s), "slave")
+	check(t, sys.SetWinsize(m, &sys.Winsize{Row: 11, Col: 22}))
+	before, err := sys.GetTermios(m)
+	check(t, err)
+	again, err := sys.Dup(m)
+	check(t, err)
+	t.Cleanup(func() {
+		defer slave.Close()
+		defer sys.Close(again)
+		after, err := sys.GetTermios(again)
+		if err != nil || *after != *before {
+			t.Errorf("the terminal is not as it was: %+v, %+v, %v", before, after, err)
+		}
+	})
+	cmd := b.Command(args...)
+	out, errs := cmd.Stdout.(*os.File), cmd.Stderr.(*os.File)
+	out.Close()
+	errs.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Pdeathsig: syscall.SIGKILL}
+	check(t, cmd.Start())
+	return pollable(t, m), cmd
+}
+
+func ended(t *testing.T, cmd *exec.Cmd) int {
+	t.Helper()
+	timer := time.AfterFunc(kit.Limit, func() { cmd.Process.Kill() })
+	defer timer.Stop()
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+func TestRunInTerminal(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("tty"), process(func(p *specs.Process) { p.Terminal = true }))
+	master, cmd := inTerminal(t, b, "run", b.ID)
+	text := screen(t, master, "}\r\n")
+	onTerminal(t, kit.JSON[kit.TTY](b, text), 11, 22)
+	if code := ended(t, cmd); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestRunInTerminalInput(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("trap", "3"), process(func(p *specs.Process) { p.Terminal = true }))
+	master, cmd := inTerminal(t, b, "run", b.ID)
+	screen(t, master, "ready")
+	fd, err := sys.Dup(int(master.Fd()))
+	check(t, err)
+	again := pollable(t, fd)
+	check(t, sys.SetWinsize(fd, &sys.Winsize{Row: 44, Col: 55}))
+	check(t, syscall.SetNonblock(fd, true))
+	screen(t, again, "SIGWINCH") // teu has passed the size on
+	_, err = again.WriteString("\x03")
+	check(t, err)
+	screen(t, again, "SIGINT") // not teu's: the terminal is raw
+	_, err = again.WriteString("\x1c")
+	check(t, err)
+	screen(t, again, "SIGQUIT")
+	if code := ended(t, cmd); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestRunInTerminalOutput: all that was written before the end is seen.
+func TestRunInTerminalOutput(t *testing.T) {
+	t.Parallel()
+	const size = 300000
+	b := kit.New(t, kit.Args("bigout", fmt.Sprint(size)), process(func(p *specs.Process) { p.Terminal = true }))
+	master, cmd := inTerminal(t, b, "run", b.ID)
+	done := make(chan int, 1)
+	go func() { done <- ended(t, cmd) }()
+	got := 0
+	check(t, master.SetReadDeadline(time.Now().Add(kit.Limit)))
+	for buf := make([]byte, 65536); got < size; {
+		n, err := master.Read(buf)
+		if err != nil {
+			t.Fatalf("%v after %d bytes", err, got)
+		}
+		got += n
+	}
+	if code := <-done; code != 0 || got != size {
+		t.Errorf("exit code %d, %d bytes", code, got)
+	}
+}
+
+func TestExecTerminal(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	b.Start()
+	t.Run("console socket", func(t *testing.T) {
+		socket := receiver(t, b, "exec-console")
+		b.OK("exec", "--tty", "--detach", "--console-socket", socket.path, b.ID, kit.PayloadPath, "tty")
+		master, _ := socket.received()
+		tty := kit.JSON[kit.TTY](b, screen(t, master, ""))
+		if tty.IsATTY != [3]bool{true, true, true} || tty.DevTTY != "ok" {
+			t.Errorf("%+v", tty)
+		}
+	})
+	t.Run("direct", func(t *testing.T) {
+		master, cmd := inTerminal(t, b, "exec", "-t", b.ID, kit.PayloadPath, "tty")
+		onTerminal(t, kit.JSON[kit.TTY](b, screen(t, master, "}\r\n")), 11, 22)
+		if code := ended(t, cmd); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	})
+}
+
+func TestTerminalErrors(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, withTerminal)
+	b.Fails([]string{"create", b.ID}, "--console-socket")
+	b.Fails([]string{"run", "--detach", b.ID}, "--console-socket")
+	b.Fails([]string{"create", "--console-socket", "/nowhere", b.ID}, "/nowhere", "no such file or directory")
+	b.File("/plain", "", 0o644)
+	b.Fails([]string{"create", "--console-socket", b.Rootfs + "/plain", b.ID}, "connection refused")
+	b.Edit(func(s *specs.Spec) { s.Process.Terminal = false })
+	socket := receiver(t, b, "console")
+	b.Fails([]string{"create", "--console-socket", socket.path, b.ID}, "--console-socket", "process.terminal")
+	b.Start("sleep", "forever")
+	b.Fails([]string{"exec", "--detach", "--console-socket", socket.path, b.ID, "/bin/payload", "true"}, "--console-socket", "process.terminal")
+	b.Fails([]string{"exec", "--detach", "--tty", b.ID, "/bin/payload", "true"}, "--console-socket")
+}
