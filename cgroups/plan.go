@@ -10,24 +10,24 @@ import (
 )
 
 // Record names the cgroups of a container: enough to rebuild a [Manager], and to clean up after a teu that died at
-// any point. It is stored as JSON before the first of them is made.
+// any point. It is stored as text (see String) before the first of them is made.
 type Record struct {
-	Mode   Mode    `json:"mode"`
-	Places []Place `json:"places"`
+	Mode   Mode
+	Places []Place
 }
 
 // Place is a container's cgroup in one hierarchy.
 type Place struct {
 	// Name is that of the [Hierarchy]; empty for v2.
-	Name string `json:"name,omitempty"`
+	Name string
 	// Mountpoint of the hierarchy.
-	Mountpoint string `json:"mount"`
+	Mountpoint string
 	// Path of the cgroup below the mountpoint, clean and never just "/".
-	Path string `json:"path"`
+	Path string
 	// Kept is the deepest directory on the way to Path, as a path below the mountpoint, that was there before the
 	// container ("/" at least). Destroy removes what it finds empty between it and Path. When it is empty (nobody
 	// looked), only Path itself is removed; when it is Path, the cgroup had been made by someone else.
-	Kept string `json:"kept,omitempty"`
+	Kept string
 }
 
 // Dir is the cgroup's directory on the host.
@@ -127,11 +127,38 @@ func (r *Record) check() error {
 		switch {
 		case checkPath(p.Path) != nil || !path.IsAbs(p.Path) || path.Clean(p.Path) != p.Path:
 			return fmt.Errorf("cgroup record: path %q: not a cgroup", p.Path)
-		case !path.IsAbs(p.Mountpoint):
-			return fmt.Errorf("cgroup record: mountpoint %q: not absolute", p.Mountpoint)
+		case !path.IsAbs(p.Mountpoint) || strings.Contains(p.Mountpoint, "\n"):
+			return fmt.Errorf("cgroup record: mountpoint %q: not a path that can be recorded", p.Mountpoint)
 		case p.Kept != "" && p.Kept != "/" && p.Kept != p.Path && !strings.HasPrefix(p.Path, p.Kept+"/"):
 			return fmt.Errorf("cgroup record: %q: not on the way to %q", p.Kept, p.Path)
 		}
 	}
 	return nil
+}
+
+// String is the record as text, a line each for the mode and for the fields of every place: a fifth of what the first use
+// of encoding/json costs in a fresh process, and every verb is one. [ParseRecord] reads it.
+func (r Record) String() string {
+	var b strings.Builder
+	b.WriteString(string(r.Mode))
+	for _, p := range r.Places {
+		for _, field := range [4]string{p.Name, p.Mountpoint, p.Path, p.Kept} {
+			b.WriteByte('\n')
+			b.WriteString(field)
+		}
+	}
+	return b.String()
+}
+
+// ParseRecord reads what [Record.String] wrote. [Load] checks what it says.
+func ParseRecord(text string) (Record, error) {
+	lines := strings.Split(text, "\n")
+	r := Record{Mode: Mode(lines[0]), Places: make([]Place, 0, len(lines)/4)}
+	if len(lines)%4 != 1 || (r.Mode != Unified && r.Mode != Hybrid && r.Mode != Legacy) {
+		return Record{}, errors.New("cgroup record: not one of ours")
+	}
+	for f := lines[1:]; len(f) > 0; f = f[4:] {
+		r.Places = append(r.Places, Place{Name: f[0], Mountpoint: f[1], Path: f[2], Kept: f[3]})
+	}
+	return r, nil
 }

@@ -1,7 +1,6 @@
 package cgroups
 
 import (
-	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
@@ -91,24 +90,24 @@ func TestPlanRefuses(t *testing.T) {
 	}
 }
 
-func TestRecordSurvivesJSON(t *testing.T) {
+func TestRecordSurvivesText(t *testing.T) {
 	rec, err := Plan(layouts()["hybrid"], "id1", withPath("/a/b"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	rec.Places[0].Kept, rec.Places[1].Kept = "/", "/a"
-	b, err := json.Marshal(rec)
-	if err != nil {
-		t.Fatal(err)
+	text := rec.String()
+	const want = "hybrid\n\n/c/unified\n/a/b\n/\npids\n/c/pids\n/a/b\n/a\nname=systemd\n/c/systemd\n/a/b\n"
+	if text != want {
+		t.Errorf("got  %q\nwant %q", text, want)
 	}
-	const want = `{"mode":"hybrid","places":[{"mount":"/c/unified","path":"/a/b","kept":"/"},` +
-		`{"name":"pids","mount":"/c/pids","path":"/a/b","kept":"/a"},{"name":"name=systemd","mount":"/c/systemd","path":"/a/b"}]}`
-	if string(b) != want {
-		t.Errorf("got  %s\nwant %s", b, want)
-	}
-	var back Record
-	if err := json.Unmarshal(b, &back); err != nil || !reflect.DeepEqual(back, rec) {
+	if back, err := ParseRecord(text); err != nil || !reflect.DeepEqual(back, rec) {
 		t.Errorf("came back as %+v, %v", back, err)
+	}
+	for _, bad := range []string{"", "other", "hybrid\n", text + "\n", text[:len(text)-8]} {
+		if back, err := ParseRecord(bad); err == nil {
+			t.Errorf("%q accepted: %+v", bad, back)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package cgroups
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -154,15 +153,11 @@ func record(t *testing.T, path string) Record {
 	return rec
 }
 
-// load takes a record through JSON, as a later teu would, and sees to it that nothing of it is left in the end.
+// load takes a record through its text, as a later teu would, and sees to it that nothing of it is left in the end.
 func load(t *testing.T, rec Record) *box {
 	t.Helper()
-	text, err := json.Marshal(rec)
+	back, err := ParseRecord(rec.String())
 	if err != nil {
-		t.Fatal(err)
-	}
-	var back Record
-	if err := json.Unmarshal(text, &back); err != nil {
 		t.Fatal(err)
 	}
 	m, err := Load(back)

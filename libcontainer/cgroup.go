@@ -1,7 +1,6 @@
 package libcontainer
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"syscall"
@@ -36,23 +35,16 @@ func planCgroup(id string, s *specs.Spec) (*cgroup, error) {
 }
 
 // loadCgroup is the cgroup that a container's record names.
-func loadCgroup(raw json.RawMessage) (*cgroup, error) {
-	if len(raw) == 0 {
+func loadCgroup(text string) (*cgroup, error) {
+	if text == "" {
 		return &cgroup{}, nil
 	}
-	var rec cgroups.Record
-	if err := json.Unmarshal(raw, &rec); err != nil {
-		return nil, fmt.Errorf("cgroup record: %w", err)
+	rec, err := cgroups.ParseRecord(text)
+	if err != nil {
+		return nil, err
 	}
 	m, err := cgroups.Load(rec)
 	return &cgroup{m}, err
-}
-
-func (c *cgroup) record() (json.RawMessage, error) {
-	if c.Manager == nil {
-		return nil, nil
-	}
-	return json.Marshal(c.Record())
 }
 
 // dir is the directory for CLONE_INTO_CGROUP, or -1.

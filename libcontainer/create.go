@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -202,9 +203,7 @@ func (c *creation) claim() (err error) {
 		}
 		return err
 	}
-	if c.state.Cgroup, err = c.cgroup.record(); err != nil {
-		return err
-	}
+	c.state.Cgroup = c.cgroup.Record().String()
 	c.entry, err = c.r.store().Create(c.o.ID, &c.state, lockWait)
 	return err
 }
@@ -237,7 +236,7 @@ func (c *creation) outside() error {
 	if err := c.fillStates(); err != nil {
 		return err
 	}
-	if err := c.sync(syncCgroup, func() error { return c.moveInto(c.cgroup) }); err != nil {
+	if err := c.sync(syncCgroup, c.handOver); err != nil {
 		return err
 	}
 	if c.hasHooks() {
@@ -246,6 +245,34 @@ func (c *creation) outside() error {
 		}
 	}
 	return c.expect(syncReady)
+}
+
+// handOver makes the cgroup init's: init moves itself into the hierarchies of v1. When the container's root has a cgroup
+// namespace of its own in a user namespace of its own, and a cgroup mount that is not read-only, the v2 cgroup is also
+// given to it to manage (config-linux.md, "Cgroup ownership").
+func (c *creation) handOver() error {
+	if err := c.moveInto(c.cgroup); err != nil {
+		return err
+	}
+	ns := parseNamespaces(c.spec)
+	if !ns.newUser() || ns.fresh&sys.CloneNewCgroup == 0 || !writableCgroup(c.spec.Mounts) {
+		return nil
+	}
+	for _, m := range c.spec.Linux.UIDMappings {
+		if m.ContainerID == 0 {
+			return c.cgroup.Delegate(int(m.HostID))
+		}
+	}
+	return nil
+}
+
+func writableCgroup(mounts []specs.Mount) bool {
+	for i := range mounts {
+		if t := mounts[i].Type; t == "cgroup" || t == "cgroup2" {
+			return !slices.Contains(mounts[i].Options, "ro")
+		}
+	}
+	return false
 }
 
 // moveInto moves a process that was not born in its cgroup there.

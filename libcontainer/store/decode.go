@@ -44,7 +44,7 @@ func decode(data []byte) (*State, error) {
 		case "namespaces":
 			st.Namespaces = s.strings()
 		case "cgroup":
-			st.Cgroup = s.skip()
+			st.Cgroup = s.str()
 		case "hooks":
 			st.Hooks = s.skip()
 		default:

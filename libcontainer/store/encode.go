@@ -40,10 +40,8 @@ func (st *State) encode() ([]byte, error) {
 	b = strconv.AppendUint(b, uint64(st.UID), 10)
 	b = appendMap(b, `,"annotations":`, st.Annotations)
 	b = appendMap(b, `,"namespaces":`, st.Namespaces)
-	b, err := appendRaw(b, `,"cgroup":`, st.Cgroup)
-	if err == nil {
-		b, err = appendRaw(b, `,"hooks":`, st.Hooks)
-	}
+	b = appendOptional(b, `,"cgroup":`, st.Cgroup)
+	b, err := appendRaw(b, `,"hooks":`, st.Hooks)
 	return append(b, '}'), err
 }
 

@@ -59,7 +59,7 @@ type State struct {
 	Namespaces map[string]string `json:"namespaces,omitempty"`
 
 	// Cgroup is the record of the cgroup manager, opaque to this package.
-	Cgroup json.RawMessage `json:"cgroup,omitempty"`
+	Cgroup string `json:"cgroup,omitempty"`
 
 	// Hooks holds the poststart and poststop hooks (specs.Hooks), opaque to
 	// this package: the bundle may be gone when they are due.

@@ -365,6 +365,9 @@ func openDir(root int, id string) (int, error) {
 	if err == nil {
 		err = checkOwner(&st)
 	}
+	if err == nil && st.Mode&0o022 != 0 { // not one that Create made
+		err = fmt.Errorf("writable by others (mode %#o): %w", st.Mode&0o7777, syscall.EPERM)
+	}
 	if err != nil {
 		sys.Close(fd)
 		return -1, fmt.Errorf("open container %q: %w", id, err)

@@ -214,7 +214,7 @@ func TestFailedIntentLeavesNothing(t *testing.T) {
 	s := newStore(t)
 	before := openFDs()
 	bad := intent("a")
-	bad.Cgroup = []byte("{")
+	bad.Hooks = []byte("{")
 	if _, err := s.Create("a", bad, long); err == nil {
 		t.Fatal("accepted")
 	}

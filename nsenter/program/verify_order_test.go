@@ -44,6 +44,7 @@ func TestDescriptorRules(t *testing.T) {
 			bad:  func(b *scene) { b.Dup3(b.dir, 3) },
 			good: func(b *scene) { b.Dup3(b.dir, 2) }},
 		{name: "close_range from a standard stream", at: atCaps, want: "close_range: descriptors would survive it",
+			twin: skip{closed: true},
 			bad:  func(b *scene) { b.CloexecFrom(2) },
 			good: func(b *scene) { b.CloexecFrom(5) }},
 		{name: "close_range not to the end", at: atCaps, want: "descriptors would survive it",
@@ -163,7 +164,9 @@ func TestWriteRules(t *testing.T) {
 			bad:  func(b *scene) { b.Write(b.Openat2(Host, "/proc/sys/x", How{Flags: sys.OWronly}), "1") },
 			good: func(b *scene) { b.Write(b.in, "0") }},
 		{name: "write to a standard stream", at: atHost, want: want,
-			bad: func(b *scene) { b.add(Insn{Op: OpSyscall, Nr: sys.SysWrite, Out: None, Whole: true}, num(1), buf("x"), lenOf(1)) }},
+			bad: func(b *scene) {
+				b.add(Insn{Op: OpSyscall, Nr: sys.SysWrite, Out: None, Whole: true}, num(1), buf("x"), lenOf(1))
+			}},
 		{name: "write below an unchecked mount", at: atHost, want: want,
 			bad: func(b *scene) {
 				b.Write(open(b, b.Fsmount(b.Fsopen("proc"), 0), Strict), "1")
@@ -188,16 +191,132 @@ func TestWriteRules(t *testing.T) {
 			}},
 		{name: "short write", at: atHost, want: "write: that may be short",
 			bad: func(b *scene) { b.raw(sys.SysWrite, fd(b.in), buf("x"), lenOf(1)) }},
-		{name: "private proc after the change of root", at: atHost, want: `path "sys/x" below slot`,
-			bad: func(b *scene) { p := procOf(b); b.Chroot("."); open(b, p, InRoot) },
-			good: func(b *scene) {
-				p := procOf(b)
-				b.Fchdir(b.dir)
-				b.Chroot(".")
-				b.Write(open(b, p, Strict), "1")
-				// The rest of the program changes root once more.
-				b.p.Insns = append(b.p.Insns[:0:0], b.p.Insns...)
-				b.dir = b.Openat2(Host, "/", How{})
+		{name: "private proc after the change of root", at: atChange, want: `path "sys/x" below slot`,
+			bad:  func(b *scene) { p := procOf(b); b.Chroot("."); open(b, p, InRoot) },
+			good: func(b *scene) { p := procOf(b); b.Chroot("."); b.Write(open(b, p, Strict), "1") }},
+	})
+}
+
+func TestNamespaceRules(t *testing.T) {
+	hidden := func(b *scene) { b.Prctl(sys.PrSetDumpable, 0) }
+	checkRules(t, []rule{
+		{name: "setns while dumpable", at: atStart, want: "setns: while the process can be looked into",
+			bad:  func(b *scene) { b.Setns(b.in, sys.CloneNewNet) },
+			good: func(b *scene) { hidden(b); b.Setns(b.in, sys.CloneNewNet) }},
+		{name: "unshare while dumpable", at: atStart, want: "unshare: while the process can be looked into",
+			bad:  func(b *scene) { b.Unshare(sys.CloneNewNet) },
+			good: func(b *scene) { hidden(b); b.Unshare(sys.CloneNewNet) }},
+		{name: "fork while dumpable", at: atStart, want: "fork: while the process can be looked into",
+			bad:  func(b *scene) { b.Fork(b.in, 0) },
+			good: func(b *scene) { hidden(b); b.Fork(b.in, 0) }},
+		{name: "undumpable on one way only", at: atStart, want: "unshare: while the process can be looked into",
+			bad: func(b *scene) { hidden(b); b.Ignore(syscall.EPERM); b.Unshare(sys.CloneNewNet) }},
+		{name: "dumpable again", at: atHost, want: "prctl: process opened to be looked into",
+			bad: func(b *scene) { b.Prctl(sys.PrSetDumpable, 1) }, good: hidden},
+		{name: "prctl nobody makes", at: atHost, want: "prctl: request 23 is none that programs use",
+			bad:  func(b *scene) { b.Prctl(23) },
+			good: func(b *scene) { b.Prctl(sys.PrSetPdeathsig, 9) }},
+		{name: "setns after the change of root", at: atEntered, want: "setns: after the change of root",
+			bad:  func(b *scene) { b.Setns(b.in, sys.CloneNewUser) },
+			good: func(b *scene) { b.Sync(b.in, 'a', 'a') }},
+		{name: "unshare after the change of root", at: atEntered, want: "unshare: after the change of root",
+			bad: func(b *scene) { b.Unshare(sys.CloneNewUser) }},
+	})
+}
+
+func TestIdentityRules(t *testing.T) {
+	user := func(b *scene) { b.Prctl(sys.PrSetKeepcaps, 1); b.Setresgid(1); b.Setresuid(1) }
+	checkRules(t, []rule{
+		{name: "another user without keepcaps", at: atEntered, want: "setresuid: to another user, with no capabilities kept",
+			bad:  func(b *scene) { b.Setresuid(7) },
+			good: func(b *scene) { b.Setresgid(0); b.Setresuid(0) }},
+		{name: "keepcaps taken back", at: atEntered, want: "setresuid: to another user, with no capabilities kept",
+			bad: func(b *scene) { b.Prctl(sys.PrSetKeepcaps, 1); b.Prctl(sys.PrSetKeepcaps, 0); b.Setresuid(7) }},
+		{name: "groups after the user", at: atUser, want: "setgroups: groups changed after the user",
+			bad:  func(b *scene) { b.Setgroups([]uint32{1}) },
+			good: func(b *scene) { b.Umask(0) }},
+		{name: "group after the user", at: atUser, want: "setresgid: groups changed after the user",
+			bad: func(b *scene) { b.Setresgid(1) }},
+		{name: "more groups than given", at: atEntered, want: "setgroups: 3 groups in 4 bytes",
+			bad:  func(b *scene) { b.raw(sys.SysSetgroups, num(3), buf("1234")) },
+			good: func(b *scene) { b.Setgroups([]uint32{1, 2}) }},
+		{name: "bounding set after the user", at: atUser, want: "prctl: bounding set changed after the user",
+			bad:  func(b *scene) { b.Prctl(sys.PrCapbsetDrop, 1) },
+			good: func(b *scene) { b.Prctl(sys.PrSetPdeathsig, 0) }},
+		{name: "bounding set before the user", at: atEntered, skip: skip{user: true}, want: "prctl: bounding set changed after the user",
+			bad:  func(b *scene) { user(b); b.Prctl(sys.PrCapbsetDrop, 1) },
+			good: func(b *scene) { b.Prctl(sys.PrCapbsetDrop, 1) }},
+		// Root of a user namespace that was joined goes on to drop from its bounding set.
+		{name: "bounding set of a joined user namespace", at: atHost, want: "capset: capabilities set before the user",
+			bad:  func(b *scene) { b.Setresgid(0); b.Setresuid(0); b.Capset(0, 0, 0) },
+			good: func(b *scene) { b.Setresgid(0); b.Setresuid(0); b.Prctl(sys.PrCapbsetDrop, 1) }},
+		{name: "capabilities before the user", at: atEntered, want: "capset: capabilities set before the user",
+			bad: func(b *scene) { b.Capset(0, 0, 0) }},
+		{name: "capabilities of the wrong size", at: atUser, want: "capset: sets of 12 bytes",
+			bad:  func(b *scene) { b.raw(sys.SysCapset, buf("12345678"), buf("123456789012")) },
+			good: func(b *scene) { b.Capset(1, 2, 3) }},
+		{name: "ambient before the capabilities", at: atUser, want: "prctl: ambient set changed before",
+			bad: func(b *scene) { b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientRaise, 1) }},
+		{name: "ambient before it was cleared", at: atCaps, skip: skip{ambient: true}, want: "prctl: ambient set changed before",
+			bad:  func(b *scene) { b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientRaise, 1) },
+			good: func(b *scene) { b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientRaise, 1) }},
+		{name: "filter without privilege", at: atCaps, want: "seccomp: filter loaded after the capabilities went",
+			bad:  func(b *scene) { b.Seccomp(0, make([]byte, 8)) },
+			good: func(b *scene) { b.Prctl(sys.PrSetNoNewPrivs, 1); b.CloexecFrom(3); b.Seccomp(0, make([]byte, 8)) },
+			twin: skip{closed: true}},
+		{name: "filter with no_new_privs on one way", at: atCaps, want: "seccomp: filter loaded after the capabilities went",
+			bad: func(b *scene) {
+				b.Prctl(sys.PrSetNoNewPrivs, 1)
+				b.Ignore(syscall.EINVAL)
+				b.Seccomp(0, make([]byte, 8))
 			}},
+		{name: "filter with no_new_privs not set", at: atCaps, want: "seccomp: filter loaded after the capabilities went",
+			bad: func(b *scene) { b.Prctl(sys.PrSetNoNewPrivs, 0); b.Seccomp(0, make([]byte, 8)) }},
+		{name: "filter with CAP_SYS_ADMIN", at: atUser, want: "seccomp: filter loaded after the capabilities went",
+			bad:  func(b *scene) { b.Capset(1<<20, 1<<21, 1<<21); b.Seccomp(0, make([]byte, 8)) },
+			good: func(b *scene) { b.Capset(1<<21, 1<<21, 0); b.CloexecFrom(3); b.Seccomp(0, make([]byte, 8)) },
+			twin: skip{closed: true}},
+		{name: "umask after the filter", at: atUser, want: "umask: after a filter that may refuse it",
+			bad:  func(b *scene) { b.Seccomp(0, make([]byte, 8)); b.Umask(0) },
+			good: func(b *scene) { b.Umask(0) }},
+		{name: "mount after a filter on one way", at: atEntered, want: "fsopen: after a filter that may refuse it",
+			bad: func(b *scene) {
+				b.Seccomp(0, make([]byte, 8))
+				b.Ignore(syscall.EINVAL)
+				b.Fsopen("tmpfs")
+			}},
+		{name: "filter of no filter", at: atEntered, want: "seccomp: argument 2: not of the kind",
+			bad: func(b *scene) { b.raw(sys.SysSeccomp, num(1), num(0), buf("12345678")) }},
+	})
+}
+
+func TestExecRules(t *testing.T) {
+	checkRules(t, []rule{
+		{name: "descriptors", skip: skip{closed: true}, want: "exec: descriptors would survive it"},
+		{name: "root", skip: skip{root: true}, want: "exec: in the root of the host"},
+		{name: "root of a joined mount namespace", at: atHost, skip: skip{root: true}, want: "exec: in the root of the host",
+			bad:  func(b *scene) { b.Setns(b.in, sys.CloneNewNet) },
+			good: func(b *scene) { b.Setns(b.in, sys.CloneNewNet|sys.CloneNewNs) }, twin: skip{root: true}},
+		{name: "user", skip: skip{user: true, caps: true}, want: "exec: before the user is set"},
+		{name: "user without keepcaps", skip: skip{keepcaps: true, caps: true}, want: "exec: before the user is set"},
+		{name: "capabilities", skip: skip{caps: true}, want: "exec: before the capabilities are set"},
+		{name: "ambient set", skip: skip{ambient: true}, want: "exec: before the ambient set was cleared"},
+		{name: "ambient set of the last capabilities", at: atCaps, want: "exec: before the ambient set was cleared",
+			bad:  func(b *scene) { b.Capset(0, 0, 0) },
+			good: func(b *scene) { b.Capset(0, 0, 0); b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll) }},
+		{name: "working directory", skip: skip{cwd: true}, want: "exec: before the working directory was checked"},
+		{name: "working directory changed", at: atUser, want: "exec: before the working directory was checked",
+			bad:  func(b *scene) { b.Chdir("/x") },
+			good: func(b *scene) { b.Chdir("/x"); b.CheckCwd() }},
+		{name: "signals", skip: skip{signals: true}, want: "exec: with the signals of the parent"},
+		{name: "capabilities on one way only", at: atUser, skip: skip{caps: true}, want: "exec: before the capabilities are set",
+			bad: func(b *scene) { b.Capset(0, 0, 0); b.Ignore(syscall.EPERM) }},
+		{name: "no path", at: atClosed, want: "exec: without a path or arguments",
+			bad: func(b *scene) { b.Exec(nil, []string{"a"}, nil) }},
+		{name: "no arguments", at: atClosed, want: "exec: without a path or arguments",
+			bad: func(b *scene) { b.Exec([]string{"/a"}, nil, nil) }},
+		{name: "hook without arguments", at: atEntered, want: "hook: without arguments",
+			bad:  func(b *scene) { b.Hook("/h", nil, nil, b.dir, b.dir, 0) },
+			good: func(b *scene) { b.Hook("/h", []string{"h"}, nil, b.dir, b.dir, 0) }},
 	})
 }

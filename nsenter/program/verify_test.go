@@ -83,6 +83,7 @@ type rule struct {
 	name      string
 	at        place
 	skip      skip // of bad
+	twin      skip // of good
 	bad, good func(b *scene)
 	want      string
 }
@@ -91,7 +92,7 @@ func checkRules(t *testing.T, rules []rule) {
 	t.Helper()
 	for _, r := range rules {
 		t.Run(strings.ReplaceAll(r.name, " ", "-"), func(t *testing.T) {
-			if err := assemble(r.at, skip{}, r.good).Verify(); err != nil {
+			if err := assemble(r.at, r.twin, r.good).Verify(); err != nil {
 				t.Errorf("the good twin: %v", err)
 			}
 			err := assemble(r.at, r.skip, r.bad).Verify()

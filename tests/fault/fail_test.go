@@ -30,22 +30,20 @@ func TestCreateAndStart(t *testing.T) {
 	})
 }
 
-// TestRun does the same with run.
+// TestRun does the same with run, which has no gate, and here brings the terminal itself.
 func TestRun(t *testing.T) {
-	each(t, false, func(r *rig) {
-		// run has no gate, and is else what create and start are.
-		want := reached(r.listing()) - 1
-		for _, kind := range []string{"fail", "die"} {
-			failed := r.faults(kind, r.with("run"), 1, func(when string) {
-				r.clean(when)
-				r.succeed(when, "delete", "--force", r.ID)
-				r.forget()
-			})
-			if failed != want {
-				r.t.Errorf("%s: %d instructions were reached, want %d", kind, failed, want)
-			}
+	r := newRig(t, full)
+	want := reached(r.listing()) - 1
+	for _, kind := range []string{"fail", "die"} {
+		failed := r.faults(kind, r.run(), 1, func(when string) {
+			r.clean(when)
+			r.succeed(when, "delete", "--force", r.ID)
+			r.forget()
+		})
+		if failed != want {
+			r.t.Errorf("%s: %d instructions were reached, want %d", kind, failed, want)
 		}
-	})
+	}
 }
 
 // TestExec does the same with exec, after which the container runs as before.
@@ -71,7 +69,6 @@ func TestExec(t *testing.T) {
 						r.t.Fatal(err)
 					}
 					r.clean(when)
-					r.hangUp()
 					runningStill(r, nil, when)
 				})
 				// All but the ways around what does not go wrong here.

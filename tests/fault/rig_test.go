@@ -118,6 +118,7 @@ func (r *rig) listen() {
 	}()
 }
 
+// hangUp closes the terminals. Processes that have one for their own are told by it.
 func (r *rig) hangUp() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,15 +128,17 @@ func (r *rig) hangUp() {
 	r.masters = nil
 }
 
-// create, run and exec are command lines.
-func (r *rig) create() []string { return r.with("create") }
-
-func (r *rig) with(verb string, flags ...string) []string {
-	args := append([]string{verb, "--pid-file", r.pidFile}, flags...)
+// create and run are command lines.
+func (r *rig) create() []string {
+	args := []string{"create", "--pid-file", r.pidFile}
 	if r.Spec.Process.Terminal {
 		args = append(args, "--console-socket", r.sock)
 	}
 	return append(args, r.ID)
+}
+
+func (r *rig) run(flags ...string) []string {
+	return append(append([]string{"run", "--pid-file", r.pidFile}, flags...), r.ID)
 }
 
 // result is how a command ended.

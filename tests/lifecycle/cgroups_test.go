@@ -1,0 +1,230 @@
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+const cgroupTop = "/sys/fs/cgroup"
+
+// unified tells whether the host has only the v2 tree.
+func unified() bool { return exists(cgroupTop + "/cgroup.controllers") }
+
+// cgroupDirs maps each hierarchy that is mounted to the directory of pid's cgroup: by controller, "systemd" or, for v2, "".
+func cgroupDirs(t *testing.T, pid int) map[string]string {
+	t.Helper()
+	dirs := map[string]string{}
+	for line := range strings.SplitSeq(procFile(t, pid, "cgroup"), "\n") {
+		f := strings.SplitN(line, ":", 3)
+		names := strings.Split(strings.TrimPrefix(f[1], "name="), ",")
+		for _, name := range names {
+			top := filepath.Join(cgroupTop, name)
+			if name == "" && !unified() {
+				top = cgroupTop + "/unified"
+			}
+			if name == "" || exists(top+"/cgroup.procs") {
+				dirs[name] = top + strings.TrimSuffix(f[2], "/")
+			}
+		}
+	}
+	return dirs
+}
+
+// control reads a control file of pid's cgroup, by its name on v1 or v2; a host of v1 without the controller skips the test.
+func control(t *testing.T, pid int, controller, v1, v2 string) string {
+	t.Helper()
+	dirs, name := cgroupDirs(t, pid), v1
+	if unified() {
+		controller, name = "", v2
+	} else if dirs[controller] == "" {
+		t.Skipf("no cgroup v1 %s hierarchy is mounted", controller)
+	}
+	text, err := os.ReadFile(filepath.Join(dirs[controller], name))
+	check(t, err)
+	return strings.TrimSpace(string(text))
+}
+
+func cgroupsPath(path string) edit { return func(s *specs.Spec) { s.Linux.CgroupsPath = path } }
+
+func resources(f func(r *specs.LinuxResources)) edit {
+	return func(s *specs.Spec) { f(s.Linux.Resources) }
+}
+
+func TestCgroupsPath(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, path, want string }{ // ID is the container's, OWN the test's own cgroup
+		{"empty", "", "OWN/ID"},
+		{"absolute", "/ID/a/b", "/ID/a/b"},
+		{"absolute, not clean", "//ID/./a//b/", "/ID/a/b"},
+		{"relative", "ID/a", "OWN/ID/a"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, kit.Args("sleep", "forever"))
+			b.Edit(cgroupsPath(strings.ReplaceAll(c.path, "ID", b.ID)))
+			b.Start()
+			own := cgroupDirs(t, os.Getpid())
+			dirs := cgroupDirs(t, b.State().Pid)
+			if len(dirs) < 2 && !unified() {
+				t.Fatalf("%v", dirs)
+			}
+			for name, dir := range dirs {
+				top := filepath.Join(cgroupTop, name)
+				if name == "" && !unified() {
+					top = cgroupTop + "/unified"
+				}
+				inside := strings.TrimPrefix(own[name], top)
+				if unified() {
+					inside = strings.TrimSuffix(filepath.Dir(inside), "/")
+				}
+				want := top + strings.NewReplacer("ID", b.ID, "OWN", inside).Replace(c.want)
+				if dir != want {
+					t.Errorf("%q: %s, want %s", name, dir, want)
+				}
+				if procs, err := os.ReadFile(dir + "/cgroup.procs"); err != nil || len(strings.Fields(string(procs))) != 1 {
+					t.Errorf("%s has %q, %v", dir, procs, err)
+				}
+			}
+			b.OK("exec", "-d", b.ID, kit.PayloadPath, "sleep", "forever")
+			for _, dir := range dirs {
+				if procs, err := os.ReadFile(dir + "/cgroup.procs"); err != nil || len(strings.Fields(string(procs))) != 2 {
+					t.Errorf("after an exec %s has %q, %v", dir, procs, err)
+				}
+			}
+			b.OK("delete", "--force", b.ID)
+			for _, dir := range dirs {
+				if exists(dir) {
+					t.Errorf("%s is left", dir)
+				}
+			}
+		})
+	}
+}
+
+func TestCgroupsPathErrors(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t)
+	for path, want := range map[string]string{
+		"/": "linux.cgroupsPath", "..": "linux.cgroupsPath", "/a/../../b": "linux.cgroupsPath", "a\nb": "linux.cgroupsPath",
+	} {
+		b.Edit(cgroupsPath(path))
+		b.Fails([]string{"create", b.ID}, want)
+	}
+}
+
+// TestCgroupOccupied: a cgroup that holds processes is somebody else's; an empty one can be used, and is not removed with its
+// parents.
+func TestCgroupOccupied(t *testing.T) {
+	t.Parallel()
+	first := kit.New(t, kit.Args("sleep", "forever"))
+	first.Edit(cgroupsPath("/" + first.ID))
+	first.Start()
+	second := kit.New(t, cgroupsPath("/"+first.ID))
+	second.Fails([]string{"create", second.ID}, first.ID)
+	if st := first.State(); st.Status != specs.StateRunning {
+		t.Errorf("the first is %s", st.Status)
+	}
+	first.OK("delete", "--force", first.ID)
+
+	third := kit.New(t)
+	dirs := cgroupDirs(t, os.Getpid())
+	for name := range dirs {
+		top := filepath.Join(cgroupTop, name)
+		if name == "" && !unified() {
+			top = cgroupTop + "/unified"
+		}
+		parent := filepath.Join(top, third.ID+"-parent")
+		check(t, os.Mkdir(parent, 0o755))
+		t.Cleanup(func() {
+			if err := os.Remove(parent); err != nil {
+				t.Errorf("the cgroup above the container's was not left as it was: %v", err)
+			}
+		})
+	}
+	third.Edit(cgroupsPath("/" + third.ID + "-parent/child"))
+	third.Run()
+}
+
+// TestCgroupsNested: delete removes what the container has made below its own cgroup, and ends what is in it.
+func TestCgroupsNested(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, privileged, kit.Args("sleep", "forever"))
+	b.Start()
+	pid := b.State().Pid
+	b.OK("exec", "-d", b.ID, kit.PayloadPath, "spawn", "2")
+	var procs []string
+	for _, dir := range cgroupDirs(t, pid) {
+		check(t, os.MkdirAll(dir+"/nested/deeper", 0o755))
+		b.Until("the children are there", func() bool {
+			text, err := os.ReadFile(dir + "/cgroup.procs")
+			check(t, err)
+			procs = strings.Fields(string(text))
+			return len(procs) == 4
+		})
+		if name := filepath.Base(filepath.Dir(dir)); name == "cpuset" || strings.HasPrefix(dir, cgroupTop+"/cpuset") {
+			continue // its files have to be filled in first
+		}
+		check(t, os.WriteFile(dir+"/nested/deeper/cgroup.procs", []byte(procs[len(procs)-1]), 0o644))
+	}
+	b.OK("delete", "--force", b.ID)
+	for _, p := range procs {
+		if exists("/proc/" + p) {
+			t.Errorf("process %s is left", p)
+		}
+	}
+}
+
+// TestCgroupMount: what a mount of type cgroup shows inside, with a cgroup namespace and without.
+func TestCgroupMount(t *testing.T) {
+	t.Parallel()
+	for _, own := range []bool{true, false} {
+		t.Run(fmt.Sprintf("namespace %v", own), func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, privileged, func(s *specs.Spec) {
+				for i := range s.Mounts {
+					if m := &s.Mounts[i]; m.Type == "cgroup" {
+						m.Options = slices.DeleteFunc(m.Options, func(o string) bool { return o == "ro" })
+					}
+				}
+			})
+			if own {
+				b.Edit(namespace(specs.CgroupNamespace, ""))
+			}
+			inside := b.Inspect()
+			dir := "/sys/fs/cgroup"
+			if !unified() {
+				dir += "/pids"
+			}
+			m := inside.Mount(dir)
+			if m == nil {
+				t.Fatalf("%+v", inside.Mountinfo)
+			}
+			// A writable mount of the host's hierarchy would give it away (CVE-2023-25809).
+			if slices.Contains(m.Options, "rw") != own {
+				t.Errorf("%+v", m)
+			}
+			if out := b.Run(kit.Args("cat", dir+"/cgroup.procs")).Stdout; out != "1\n" {
+				t.Errorf("%s/cgroup.procs: %q", dir, out)
+			}
+			b.Edit(kit.Args("syscall", "mkdirat", "-100", "s:"+dir+"/mine", "0755"))
+			if res := b.Teu("run", b.ID); (res.Code == 0) != own {
+				t.Error(res)
+			}
+			if !unified() {
+				for _, name := range []string{"memory", "devices", "cpu", "systemd"} {
+					if exists(cgroupTop+"/"+name) && inside.Mount("/sys/fs/cgroup/"+name) == nil {
+						t.Errorf("no %s: %+v", name, inside.Mountinfo)
+					}
+				}
+			}
+		})
+	}
+}
