@@ -99,7 +99,7 @@ var fileFields = []with{
 	{"root-readonly", func(s *specs.Spec, _ *initFacts) { s.Root.Readonly = true }},
 	{"root-absolute", func(s *specs.Spec, _ *initFacts) { s.Root.Path = "/images/one/../two" }},
 	{"no-pivot", func(_ *specs.Spec, f *initFacts) { f.noPivot = true }},
-	{"cwd", func(s *specs.Spec, _ *initFacts) { s.Process.Cwd = "/work/here" }},
+	{"cwd", func(s *specs.Spec, _ *initFacts) { s.Process.Cwd = "/some/dir" }},
 	{"bind", mounts(specs.Mount{Destination: "/data", Source: "/src", Options: []string{"bind", "ro", "nosuid"}})},
 	{"rbind-relative", mounts(specs.Mount{Destination: "data", Source: "src", Type: "bind", Options: []string{"rbind", "rslave", "rro"}})},
 	{"tmpfs", mounts(specs.Mount{Destination: "/tmp", Type: "tmpfs", Source: "t", Options: []string{"noatime", "size=1m", "private"}})},

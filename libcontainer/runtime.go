@@ -96,14 +96,23 @@ func linkPidFile(path, text string) error {
 
 func renamePidFile(path, text string) error {
 	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
-	if err := os.WriteFile(tmp, []byte(text), 0o666); err != nil {
+	os.Remove(tmp) // what a teu that was killed has left
+	// A symlink that somebody left in its place is not followed.
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, path); err != nil {
+	_, err = f.WriteString(text)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
 		os.Remove(tmp)
-		return err
 	}
-	return nil
+	return err
 }
 
 // debugFault reads _TEU_FAULT, which asks the interpreter to fail or to die at an instruction: "fail:12" or

@@ -97,12 +97,12 @@ func lateHooks(st *store.State) (*specs.Hooks, error) {
 	return h, nil
 }
 
-// keepHooks is what the record keeps of the hooks: those that are due when the bundle may be gone.
+// keepHooks is what the record keeps of the hooks: those that are due after create, when the bundle may be gone.
 func keepHooks(h *specs.Hooks) (json.RawMessage, error) {
-	if h == nil || len(h.Poststart)+len(h.Poststop) == 0 {
+	if h == nil || len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) == 0 {
 		return nil, nil
 	}
-	return json.Marshal(specs.Hooks{Poststart: h.Poststart, Poststop: h.Poststop})
+	return json.Marshal(specs.Hooks{StartContainer: h.StartContainer, Poststart: h.Poststart, Poststop: h.Poststop})
 }
 
 // failedHook reports whether err is that of a hook.
@@ -189,12 +189,7 @@ func openGate(entry *store.Container) error {
 	if g.root, err = sys.Openat(sys.AtFdcwd, root, sys.OPath|sys.ODirectory, 0); err != nil {
 		return fmt.Errorf("open %s: %w", root, err)
 	}
-	tail, w, err := newPipeTail()
-	if err != nil {
-		return err
-	}
-	err = sys.SendFDs(g.sock, []byte{'g'}, w)
-	sys.Close(w)
+	tail, err := g.open(entry.State)
 	if err != nil {
 		return fmt.Errorf("open the gate: %w", err)
 	}
@@ -211,8 +206,34 @@ func openGate(entry *store.Container) error {
 	return err
 }
 
+// open says go. startContainer hooks get a pipe for their output, whose end is returned.
+func (g *gateConn) open(st *store.State) (*pipeTail, error) {
+	h, err := lateHooks(st)
+	if err != nil {
+		return nil, err
+	}
+	if h == nil || len(h.StartContainer) == 0 {
+		return nil, sys.SendFDs(g.sock, []byte{'g'})
+	}
+	tail, w, err := newPipeTail()
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(w)
+	return tail, sys.SendFDs(g.sock, []byte{'g'}, w)
+}
+
 // outcome says how it went after init has let go of the connection.
 func (g *gateConn) outcome(tail *pipeTail) error {
+	var head [program.ReportHeader]byte
+	n, err := sys.Pread(g.report, head[:], 0)
+	if err != nil {
+		return err
+	}
+	status, err := program.ReportStatus(head[:n])
+	if err != nil || status == program.Execing {
+		return err
+	}
 	image, err := readAll(g.image)
 	if err != nil {
 		return err
@@ -229,11 +250,8 @@ func (g *gateConn) outcome(tail *pipeTail) error {
 	if err != nil {
 		return err
 	}
-	if report.Status == program.Execing {
-		return nil
-	}
 	perr := &program.Error{Report: report, Notes: notes}
-	if perr.Note().Op == program.OpHook {
+	if perr.Note().Op == program.OpHook && tail != nil {
 		if out := tail.tail(); out != "" {
 			return fmt.Errorf("%w: %s", perr, out)
 		}

@@ -70,12 +70,12 @@ func (in *Init) Spawn(s *Start) error {
 // stillborn reports whether the process was killed before it executed anything, and reaps it then. The clone returns
 // after the exec or the death of the child (CLONE_VFORK), so there is nothing to wait for.
 func (in *Init) stillborn() bool {
-	done, err := sys.PidfdWait(in.PidFd, 0)
-	if err != nil || !done {
+	// One that has done its part already, as the first of two does, stays to be reaped by whoever waits for it.
+	killed, err := sys.Killed(in.Pid)
+	if err != nil || !killed {
 		return false
 	}
-	ws, err := sys.Wait4(in.Pid)
-	if err != nil || !ws.Signaled() || ws.Signal() != syscall.SIGKILL {
+	if _, err := sys.Wait4(in.Pid); err != nil {
 		return false
 	}
 	sys.Close(in.PidFd)

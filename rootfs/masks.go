@@ -2,6 +2,8 @@ package rootfs
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"syscall"
 
 	"teu/internal/sys"
@@ -89,4 +91,23 @@ func (c *Compiler) readonly(where, p string) {
 	b.MoveMount(mnt, at)
 	b.Close(mnt, at)
 	b.Here(done)
+}
+
+// kept is a mount in its place on dest.
+type kept struct {
+	dest string
+	mnt  program.Slot
+}
+
+// placed lets go of a mount that is in its place, unless masked or read-only paths lead through it. Those are looked up
+// from the mount itself: whoever can rename in the image meanwhile could else put a directory of files in the place of
+// /proc, have that masked, and leave the real one open (youki CVE-2025-62161).
+func (c *Compiler) placed(dest string, mnt program.Slot) {
+	through := func(path string) bool { return strings.HasPrefix(path, dest+"/") }
+	l := c.c.Spec.Linux
+	if l != nil && (slices.ContainsFunc(l.MaskedPaths, through) || slices.ContainsFunc(l.ReadonlyPaths, through)) {
+		c.kept = append(c.kept, kept{dest, mnt})
+		return
+	}
+	c.b.Close(mnt)
 }

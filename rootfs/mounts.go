@@ -99,7 +99,7 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	b.MoveMount(src, dst)
 	b.Close(dst)
 	c.propagate(src, o)
-	b.Close(src)
+	c.placed(destination(m), src)
 	return nil
 }
 
@@ -165,7 +165,7 @@ func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 	c.attach(mnt, dest, m.Type)
 	c.propagate(mnt, o)
 	if dest != "/dev" {
-		b.Close(mnt)
+		c.placed(dest, mnt)
 		return
 	}
 	if covered := c.dev; covered != program.None {

@@ -7,6 +7,7 @@ package rootfs
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -59,6 +60,7 @@ type Compiler struct {
 	c    *Config
 	root program.Slot
 	dev  program.Slot // the mount on /dev when it is our own, else None
+	kept []kept       // mounts that masked and read-only paths lead through
 	cut  uint64       // how mounts of the host's are cut off from it: the propagation they get, or 0
 	late []func()     // what has to wait until everything is in its place
 }
@@ -142,6 +144,9 @@ func (c *Compiler) cutOff(mnt program.Slot) {
 func (c *Compiler) Finish() {
 	for _, f := range c.late {
 		f()
+	}
+	for _, k := range c.kept {
+		c.b.Close(k.mnt)
 	}
 	if c.dev != program.None {
 		c.b.Close(c.dev)
@@ -230,7 +235,14 @@ func (c *Compiler) Dir(where, path string) {
 	c.b.Close(c.b.TargetDir(c.root, path))
 }
 
-// inside opens a path below the root; nothing is made.
+// inside opens a path below the root, or below the mount that it leads through; nothing is made.
 func (c *Compiler) inside(path string, flags uint64) program.Slot {
-	return c.b.Openat2(c.root, path, program.How{Flags: flags, Resolve: program.InRoot})
+	dir := c.root
+	for _, k := range slices.Backward(c.kept) {
+		if rest, ok := strings.CutPrefix(path, k.dest+"/"); ok {
+			dir, path = k.mnt, rest
+			break
+		}
+	}
+	return c.b.Openat2(dir, path, program.How{Flags: flags, Resolve: program.InRoot})
 }

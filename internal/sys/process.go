@@ -70,6 +70,19 @@ func Wait4(pid int) (unix.WaitStatus, error) {
 	}
 }
 
+// Killed reports whether the child pid was ended by a signal. It does not wait, and leaves the child to be waited for.
+func Killed(pid int) (bool, error) {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return info.Code == cldKilled || info.Code == cldDumped, os.NewSyscallError("waitid", err)
+}
+
+// Values of si_code for SIGCHLD (sigaction(2)).
+const (
+	cldKilled = 2
+	cldDumped = 3
+)
+
 // WaitAny reaps any child that has ended, without waiting; pid is 0 when there is none.
 func WaitAny() (pid int, ws unix.WaitStatus, err error) {
 	pid, err = unix.Wait4(-1, &ws, unix.WNOHANG, nil)

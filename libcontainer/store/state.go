@@ -61,7 +61,7 @@ type State struct {
 	// Cgroup is the record of the cgroup manager, opaque to this package.
 	Cgroup string `json:"cgroup,omitempty"`
 
-	// Hooks holds the poststart and poststop hooks (specs.Hooks), opaque to
+	// Hooks holds the hooks that are due after create (specs.Hooks), opaque to
 	// this package: the bundle may be gone when they are due.
 	Hooks json.RawMessage `json:"hooks,omitempty"`
 }

@@ -125,6 +125,14 @@ type Report struct {
 // ReportLen is the length of the report page for a program of n instructions.
 func ReportLen(n int) int { return ReportHeader + 8*(n+1) }
 
+// ReportStatus reads the status alone, from the first ReportHeader bytes of the report page.
+func ReportStatus(page []byte) (Status, error) {
+	if len(page) < ReportHeader {
+		return 0, fmt.Errorf("decode report of %d bytes: %w", len(page), syscall.EBADMSG)
+	}
+	return Status(binary.NativeEndian.Uint32(page)), nil
+}
+
 // DecodeReport reads the report page. n is the number of instructions.
 func DecodeReport(page []byte, n int) (Report, error) {
 	ne := binary.NativeEndian

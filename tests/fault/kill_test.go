@@ -29,14 +29,12 @@ func TestKill(t *testing.T) {
 	}{
 		{"full", full, []victim{
 			{"create", coldCache, create, nil},
-			{"create and create again", nothing, create, createdAgain},
 			{"start", created, func(r *rig) []string { return []string{"start", r.ID} }, nil},
 			{"run", nothing, func(r *rig) []string { return r.run() }, nil},
 			{"delete", stopped, func(r *rig) []string { return []string{"delete", r.ID} }, nil},
 			{"delete --force of a created one", created, func(r *rig) []string { return []string{"delete", "--force", r.ID} }, nil},
 		}},
 		{"user", user, []victim{
-			{"create", nothing, create, nil},
 			{"create and create again", nothing, create, createdAgain},
 			{"run --detach", nothing, func(r *rig) []string { return r.run("--detach") }, nil},
 		}},

@@ -1,0 +1,55 @@
+package program
+
+import (
+	"errors"
+	"syscall"
+	"testing"
+
+	"teu/internal/sys"
+)
+
+func TestMessages(t *testing.T) {
+	mount := Note{Op: OpSyscall, Nr: sys.SysFsconfig, Where: "mounts[3]", What: "mount tmpfs on /tmp"}
+	hook := Note{Op: OpHook, Where: "hooks.createContainer[0]", What: "/bin/hook"}
+	exec := Note{Op: OpExec, Where: "process.args", What: `exec "sh"`}
+	for _, c := range []struct {
+		note Note
+		r    Report
+		want string
+	}{
+		{mount, Report{Status: Failed, Errno: syscall.EINVAL}, "mounts[3]: mount tmpfs on /tmp: fsconfig: invalid argument"},
+		{mount, Report{Status: Failed, Errno: syscall.EINVAL, Text: "e tmpfs: Bad value for 'size'"},
+			"mounts[3]: mount tmpfs on /tmp: fsconfig: invalid argument (tmpfs: Bad value for 'size')"},
+		{Note{Op: OpSyscall, Nr: sys.SysSetsid, What: "start a session"}, Report{Status: Failed, Errno: syscall.EPERM},
+			"start a session: setsid: operation not permitted"},
+		{Note{Op: OpSyscall, Nr: 60000}, Report{Status: Failed, Errno: syscall.ENOSYS}, "syscall: function not implemented"},
+		{Note{Op: OpTarget, Where: "mounts[0]", What: "bind a on b"}, Report{Status: Failed, Errno: syscall.EROFS},
+			"mounts[0]: bind a on b: target: read-only file system"},
+		{Note{Op: 99}, Report{Status: Failed, Errno: syscall.EIO}, "op(99): input/output error"},
+		{hook, Report{Status: Failed, Errno: syscall.ECHILD, Detail: 3 << 8}, "hooks.createContainer[0]: /bin/hook: exit status 3"},
+		{hook, Report{Status: Failed, Errno: syscall.ECHILD, Detail: 9}, "hooks.createContainer[0]: /bin/hook: signal: killed"},
+		{hook, Report{Status: Failed, Errno: syscall.ETIMEDOUT}, "hooks.createContainer[0]: /bin/hook: timeout: connection timed out"},
+		{hook, Report{Status: Failed, Errno: syscall.ENOMEM}, "hooks.createContainer[0]: /bin/hook: hook: cannot allocate memory"},
+		{exec, Report{Status: Failed, Errno: syscall.ENOENT}, `process.args: exec "sh": no such file or directory`},
+		{exec, Report{Status: Failed, Errno: syscall.EACCES}, `process.args: exec "sh": permission denied`},
+		{mount, Report{Status: Running}, "mounts[3]: mount tmpfs on /tmp: init died"},
+		{mount, Report{Status: AtGate}, "mounts[3]: mount tmpfs on /tmp: init died"},
+		{Note{}, Report{Status: Running}, "init died"},
+	} {
+		err := error(&Error{Report: c.r, Notes: []Note{c.note}})
+		if err.Error() != c.want {
+			t.Errorf("\n got %s\nwant %s", err, c.want)
+		}
+		var errno syscall.Errno
+		if found := errors.As(err, &errno); found != (c.r.Status == Failed) || errno != c.r.Errno {
+			t.Errorf("%s: errno %d, want %d", err, errno, c.r.Errno)
+		}
+	}
+}
+
+func TestNoteOfNoInstruction(t *testing.T) {
+	e := &Error{Report: Report{Status: Failed, Insn: 5, Errno: syscall.EBADMSG}, Notes: make([]Note, 5)}
+	if e.Note().Op != 0 || e.Error() == "" {
+		t.Errorf("%+v: %s", e.Note(), e)
+	}
+}
