@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -42,6 +43,15 @@ func loadCgroup(text string) (*cgroup, error) {
 	rec, err := cgroups.ParseRecord(text)
 	if err != nil {
 		return nil, err
+	}
+	// What lies below these paths gets killed and removed. After a boot with other hierarchies there may be something
+	// else in their place.
+	rec.Places = slices.DeleteFunc(rec.Places, func(p cgroups.Place) bool {
+		magic, err := sys.PathMagic(p.Mountpoint)
+		return err == nil && magic != sys.CgroupSuperMagic && magic != sys.Cgroup2SuperMagic
+	})
+	if len(rec.Places) == 0 {
+		return &cgroup{}, nil
 	}
 	m, err := cgroups.Load(rec)
 	return &cgroup{m}, err

@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -117,6 +118,12 @@ func (c *creation) load() error {
 		return errors.New("--systemd-cgroup: not supported")
 	}
 	c.protect()
+	if err := store.ValidateID(c.o.ID); err != nil {
+		return err
+	}
+	if err := store.ValidateID(c.o.ID); err != nil {
+		return err
+	}
 	c.times.mark("load config.json")
 	bundle, err := bundleDir(c.o.Bundle)
 	if err != nil {
@@ -210,17 +217,15 @@ func (c *creation) claim() (err error) {
 
 // outside does on the process what is done from outside, and answers init's syncs in their order.
 func (c *creation) outside() error {
-	ns := parseNamespaces(c.spec)
-	if ns.forks() {
-		if err := c.init.Join(); err != nil {
-			return err
-		}
-	}
-	if err := c.findInit(); err != nil {
-		return err
-	}
 	c.times.mark("fill the cgroup")
 	if err := c.cgroup.fill(c.spec, c.r.Log); err != nil {
+		return err
+	}
+	ns := parseNamespaces(c.spec)
+	if err := c.awaitInit(ns.forks()); err != nil {
+		return err
+	}
+	if err := c.findInit(); err != nil {
 		return err
 	}
 	c.times.mark("apply from outside")
@@ -348,7 +353,10 @@ func (c *creation) sendPidfd() error {
 	if c.o.PidfdSocket == "" {
 		return nil
 	}
-	return console.SendPidfd(c.o.PidfdSocket, c.init.PidFd, console.PidfdOfInit)
+	if err := console.SendPidfd(c.o.PidfdSocket, c.init.PidFd, console.PidfdOfInit); err != nil {
+		return fmt.Errorf("--pidfd-socket: %w", err)
+	}
+	return nil
 }
 
 func (c *creation) specState(status specs.ContainerState) *specs.State {

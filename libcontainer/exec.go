@@ -104,10 +104,8 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := fg.catch(); err != nil {
 		return err
 	}
-	if e.joined&sys.CloneNewPid != 0 {
-		if err := e.init.Join(); err != nil {
-			return err
-		}
+	if err := e.awaitInit(e.joined&sys.CloneNewPid != 0); err != nil {
+		return err
 	}
 	if err := e.moveInto(e.at); err != nil {
 		return err
@@ -120,7 +118,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	}
 	if e.x.PidfdSocket != "" {
 		if err := console.SendPidfd(e.x.PidfdSocket, e.init.PidFd, console.PidfdOfExec); err != nil {
-			return err
+			return fmt.Errorf("--pidfd-socket: %w", err)
 		}
 	}
 	if err := writePidFile(e.x.PidFile, e.init.Pid); err != nil {
@@ -203,7 +201,11 @@ func (e *execution) describe() error {
 	for _, w := range report.Warnings {
 		e.r.Log.Warnf("%s", w)
 	}
-	if err := report.Err("process"); err != nil {
+	where := e.x.ProcessFile
+	if where == "" {
+		where = "exec"
+	}
+	if err := report.Err(where); err != nil {
 		return err
 	}
 	e.at, err = e.cgroup.below(e.x.Cgroups)
@@ -296,6 +298,9 @@ func (e *execution) launchExec() (err error) {
 		return err
 	}
 	names, fds, err := e.at.tasks()
+	if err != nil && len(e.x.Cgroups) > 0 {
+		err = fmt.Errorf("--cgroup: %w", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -305,6 +310,11 @@ func (e *execution) launchExec() (err error) {
 	e.facts.joins = names
 	if e.inputs["init"], err = sys.Dup(e.pidfd); err != nil {
 		return err
+	}
+	if e.joined&sys.CloneNewNs == 0 {
+		if e.inputs[inputRoot], err = sys.Dup(e.root); err != nil {
+			return err
+		}
 	}
 	return e.send(compileExec(e.process, &e.facts, e.joined))
 }

@@ -92,9 +92,9 @@ func scriptCause(root int, head []byte) string {
 		return ""
 	}
 	if bytes.HasSuffix(line, []byte("\r")) {
-		return fmt.Sprintf("its #! line ends in CR LF, so that its interpreter is %q: %s", strings.TrimLeft(string(line), " \t"), why)
+		return fmt.Sprintf("has a #! line that ends in CR LF, so that its interpreter is %q: %s", strings.TrimLeft(string(line), " \t"), why)
 	}
-	return fmt.Sprintf("its interpreter %s: %s", printable(interpreter), why)
+	return fmt.Sprintf("wants the interpreter %s: %s", printable(interpreter), why)
 }
 
 // Offsets and values of elf(5) for the ELF files of 64-bit little-endian machines. debug/elf knows them all, and its
@@ -136,7 +136,7 @@ func elfCause(root, fd int, head []byte) string {
 		}
 		loader := string(bytes.TrimRight(name, "\x00"))
 		if why := missing(root, loader); why != "" {
-			return fmt.Sprintf("its ELF loader %s: %s", printable(loader), why)
+			return fmt.Sprintf("wants the ELF loader %s: %s", printable(loader), why)
 		}
 	}
 	return ""

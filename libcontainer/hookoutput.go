@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"os"
 	"strings"
+	"time"
 
 	"teu/internal/sys"
 )
@@ -13,6 +14,7 @@ const tailSize = 4096
 // pipeTail keeps the last bytes written to a pipe, so that writers never wait.
 type pipeTail struct {
 	r    *os.File
+	fd   int // of r
 	done chan struct{}
 	last []byte
 }
@@ -23,7 +25,12 @@ func newPipeTail() (*pipeTail, int, error) {
 	if err != nil {
 		return nil, -1, err
 	}
-	t := &pipeTail{r: os.NewFile(uintptr(r), "pipe"), done: make(chan struct{})}
+	if err := sys.SetNonblock(r, true); err != nil {
+		sys.Close(r)
+		sys.Close(w)
+		return nil, -1, err
+	}
+	t := &pipeTail{r: os.NewFile(uintptr(r), "pipe"), fd: r, done: make(chan struct{})}
 	go t.read()
 	return t, w, nil
 }
@@ -33,19 +40,38 @@ func (t *pipeTail) read() {
 	buf := make([]byte, tailSize)
 	for {
 		n, err := t.r.Read(buf)
-		t.last = append(t.last, buf[:n]...)
-		if over := len(t.last) - tailSize; over > 0 {
-			t.last = t.last[over:]
-		}
+		t.add(buf[:n])
 		if err != nil {
 			return
 		}
 	}
 }
 
-// tail returns what was written last, once every writer has closed the pipe.
+func (t *pipeTail) add(text []byte) {
+	t.last = append(t.last, text...)
+	if over := len(t.last) - tailSize; over > 0 {
+		t.last = t.last[over:]
+	}
+}
+
+// tail returns what was written last, in one line. The writer has ended; what it left behind may hold the pipe open for
+// ever, and is not waited for.
 func (t *pipeTail) tail() string {
+	if err := t.r.SetReadDeadline(time.Now()); err != nil {
+		return ""
+	}
 	<-t.done
+	const pipeSize = 64 << 10
+	buf := make([]byte, tailSize)
+	for left := pipeSize; left > 0; {
+		n, err := sys.Read(t.fd, buf)
+		if err != nil || n == 0 {
+			break
+		}
+		t.add(buf[:n])
+		left -= n
+	}
 	t.r.Close()
-	return strings.TrimSpace(string(t.last))
+	lines := strings.FieldsFunc(string(t.last), func(r rune) bool { return r == '\n' || r == '\r' })
+	return strings.TrimSpace(strings.Join(lines, "; "))
 }

@@ -56,13 +56,13 @@ func (c *creation) launch() error {
 func (c *creation) protect() {
 	c.exe = make(chan protectedExe, 1)
 	go func() {
-		fd, err := nsenter.ProtectedExe(os.Getenv("_TEU_EXE"))
-		c.exe <- protectedExe{fd, err}
+		exe, err := nsenter.ProtectedExe(os.Getenv("_TEU_EXE"))
+		c.exe <- protectedExe{exe, err}
 	}()
 }
 
 type protectedExe struct {
-	fd  int
+	*nsenter.Exe
 	err error
 }
 
@@ -85,8 +85,7 @@ func (c *creation) spawn(s *nsenter.Start) (err error) {
 			c.spawned <- exe.err
 			return
 		}
-		s.Exe = exe.fd
-		defer sys.Close(exe.fd)
+		s.Exe = exe.Exe
 		err := c.init.Spawn(s)
 		if cgroups.Busy(err) && c.elsewhere != nil {
 			if s.CgroupDir, err = c.elsewhere(); err == nil {
@@ -99,7 +98,7 @@ func (c *creation) spawn(s *nsenter.Start) (err error) {
 	return nil
 }
 
-// send gives the interpreter its program, whether it is there already or not, and waits until it is.
+// send gives the interpreter its program, whether it is there already or not.
 func (c *creation) send(p *program.Program) error {
 	c.times.mark("verify")
 	if err := p.Verify(); err != nil {
@@ -110,11 +109,19 @@ func (c *creation) send(p *program.Program) error {
 		return err
 	}
 	c.times.mark("send the program")
-	if err := c.init.Run(p, c.inputs, program.Options{Stamp: c.times != nil, Fault: fault}); err != nil {
+	return c.init.Run(p, c.inputs, program.Options{Stamp: c.times != nil, Fault: fault})
+}
+
+// awaitInit waits until the process that becomes the workload is there.
+func (c *creation) awaitInit(forks bool) error {
+	c.times.mark("wait for the spawn")
+	if err := <-c.spawned; err != nil {
 		return err
 	}
-	c.times.mark("wait for the spawn")
-	return <-c.spawned
+	if forks {
+		return c.init.Join()
+	}
+	return nil
 }
 
 // kill ends a half-made init and reaps it, so that its cgroup can go.
@@ -187,7 +194,7 @@ func (c *creation) openConsole() error {
 func (c *creation) dialConsole(path string) error {
 	conn, err := console.Dial(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("--console-socket: %w", err)
 	}
 	defer conn.Close()
 	fd, err := sys.Dup(int(conn.Fd()))

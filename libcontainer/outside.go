@@ -202,8 +202,18 @@ func (c *creation) openHooks() error {
 
 // fillStates writes the states, once the pid is known, before init can come to a hook.
 func (c *creation) fillStates() error {
+	if len(c.states) == 0 {
+		return nil
+	}
+	// These hooks run in the container: theirs is the pid that it has there (runtime.md, "State").
+	inner, err := host.InnerPid(c.init.Pid)
+	if err != nil {
+		return err
+	}
 	for status, fd := range c.states {
-		data, err := json.Marshal(c.specState(status))
+		st := c.specState(status)
+		st.Pid = inner
+		data, err := json.Marshal(st)
 		if err != nil {
 			return err
 		}
@@ -217,12 +227,31 @@ func (c *creation) fillStates() error {
 	return nil
 }
 
+// explainDeath tells when it was the kernel that killed init, for want of the memory that the cgroup may have.
+func (c *creation) explainDeath(err error) error {
+	if c.cgroup == nil || c.cgroup.Manager == nil {
+		return err
+	}
+	// Whoever killed it may have removed the cgroup as well.
+	if n, oerr := c.cgroup.OOMKills(); oerr != nil || n == 0 {
+		return err
+	}
+	limit := ""
+	if l := c.spec.Linux; l != nil && l.Resources != nil && l.Resources.Memory != nil && l.Resources.Memory.Limit != nil {
+		limit = ".limit: " + strconv.FormatInt(*l.Resources.Memory.Limit, 10)
+	}
+	return fmt.Errorf("linux.resources.memory%s: %w: %w", limit, syscall.ENOMEM, err)
+}
+
 // explainAt adds to a failure of init what its parent knows about it: the output of a hook, or what is wrong with the
 // executable inside the root.
 func (c *creation) explainAt(err error, root int) error {
 	var pe *program.Error
 	if err == nil || !errors.As(err, &pe) {
 		return err
+	}
+	if pe.Report.Status != program.Failed {
+		return c.explainDeath(err)
 	}
 	switch pe.Note().Op {
 	case program.OpHook:

@@ -9,6 +9,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/console"
+	"teu/libcontainer/store"
 	"teu/nsenter"
 )
 
@@ -29,14 +30,30 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 	if o.Detach {
 		return 0, fg.notify.awaitReady(c.init.PidFd)
 	}
+	// Whoever deletes the container by force must not have to wait for its end.
+	if err := c.entry.Unlock(); err != nil {
+		return -1, err
+	}
 	status, err = fg.wait(c.init.Pid, c.init.PidFd)
 	if o.Keep {
 		return status, err
 	}
-	if derr := r.destroy(c.entry, c.cgroup); err == nil {
+	if derr := c.end(); err == nil {
 		err = derr
 	}
 	return status, err
+}
+
+// end removes the container after its process has ended, unless somebody else has done so.
+func (c *creation) end() error {
+	err := c.entry.Relock(lockWait)
+	if missing := (*store.NotExistError)(nil); errors.As(err, &missing) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.r.destroy(c.entry, c.cgroup)
 }
 
 func (c *creation) run(fg *foreground) error {

@@ -302,7 +302,10 @@ static int64_t gate(struct vm *vm, const struct call *c)
 	}
 }
 
-_Noreturn static void hook_child(const struct call *c)
+/* In the report's detail while a hook runs: it could not be executed, and the errno. */
+enum { HOOK_NOT_RUN = 1 << 30 };
+
+_Noreturn static void hook_child(struct vm *vm, const struct call *c)
 {
 	int64_t r = SC(SYS_dup3, c->v[3], 0, 0, 0, 0, 0);
 
@@ -314,7 +317,8 @@ _Noreturn static void hook_child(const struct call *c)
 		r = SC(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC, 0, 0, 0);
 	if (r >= 0)
 		r = SC(SYS_execve, c->v[0], c->v[1], c->v[2], 0, 0, 0);
-	die(r == -ENOENT ? 127 : 126);
+	vm->report->detail = HOOK_NOT_RUN | (uint32_t)-r;
+	die(127);
 }
 
 static int64_t hook(struct vm *vm, const struct call *c)
@@ -330,11 +334,12 @@ static int64_t hook(struct vm *vm, const struct call *c)
 	r = SC(SYS_lseek, c->v[3], 0, SEEK_SET, 0, 0, 0);
 	if (r < 0)
 		return r;
+	vm->report->detail = 0;
 	r = SC(SYS_clone3, &args, sizeof(args), 0, 0, 0, 0);
 	if (r < 0)
 		return r;
 	if (r == 0)
-		hook_child(c);
+		hook_child(vm, c);
 
 	wait.fd = pidfd;
 	do
@@ -349,6 +354,11 @@ static int64_t hook(struct vm *vm, const struct call *c)
 		return r < 0 ? r : -ETIMEDOUT;
 	if (w < 0)
 		return w;
+	if (vm->report->detail & HOOK_NOT_RUN) {
+		r = -(int64_t)(vm->report->detail & ~HOOK_NOT_RUN);
+		vm->report->detail = 0;
+		return r;
+	}
 	if (info.si_code == CLD_EXITED && info.si_status == 0)
 		return 0;
 	vm->report->detail = info.si_code == CLD_EXITED ? (uint32_t)info.si_status << 8 : (uint32_t)info.si_status;

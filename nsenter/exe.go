@@ -12,51 +12,66 @@ import (
 // selfExe is the magic link to the running binary.
 const selfExe = "/proc/self/exe"
 
-// ProtectedExe opens this binary so that whoever gets hold of the descriptor, or of /proc/PID/exe of a process that
-// runs it, can never write to the file on the host (CVE-2019-5736): through a detached read-only overlay or, where
-// that is not to be had, as a sealed copy in memory. force chooses one way ("overlay" or "memfd"); "" tries them in
-// that order.
-func ProtectedExe(force string) (int, error) {
+// Exe is this binary, opened so that whoever gets hold of the descriptor, or of /proc/PID/exe of a process that runs it,
+// can never write to the file on the host (CVE-2019-5736).
+type Exe struct {
+	fd    int
+	mount int // the overlay, or -1
+}
+
+// Close lets go of it. Closing the detached overlay waits for an RCU grace period, up to some milliseconds: it is done
+// when nobody waits any more.
+func (e *Exe) Close() {
+	sys.Close(e.fd)
+	if e.mount >= 0 {
+		sys.Close(e.mount)
+	}
+}
+
+// ProtectedExe opens this binary through a detached read-only overlay or, where that is not to be had, as a sealed copy
+// in memory. force chooses one way ("overlay" or "memfd"); "" tries them in that order.
+func ProtectedExe(force string) (*Exe, error) {
 	var overlayErr error
 	if force != "memfd" {
-		fd, err := overlayExe()
+		e, err := overlayExe()
 		if err == nil || force == "overlay" {
-			return fd, err
+			return e, err
 		}
 		overlayErr = err
 	}
 	fd, err := memfdExe()
 	if err != nil && overlayErr != nil {
-		return -1, fmt.Errorf("protect %s: %w (and %w)", selfExe, err, overlayErr)
+		return nil, fmt.Errorf("protect %s: %w (and %w)", selfExe, err, overlayErr)
 	}
-	return fd, err
+	return &Exe{fd, -1}, err
 }
 
-func overlayExe() (int, error) {
+func overlayExe() (*Exe, error) {
 	path, err := os.Readlink(selfExe)
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
 	dir, name := filepath.Split(path)
 	// overlay splits lowerdir at colons, and a binary that was removed has no directory entry to find.
 	if strings.ContainsAny(dir, `:\,`) || strings.HasSuffix(name, " (deleted)") {
-		return -1, fmt.Errorf("overlay over %q: not a plain path", path)
+		return nil, fmt.Errorf("overlay over %q: not a plain path", path)
 	}
 	mnt, err := sys.ReadonlyOverlay(dir, otherDir)
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
-	defer sys.Close(mnt)
 	fd, err := sys.Openat(mnt, name, sys.ORdonly|sys.ONofollow, 0)
 	if err != nil {
-		return -1, err
+		sys.Close(mnt)
+		return nil, err
 	}
+	e := &Exe{fd, mnt}
 	// What the overlay shows must be what runs: the path may have been given to another file since.
 	if same, err := sameContent(fd, selfExe); err != nil || !same {
-		sys.Close(fd)
-		return -1, fmt.Errorf("overlay over %s: not the running binary", path)
+		e.Close()
+		return nil, fmt.Errorf("overlay over %s: not the running binary", path)
 	}
-	return fd, nil
+	return e, nil
 }
 
 // otherDir is the second lower layer that overlay asks for. It comes after the first, so nothing of it hides the

@@ -195,7 +195,8 @@ static void evaluate(const struct vm *vm, const struct insn *in, struct call *c)
 
 /*
  * Below a descriptor openat2 gives up with EAGAIN when anything on the host is renamed or mounted while it follows a
- * ".." (openat2(2)). One try takes microseconds: where this many are not enough somebody is at it on purpose.
+ * ".." (openat2(2)). One try takes microseconds. With nothing but renames beside it two were not always enough, three
+ * were; where this many are not, somebody is at it on purpose.
  */
 enum { OPEN_TRIES = 1000 };
 
@@ -243,6 +244,9 @@ static int64_t step(struct vm *vm, uint32_t i, struct call *c)
 	if (in->nr == SYS_openat2)
 		return openat2_again(c->v[0], c->v[1], c->v[2], c->v[3]);
 	r = sc(in->nr, c->v[0], c->v[1], c->v[2], c->v[3], c->v[4], c->v[5]);
+	/* Its number may soon be another file's: who uses the slot once more gets EBADF. */
+	if (in->nr == SYS_close && in->nargs > 0 && in->kind[0] == K_USE)
+		vm->slot[in->arg[0]] = -EBADF;
 	return r >= 0 && (in->flags & INSN_WHOLE) && r != c->len[1] ? -EIO : r;
 }
 

@@ -12,7 +12,7 @@ import (
 // Start says what Spawn starts.
 type Start struct {
 	Preserve   []int  // descriptors that become 3, 4, …
-	Exe        int    // from ProtectedExe
+	Exe        *Exe   // from ProtectedExe
 	Namespaces uint64 // CLONE_NEW* of the namespaces the process is born in
 	CgroupDir  int    // a cgroup v2 directory to be born in, or -1
 	UIDs, GIDs []syscall.SysProcIDMap
@@ -90,7 +90,7 @@ func (in *Init) clone(s *Start) error {
 		files = append(files, uintptr(fd))
 	}
 	n := len(files)
-	files = append(files, uintptr(in.theirs), uintptr(s.Exe))
+	files = append(files, uintptr(in.theirs), uintptr(s.Exe.fd))
 	attr := syscall.SysProcAttr{
 		Cloneflags:  uintptr(s.Namespaces),
 		UidMappings: s.UIDs,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -33,7 +34,8 @@ func defaultDevices() []device {
 
 // Devices compiles the default devices and links, and linux.devices.
 func (c *Compiler) Devices() error {
-	if !c.devIsBound() {
+	bound := c.devIsBound()
+	if !bound {
 		for _, d := range defaultDevices() {
 			c.device(&d)
 		}
@@ -46,6 +48,11 @@ func (c *Compiler) Devices() error {
 		d, err := specDevice(i, &c.c.Spec.Linux.Devices[i])
 		if err != nil {
 			return err
+		}
+		// What somebody brings along may be the host's own. /dev/ptmx is a link into the container's devpts, whatever the
+		// list says; that of a privileged container is the host's whole /dev (as runc).
+		if bound && strings.HasPrefix(d.path, "/dev/") || d.path == "/dev/ptmx" {
+			continue
 		}
 		c.device(&d)
 	}

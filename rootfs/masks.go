@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -103,11 +104,17 @@ type kept struct {
 // from the mount itself: whoever can rename in the image meanwhile could else put a directory of files in the place of
 // /proc, have that masked, and leave the real one open (youki CVE-2025-62161).
 func (c *Compiler) placed(dest string, mnt program.Slot) {
-	through := func(path string) bool { return strings.HasPrefix(path, dest+"/") }
+	through := func(path string) bool { _, ok := below(dest, path); return ok }
 	l := c.c.Spec.Linux
 	if l != nil && (slices.ContainsFunc(l.MaskedPaths, through) || slices.ContainsFunc(l.ReadonlyPaths, through)) {
 		c.kept = append(c.kept, kept{dest, mnt})
 		return
 	}
 	c.b.Close(mnt)
+}
+
+// below is path as seen from the directory dir, when it is below that.
+func below(dir, path string) (rest string, ok bool) {
+	rest, ok = strings.CutPrefix(filepath.Clean(path), dir+"/")
+	return rest, ok && !strings.Contains(path, "..")
 }

@@ -239,7 +239,7 @@ func (c *Compiler) Dir(where, path string) {
 func (c *Compiler) inside(path string, flags uint64) program.Slot {
 	dir := c.root
 	for _, k := range slices.Backward(c.kept) {
-		if rest, ok := strings.CutPrefix(path, k.dest+"/"); ok {
+		if rest, ok := below(k.dest, path); ok {
 			dir, path = k.mnt, rest
 			break
 		}

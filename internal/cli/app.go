@@ -112,7 +112,11 @@ func run(args []string, connect func(*libcontainer.Runtime) containers) int {
 		return inv.status
 	}
 	if inv.log == nil {
-		inv.log, _ = log.New("", "", log.Info)
+		// The flags that were read before the one at fault say where callers look for it.
+		var lerr error
+		if inv.log, lerr = log.New(inv.global.log, inv.global.logFormat, log.Info); lerr != nil {
+			inv.log, _ = log.New("", "", log.Info)
+		}
 	}
 	inv.log.Fatal(err)
 	if e := (exitError{}); errors.As(err, &e) {

@@ -235,7 +235,7 @@ func TestErrors(t *testing.T) {
 		"--bogus":                        "flag provided but not defined: -bogus",
 		"create --preserve-fds -1 x":     "--preserve-fds: it cannot be negative",
 		"exec --preserve-fds -1 x y":     "--preserve-fds: it cannot be negative",
-		"list -f xml":                    "invalid format option",
+		"list -f xml":                    `invalid format option "xml": want table or json`,
 		"--systemd-cgroup list":          "--systemd-cgroup: the systemd cgroup driver is not supported, only cgroupfs",
 		"--rootless maybe list":          "--rootless maybe: want true, false or auto",
 		"--root / list":                  "--root: it cannot be /",

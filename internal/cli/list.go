@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -81,7 +80,7 @@ func formatList(all []libcontainer.Status, format string, quiet bool) ([]byte, e
 			return nil, err
 		}
 	default:
-		return nil, errors.New("invalid format option")
+		return nil, fmt.Errorf("invalid format option %q: want table or json", format)
 	}
 	return out.Bytes(), nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -94,9 +95,10 @@ func (l *Logger) Fatal(err error) {
 	if l == nil {
 		return
 	}
-	l.write(Error, err.Error())
+	msg := strings.ReplaceAll(err.Error(), "\n", "; ") // joined errors, what programs have written
+	l.write(Error, msg)
 	if !l.stderr {
-		os.Stderr.WriteString(err.Error() + "\n")
+		os.Stderr.WriteString(msg + "\n")
 	}
 }
 

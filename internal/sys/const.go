@@ -7,48 +7,42 @@ import "golang.org/x/sys/unix"
 
 // System calls a program may hold; see nsenter/program for what each is used for.
 const (
-	SysCapset         = unix.SYS_CAPSET
-	SysChdir          = unix.SYS_CHDIR
-	SysChroot         = unix.SYS_CHROOT
-	SysClose          = unix.SYS_CLOSE
-	SysCloseRange     = unix.SYS_CLOSE_RANGE
-	SysDup3           = unix.SYS_DUP3
-	SysFchdir         = unix.SYS_FCHDIR
-	SysFchmod         = unix.SYS_FCHMOD
-	SysFchown         = unix.SYS_FCHOWN
-	SysFchownat       = unix.SYS_FCHOWNAT
-	SysFsconfig       = unix.SYS_FSCONFIG
-	SysFsmount        = unix.SYS_FSMOUNT
-	SysFsopen         = unix.SYS_FSOPEN
-	SysFspick         = unix.SYS_FSPICK
-	SysIoctl          = unix.SYS_IOCTL
-	SysKeyctl         = unix.SYS_KEYCTL
-	SysMknodat        = unix.SYS_MKNODAT
-	SysMountSetattr   = unix.SYS_MOUNT_SETATTR
-	SysMoveMount      = unix.SYS_MOVE_MOUNT
-	SysOpenat         = unix.SYS_OPENAT
-	SysOpenat2        = unix.SYS_OPENAT2
-	SysOpenTree       = unix.SYS_OPEN_TREE
-	SysPivotRoot      = unix.SYS_PIVOT_ROOT
-	SysPrctl          = unix.SYS_PRCTL
-	SysSeccomp        = unix.SYS_SECCOMP
-	SysSetdomainname  = unix.SYS_SETDOMAINNAME
-	SysSetgroups      = unix.SYS_SETGROUPS
-	SysSethostname    = unix.SYS_SETHOSTNAME
-	SysSetns          = unix.SYS_SETNS
-	SysSetresgid      = unix.SYS_SETRESGID
-	SysSetresuid      = unix.SYS_SETRESUID
-	SysSetsid         = unix.SYS_SETSID
-	SysSocket         = unix.SYS_SOCKET
-	SysSymlinkat      = unix.SYS_SYMLINKAT
-	SysUmask          = unix.SYS_UMASK
-	SysUmount2        = unix.SYS_UMOUNT2
-	SysUnshare        = unix.SYS_UNSHARE
-	SysWrite          = unix.SYS_WRITE
-	SysLsetxattr      = unix.SYS_LSETXATTR
-	SysFchmodat       = unix.SYS_FCHMODAT
-	SysReadlinkat     = unix.SYS_READLINKAT
-	SysSetPersonality = unix.SYS_PERSONALITY
+	SysCapset        = unix.SYS_CAPSET
+	SysChdir         = unix.SYS_CHDIR
+	SysChroot        = unix.SYS_CHROOT
+	SysClose         = unix.SYS_CLOSE
+	SysCloseRange    = unix.SYS_CLOSE_RANGE
+	SysDup3          = unix.SYS_DUP3
+	SysFchdir        = unix.SYS_FCHDIR
+	SysFchmod        = unix.SYS_FCHMOD
+	SysFchown        = unix.SYS_FCHOWN
+	SysFchownat      = unix.SYS_FCHOWNAT
+	SysFsconfig      = unix.SYS_FSCONFIG
+	SysFsmount       = unix.SYS_FSMOUNT
+	SysFsopen        = unix.SYS_FSOPEN
+	SysIoctl         = unix.SYS_IOCTL
+	SysKeyctl        = unix.SYS_KEYCTL
+	SysMknodat       = unix.SYS_MKNODAT
+	SysMountSetattr  = unix.SYS_MOUNT_SETATTR
+	SysMoveMount     = unix.SYS_MOVE_MOUNT
+	SysOpenat2       = unix.SYS_OPENAT2
+	SysOpenTree      = unix.SYS_OPEN_TREE
+	SysPivotRoot     = unix.SYS_PIVOT_ROOT
+	SysPrctl         = unix.SYS_PRCTL
+	SysSeccomp       = unix.SYS_SECCOMP
+	SysSetdomainname = unix.SYS_SETDOMAINNAME
+	SysSetgroups     = unix.SYS_SETGROUPS
+	SysSethostname   = unix.SYS_SETHOSTNAME
+	SysSetns         = unix.SYS_SETNS
+	SysSetresgid     = unix.SYS_SETRESGID
+	SysSetresuid     = unix.SYS_SETRESUID
+	SysSetsid        = unix.SYS_SETSID
+	SysSocket        = unix.SYS_SOCKET
+	SysSymlinkat     = unix.SYS_SYMLINKAT
+	SysUmask         = unix.SYS_UMASK
+	SysUmount2       = unix.SYS_UMOUNT2
+	SysUnshare       = unix.SYS_UNSHARE
+	SysWrite         = unix.SYS_WRITE
 )
 
 // Flags of open(2) and openat2(2).
@@ -83,15 +77,11 @@ const (
 	MoveMountTEmptyPath = unix.MOVE_MOUNT_T_EMPTY_PATH
 
 	FsopenCloexec  = unix.FSOPEN_CLOEXEC
-	FspickCloexec  = unix.FSPICK_CLOEXEC
-	FspickEmpty    = unix.FSPICK_EMPTY_PATH
 	FsmountCloexec = unix.FSMOUNT_CLOEXEC
 
-	FsconfigSetFlag     = unix.FSCONFIG_SET_FLAG
-	FsconfigSetString   = unix.FSCONFIG_SET_STRING
-	FsconfigSetFd       = unix.FSCONFIG_SET_FD
-	FsconfigCreate      = unix.FSCONFIG_CMD_CREATE
-	FsconfigReconfigure = unix.FSCONFIG_CMD_RECONFIGURE
+	FsconfigSetFlag   = unix.FSCONFIG_SET_FLAG
+	FsconfigSetString = unix.FSCONFIG_SET_STRING
+	FsconfigCreate    = unix.FSCONFIG_CMD_CREATE
 
 	MountAttrRdonly      = unix.MOUNT_ATTR_RDONLY
 	MountAttrNosuid      = unix.MOUNT_ATTR_NOSUID
@@ -161,7 +151,6 @@ const (
 	SIfchr = unix.S_IFCHR
 	SIfblk = unix.S_IFBLK
 	SIfifo = unix.S_IFIFO
-	SIfreg = unix.S_IFREG
 	SIfdir = unix.S_IFDIR
 
 	ProcSuperMagic   = unix.PROC_SUPER_MAGIC

@@ -18,3 +18,6 @@ func Flock(fd int) error {
 func TryFlock(fd int) error {
 	return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 }
+
+// Unflock gives up the lock of the open file description behind fd.
+func Unflock(fd int) error { return unix.Flock(fd, unix.LOCK_UN) }

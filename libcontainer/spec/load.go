@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 	"syscall"
@@ -113,7 +114,7 @@ func readRegular(fd int) ([]byte, error) {
 	case sys.IsDir(&st):
 		return nil, syscall.EISDIR
 	case !sys.IsRegular(&st):
-		return nil, syscall.EINVAL
+		return nil, fmt.Errorf("not a regular file: %w", syscall.EINVAL)
 	case st.Size > MaxSize:
 		return nil, syscall.EFBIG
 	}

@@ -127,7 +127,7 @@ func TestLoad(t *testing.T) {
 	if err := syscall.Mkfifo(file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fails("read "+file+": invalid argument", syscall.EINVAL)
+	fails("read "+file+": not a regular file: invalid argument", syscall.EINVAL)
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,9 @@ type step struct {
 	key   string
 }
 
+// maxPath is about how long a path may get: nothing of the spec is nested as deeply.
+const maxPath = 200
+
 // pathAt names the value that begins where text, a correct beginning of a JSON text, ends.
 func pathAt(text string) string {
 	var way []step
@@ -74,6 +77,10 @@ func pathAt(text string) string {
 	}
 	var b strings.Builder
 	for _, s := range way {
+		if b.Len() > maxPath {
+			b.WriteString("…")
+			break
+		}
 		switch {
 		case s.array:
 			b.WriteString("[" + strconv.Itoa(s.index) + "]")

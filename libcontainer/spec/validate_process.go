@@ -18,6 +18,8 @@ func (c *checker) process() {
 	}
 	if len(p.Args) == 0 {
 		c.bad("process.args", "nothing", "at least the program to run")
+	} else if p.Args[0] == "" {
+		c.bad("process.args[0]", "nothing", "the program to run")
 	}
 	if !absolute(p.Cwd) {
 		c.bad("process.cwd", quote(p.Cwd), "an absolute path")

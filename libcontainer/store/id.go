@@ -54,8 +54,7 @@ func ValidateID(id string) error {
 	case id == "." || id == "..":
 		return &InvalidIDError{id, "it names a directory"}
 	}
-	for i := range len(id) {
-		c := id[i]
+	for _, c := range id {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
 		case c == '_', c == '+', c == '-', c == '.':

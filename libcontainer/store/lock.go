@@ -54,6 +54,33 @@ func lockDir(root *os.File, id string, wait time.Duration) (*Container, error) {
 	}
 }
 
+// Unlock lets other verbs at the container, which stays open.
+func (c *Container) Unlock() error {
+	if err := sys.Unflock(int(c.dir.Fd())); err != nil {
+		return fmt.Errorf("unlock container %q: %w", c.ID, err)
+	}
+	return nil
+}
+
+// Relock takes the lock again after Unlock; wait is as for Create. [NotExistError] tells that the container has been
+// removed meanwhile, although another of its name may be there.
+func (c *Container) Relock(wait time.Duration) error {
+	// lock closes what it fails on.
+	fd, err := sys.Dup(int(c.dir.Fd()))
+	if err != nil {
+		return fmt.Errorf("lock container %q: %w", c.ID, err)
+	}
+	if err := lock(fd, c.ID, wait, time.Now().Add(wait)); err != nil {
+		return err
+	}
+	defer sys.Close(fd)
+	same, err := isAt(int(c.root.Fd()), c.ID, fd)
+	if err == nil && !same {
+		return &NotExistError{ID: c.ID}
+	}
+	return err
+}
+
 // isAt reports whether the name id below root is the directory behind fd.
 func isAt(root int, id string, fd int) (bool, error) {
 	want, err := sys.Fstat(fd)

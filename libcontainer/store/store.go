@@ -102,7 +102,7 @@ func (s *Store) Create(id string, intent *State, wait time.Duration) (*Container
 		return nil, err
 	}
 	if err := os.MkdirAll(s.Root, 0o700); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("root directory %s: %w", s.Root, err)
 	}
 	root, err := s.openRoot()
 	if err != nil {
@@ -329,7 +329,7 @@ func (s *Store) openRoot() (*os.File, error) {
 		return nil, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", s.Root, err)
+		return nil, fmt.Errorf("root directory %s: %w", s.Root, err)
 	}
 	st, err := sys.Fstat(fd)
 	if err == nil {

@@ -36,7 +36,7 @@ func (e *Error) Error() string {
 	case n.Op == OpHook && e.Report.Errno == syscall.ECHILD:
 		return strings.Join(append(parts, waitStatus(e.Report.Detail)), ": ")
 	case n.Op == OpHook && e.Report.Errno == syscall.ETIMEDOUT:
-		return strings.Join(append(parts, "timeout: "+e.Report.Errno.Error()), ": ")
+		return strings.Join(append(parts, "killed after its timeout"), ": ")
 	case n.Op == OpExec:
 		return strings.Join(append(parts, e.Report.Errno.Error()), ": ")
 	}

@@ -28,7 +28,7 @@ func TestMessages(t *testing.T) {
 		{Note{Op: 99}, Report{Status: Failed, Errno: syscall.EIO}, "op(99): input/output error"},
 		{hook, Report{Status: Failed, Errno: syscall.ECHILD, Detail: 3 << 8}, "hooks.createContainer[0]: /bin/hook: exit status 3"},
 		{hook, Report{Status: Failed, Errno: syscall.ECHILD, Detail: 9}, "hooks.createContainer[0]: /bin/hook: signal: killed"},
-		{hook, Report{Status: Failed, Errno: syscall.ETIMEDOUT}, "hooks.createContainer[0]: /bin/hook: timeout: connection timed out"},
+		{hook, Report{Status: Failed, Errno: syscall.ETIMEDOUT}, "hooks.createContainer[0]: /bin/hook: killed after its timeout"},
 		{hook, Report{Status: Failed, Errno: syscall.ENOMEM}, "hooks.createContainer[0]: /bin/hook: hook: cannot allocate memory"},
 		{exec, Report{Status: Failed, Errno: syscall.ENOENT}, `process.args: exec "sh": no such file or directory`},
 		{exec, Report{Status: Failed, Errno: syscall.EACCES}, `process.args: exec "sh": permission denied`},

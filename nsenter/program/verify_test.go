@@ -251,6 +251,9 @@ func TestBranchRules(t *testing.T) {
 		{name: "slot closed twice", at: atHost, want: "is used before it is set, or after it was closed",
 			bad:  func(b *scene) { s := b.Openat2(Host, "/x", How{}); b.Close(s, s) },
 			good: func(b *scene) { s := b.Openat2(Host, "/x", How{}); b.Close(s) }},
+		{name: "slot perhaps not set without a branch", at: atHost, want: "is used before it is set",
+			bad:  func(b *scene) { s := b.Slot(); b.Close(s); b.Ignore(syscall.EINVAL) },
+			good: func(b *scene) { s := b.Slot(); b.Close(s); b.Ignore(syscall.EBADF) }},
 		{name: "slot closed on one way", at: atHost, want: "or after it was closed",
 			bad: func(b *scene) {
 				l := b.Label()

@@ -44,6 +44,12 @@ func (b *Bundle) Command(args ...string) *exec.Cmd {
 		b.check(err)
 		*w = f
 	}
+	b.T.Cleanup(func() { // of a test that failed before it waited
+		if c.Process != nil && c.ProcessState == nil {
+			c.Process.Kill()
+			c.Wait()
+		}
+	})
 	return c
 }
 

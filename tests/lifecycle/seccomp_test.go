@@ -95,8 +95,9 @@ func TestSeccompKillThread(t *testing.T) {
 	t.Parallel()
 	for _, action := range []specs.LinuxSeccompAction{specs.ActKill, specs.ActKillThread} {
 		b := kit.New(t, filter(rule(action, "umask")), kit.Args("syscall", "95", "0"))
-		b.Start()
+		b.OK("create", b.ID)
 		pid := b.State().Pid
+		b.OK("start", b.ID)
 		b.Until("the first thread is gone", func() bool {
 			return strings.Contains(procFile(t, pid, "status"), "State:\tZ") || !exists(fmt.Sprintf("/proc/%d/task/%d", pid, pid))
 		})

@@ -30,6 +30,7 @@
 //	spawn N                starts N children that sleep for ever, prints their pids as JSON, sleeps for ever
 //	bigout N               writes N bytes as fast as it can
 //	oom MIB                allocates and touches that much, prints "survived"
+//	hook FILE NAME [N]     appends {name, state (standard input), ns, env, args, cwd, root} as a line to FILE; exits with N
 //	all                    one object of everything above that is JSON, and args, cwd, env, cgroup, oomScoreAdj
 //
 // What is not said to print is one line of JSON. A call that fails prints the name of its errno (ENOENT) and exits with 1;
@@ -73,6 +74,7 @@ var commands = map[string]func(args []string) error{
 	"spawn":    spawn,
 	"bigout":   bigout,
 	"oom":      oom,
+	"hook":     hook,
 	"all":      all,
 }
 

@@ -1,0 +1,393 @@
+package nsenter
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"teu/internal/sys"
+	"teu/nsenter/program"
+)
+
+// The interpreter is linked into the test binary as into teu: here it runs, against this kernel.
+
+// wentOn is what a test binary exits with when it was started as the interpreter and the constructor did not take it.
+const wentOn = 7
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "init" {
+		os.Exit(wentOn)
+	}
+	os.Exit(m.Run())
+}
+
+// patience bounds every wait for an interpreter, in milliseconds.
+const patience = 20000
+
+// reached is what a test program fails with once it has come to its end.
+const reached = syscall.ECANCELED
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("makes namespaces and changes root: needs root")
+	}
+}
+
+// launched starts an interpreter with p.
+func launched(t *testing.T, p *program.Program, inputs map[string]int, ns uint64, o program.Options) *Init {
+	t.Helper()
+	in := spawned(t, ns)
+	if err := in.Run(p, inputs, o); err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+// spawned starts an interpreter that waits for its program.
+func spawned(t *testing.T, ns uint64) *Init {
+	t.Helper()
+	// A thread that a test has changed must not be the parent; and PDEATHSIG means the thread that forked.
+	runtime.LockOSThread()
+	t.Cleanup(runtime.UnlockOSThread)
+	exe, err := os.Open(selfExe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.Close()
+	in, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(in.Close)
+	if err := in.Spawn(&Start{Exe: &Exe{int(exe.Fd()), -1}, Namespaces: ns, CgroupDir: -1}); err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+// ended waits for in and returns how it went and what its process ended with.
+func ended(t *testing.T, in *Init) (*program.Error, syscall.WaitStatus) {
+	t.Helper()
+	if done, err := sys.PidfdWait(in.PidFd, patience); err != nil || !done {
+		r, _ := in.Report()
+		if err := sys.PidfdSendSignal(in.PidFd, sys.SIGKILL); err != nil {
+			t.Error(err)
+		}
+		t.Fatalf("the interpreter hangs at instruction %d: %v", r.Insn, err)
+	}
+	ws, err := sys.Wait4(in.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pe *program.Error
+	if err := in.Failure(); !errors.As(err, &pe) {
+		t.Fatalf("no report: %v", err)
+	}
+	return pe, syscall.WaitStatus(ws)
+}
+
+// part builds one program: its input "control", what build adds, and the end.
+func part(build func(b *program.Builder, control program.Slot)) *program.Program {
+	b := program.New()
+	control := b.Input(InputControl)
+	build(b, control)
+	b.Fail(reached)
+	return b.Program()
+}
+
+// outcome runs a program and returns its errno: reached when all of it worked.
+func outcome(t *testing.T, build func(b *program.Builder, control program.Slot)) syscall.Errno {
+	t.Helper()
+	p := part(build)
+	pe, ws := ended(t, launched(t, p, nil, 0, program.Options{}))
+	if pe.Report.Status != program.Failed || !ws.Exited() || ws.ExitStatus() != 1 {
+		t.Fatalf("%v; status %#x\n%s", pe, ws, p)
+	}
+	if pe.Report.Errno == reached && pe.Report.Insn != len(p.Insns)-1 {
+		t.Fatalf("ended at instruction %d\n%s", pe.Report.Insn, p)
+	}
+	return pe.Report.Errno
+}
+
+// path opens a file of the host.
+func path(b *program.Builder, name string) program.Slot {
+	return b.Openat2(program.Host, name, program.How{Flags: sys.OPath})
+}
+
+func TestChecks(t *testing.T) {
+	const proc, dev = sys.ProcSuperMagic, sys.SIfchr
+	null := sys.Makedev(1, 3)
+	for name, c := range map[string]struct {
+		do   func(b *program.Builder)
+		want syscall.Errno
+	}{
+		"device":             {func(b *program.Builder) { b.CheckDev(path(b, "/dev/null"), dev, null) }, reached},
+		"other device":       {func(b *program.Builder) { b.CheckDev(path(b, "/dev/zero"), dev, null) }, syscall.ENODEV},
+		"other type":         {func(b *program.Builder) { b.CheckDev(path(b, "/dev/null"), sys.SIfblk, null) }, syscall.ENODEV},
+		"file":               {func(b *program.Builder) { b.CheckDev(path(b, "/etc/passwd"), dev, null) }, syscall.ENODEV},
+		"device of no slot":  {func(b *program.Builder) { b.CheckDev(program.None, dev, null) }, syscall.EBADF},
+		"filesystem":         {func(b *program.Builder) { b.CheckFs(path(b, "/proc"), proc) }, reached},
+		"other filesystem":   {func(b *program.Builder) { b.CheckFs(path(b, "/dev"), proc) }, syscall.EXDEV},
+		"filesystem of none": {func(b *program.Builder) { b.CheckFs(program.None, proc) }, syscall.EBADF},
+		"fail":               {func(b *program.Builder) { b.Fail(syscall.EXFULL) }, syscall.EXFULL},
+		"working directory":  {func(b *program.Builder) { b.CheckCwd() }, reached},
+		"branch":             {func(b *program.Builder) { path(b, "/no/such"); b.Ignore(syscall.ENOENT) }, reached},
+		"branch on another":  {func(b *program.Builder) { path(b, "/no/such"); b.Ignore(syscall.EACCES) }, syscall.ENOENT},
+		"slot after close":   {func(b *program.Builder) { s := path(b, "/"); b.Close(s); path(b, "/etc"); b.Fchdir(s) }, syscall.EBADF},
+		"slot never filled":  {func(b *program.Builder) { b.Close(b.Slot()) }, syscall.EBADF},
+		"fifo of any number": {func(b *program.Builder) { b.CheckStdioDev(9, sys.SIfifo, 5) }, syscall.EBADF},
+		"jump over a failure": {func(b *program.Builder) {
+			l := b.Label()
+			b.Jump(l)
+			b.Fail(syscall.EIO)
+			b.Here(l)
+		}, reached},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := outcome(t, func(b *program.Builder, _ program.Slot) { c.do(b) })
+			if got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestWorkingDirectoryOutside: what chroot leaves behind is outside the new root (CVE-2024-21626).
+func TestWorkingDirectoryOutside(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	got := outcome(t, func(b *program.Builder, _ program.Slot) {
+		b.Chdir("/etc")
+		b.Chroot(dir)
+		b.CheckCwd()
+	})
+	if got != syscall.EXDEV {
+		t.Errorf("%v", got)
+	}
+	got = outcome(t, func(b *program.Builder, _ program.Slot) {
+		b.Chdir(dir)
+		b.Chroot(dir)
+		b.CheckCwd()
+	})
+	if got != reached {
+		t.Errorf("inside: %v", got)
+	}
+}
+
+func TestSync(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer func(in *Init) error
+		want   syscall.Errno
+	}{
+		"answer":       {func(in *Init) error { return in.Go('b') }, reached},
+		"other answer": {func(in *Init) error { return in.Go('x') }, syscall.EPROTO},
+		"no parent":    {func(in *Init) error { sys.Close(in.Control); in.Control = -1; return nil }, syscall.EPIPE},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := launched(t, part(func(b *program.Builder, control program.Slot) {
+				b.Sync(control, 'a', 'b')
+			}), nil, 0, program.Options{})
+			if err := in.Expect('a'); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.answer(in); err != nil {
+				t.Fatal(err)
+			}
+			if pe, _ := ended(t, in); pe.Report.Errno != c.want {
+				t.Errorf("%v, want %v", pe, c.want)
+			}
+		})
+	}
+}
+
+func TestSyncOneWay(t *testing.T) {
+	in := launched(t, part(func(b *program.Builder, control program.Slot) {
+		b.Sync(control, 'a', 0)
+		b.Sync(control, 0, 'b')
+		b.Sync(control, 'c', 'c')
+	}), nil, 0, program.Options{})
+	if err := in.Go('b'); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Expect('a'); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Expect('x'); !errors.Is(err, syscall.EPROTO) {
+		t.Errorf("%v", err)
+	}
+	if err := in.Go('c'); err != nil {
+		t.Fatal(err)
+	}
+	if pe, _ := ended(t, in); pe.Report.Errno != reached {
+		t.Errorf("%v", pe)
+	}
+}
+
+func TestFork(t *testing.T) {
+	in := launched(t, part(func(b *program.Builder, control program.Slot) {
+		b.Fork(control, sys.CloneParent)
+		b.Sync(control, 'a', 'a')
+	}), nil, 0, program.Options{})
+	first := in.Pid
+	if err := in.Join(); err != nil {
+		t.Fatal(err)
+	}
+	if in.Pid == first {
+		t.Error("the same process goes on")
+	}
+	if err := in.Expect('a'); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Go('a'); err != nil {
+		t.Fatal(err)
+	}
+	if pe, _ := ended(t, in); pe.Report.Errno != reached {
+		t.Errorf("%v", pe)
+	}
+}
+
+func TestForkIntoAPidNamespace(t *testing.T) {
+	needRoot(t)
+	in := launched(t, part(func(b *program.Builder, control program.Slot) {
+		b.Prctl(sys.PrSetDumpable, 0)
+		b.Unshare(sys.CloneNewPid)
+		b.Fork(control, sys.CloneParent)
+		// The first in its namespace may ask for its death signal like any other.
+		b.Prctl(sys.PrSetPdeathsig, 9)
+	}), nil, 0, program.Options{})
+	if err := in.Join(); err != nil {
+		t.Fatal(err)
+	}
+	if pe, _ := ended(t, in); pe.Report.Errno != reached {
+		t.Errorf("%v", pe)
+	}
+}
+
+func TestSendFd(t *testing.T) {
+	pair, err := sys.UnixStreamPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(pair[0])
+	in := launched(t, part(func(b *program.Builder, control program.Slot) {
+		conn := b.Input("conn")
+		b.SendFd(conn, path(b, "/dev/null"), "what it is")
+		b.SendFd(control, program.None, "x")
+	}), map[string]int{"conn": pair[1]}, 0, program.Options{})
+	sys.Close(pair[1])
+	buf := make([]byte, 64)
+	n, fds, err := sys.RecvFDs(pair[0], buf, 1)
+	if err != nil || len(fds) != 1 || string(buf[:n]) != "what it is" {
+		t.Fatalf("%v: %q with %d descriptors", err, buf[:n], len(fds))
+	}
+	defer sys.Close(fds[0])
+	if st, err := sys.Fstat(fds[0]); err != nil || st.Rdev != sys.Makedev(1, 3) {
+		t.Errorf("%v: %+v", err, st)
+	}
+	if pe, _ := ended(t, in); pe.Report.Errno != syscall.EBADF || pe.Report.Insn != 2 {
+		t.Errorf("no descriptor sent: %v", pe)
+	}
+}
+
+func TestWholeWrites(t *testing.T) {
+	r, w, err := sys.NonblockPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(r)
+	defer sys.Close(w)
+	if err := sys.SetNonblock(w, true); err != nil {
+		t.Fatal(err)
+	}
+	big := make([]byte, 1<<20)
+	in := launched(t, part(func(b *program.Builder, _ program.Slot) {
+		s := b.Input("pipe")
+		b.Write(s, "some")
+		b.Write(s, string(big))
+	}), map[string]int{"pipe": w}, 0, program.Options{})
+	if pe, _ := ended(t, in); pe.Report.Errno != syscall.EIO || pe.Report.Insn != 1 {
+		t.Errorf("a short write: %v", pe)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	p := part(func(b *program.Builder, _ program.Slot) {
+		b.Umask(0o22)
+		b.Setsid()
+		b.Ignore(syscall.EPERM)
+	})
+	for at := range p.Insns {
+		in := launched(t, p, nil, 0, program.Options{Fault: &program.Fault{Insn: at, Errno: syscall.EUCLEAN}})
+		if pe, _ := ended(t, in); pe.Report.Errno != syscall.EUCLEAN || pe.Report.Insn != at {
+			t.Errorf("fail at %d: %v", at, pe)
+		}
+		in = launched(t, p, nil, 0, program.Options{Fault: &program.Fault{Insn: at}})
+		pe, ws := ended(t, in)
+		if pe.Report.Status != program.Running || pe.Report.Insn != at || ws.ExitStatus() != 137 {
+			t.Errorf("die at %d: %v, status %#x", at, pe, ws)
+		}
+	}
+	// A fault that the instruction branches on is none.
+	in := launched(t, p, nil, 0, program.Options{Fault: &program.Fault{Insn: 1, Errno: syscall.EPERM}})
+	if pe, _ := ended(t, in); pe.Report.Errno != reached {
+		t.Errorf("%v", pe)
+	}
+}
+
+func TestStamps(t *testing.T) {
+	p := part(func(b *program.Builder, _ program.Slot) {
+		l := b.Label()
+		b.Umask(0o22)
+		b.Jump(l)
+		b.Setsid()
+		b.Here(l)
+		b.Umask(0o22)
+	})
+	before := sys.Monotonic()
+	pe, _ := ended(t, launched(t, p, nil, 0, program.Options{Stamp: true}))
+	after := sys.Monotonic()
+	last := before
+	for i, at := range pe.Report.Stamps[:len(p.Insns)] {
+		if i == 2 {
+			if at != 0 {
+				t.Error("an instruction that was jumped over has a time")
+			}
+			continue
+		}
+		if at < last || at > after {
+			t.Errorf("instruction %d at %d, after %d and before %d", i, at, last, after)
+		}
+		last = at
+	}
+	pe, _ = ended(t, launched(t, p, nil, 0, program.Options{}))
+	for i, at := range pe.Report.Stamps {
+		if at != 0 {
+			t.Errorf("instruction %d has a time that nobody asked for", i)
+		}
+	}
+}
+
+// TestKernelsWords: the message of a filesystem context comes with the failure, and only with it.
+func TestKernelsWords(t *testing.T) {
+	needRoot(t)
+	run := func(build func(b *program.Builder)) *program.Error {
+		in := launched(t, part(func(b *program.Builder, _ program.Slot) { build(b) }), nil, sys.CloneNewNs, program.Options{})
+		pe, _ := ended(t, in)
+		return pe
+	}
+	pe := run(func(b *program.Builder) { b.FsSet(b.Fsopen("tmpfs"), "size", "large") })
+	if pe.Report.Errno != syscall.EINVAL || pe.Report.Text == "" {
+		t.Errorf("%v with the text %q", pe, pe.Report.Text)
+	}
+	pe = run(func(b *program.Builder) {
+		b.FsSet(b.Fsopen("tmpfs"), "size", "large")
+		b.Ignore(syscall.EINVAL)
+		b.Fchdir(program.None)
+	})
+	if pe.Report.Errno != syscall.EBADF || pe.Report.Text != "" {
+		t.Errorf("the words of another instruction: %v with the text %q", pe, pe.Report.Text)
+	}
+}

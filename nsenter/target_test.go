@@ -1,0 +1,284 @@
+package nsenter
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"teu/internal/sys"
+	"teu/nsenter/program"
+)
+
+// lay makes what a sentence says below root: "dir PATH", "file PATH", "symlink PATH TARGET", "fifo PATH".
+func lay(t *testing.T, root string, sentences ...string) {
+	t.Helper()
+	for _, s := range sentences {
+		w := strings.Fields(s)
+		p := filepath.Join(root, w[1])
+		err := os.MkdirAll(filepath.Dir(p), 0o755)
+		switch {
+		case err != nil:
+		case w[0] == "dir":
+			err = os.MkdirAll(p, 0o755)
+		case w[0] == "file":
+			err = os.WriteFile(p, nil, 0o644)
+		case w[0] == "symlink":
+			err = os.Symlink(w[2], p)
+		case w[0] == "fifo":
+			err = syscall.Mkfifo(p, 0o644)
+		default:
+			t.Fatalf("%q", s)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// targets runs Target on path below root and returns where the descriptor that it made leads, below root.
+func targets(t *testing.T, root, path, want string) (got string, errno syscall.Errno) {
+	t.Helper()
+	dir, err := sys.Openat(sys.AtFdcwd, root, sys.OPath|sys.ODirectory, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(dir)
+	pair, err := sys.UnixStreamPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(pair[0])
+	in := launched(t, part(func(b *program.Builder, _ program.Slot) {
+		base, conn := b.Input("root"), b.Input("conn")
+		b.Umask(0)
+		b.SendFd(conn, target(b, base, path, want), "x")
+	}), map[string]int{"root": dir, "conn": pair[1]}, 0, program.Options{})
+	sys.Close(pair[1])
+	pe, _ := ended(t, in)
+	if pe.Report.Errno != reached {
+		return "", pe.Report.Errno
+	}
+	_, fds, err := sys.RecvFDs(pair[0], make([]byte, 1), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(fds[0])
+	got, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fds[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rel, ok := strings.CutPrefix(got, root)
+	if !ok {
+		t.Errorf("target %s led to %s, out of %s", path, got, root)
+	}
+	return strings.TrimPrefix(rel, "/"), 0
+}
+
+func target(b *program.Builder, base program.Slot, name, want string) program.Slot {
+	switch want {
+	case "dir":
+		return b.TargetDir(base, name)
+	case "file":
+		return b.TargetFile(base, name)
+	case "like dir":
+		return b.TargetLike(base, name, path(b, "/"))
+	case "like device":
+		return b.TargetLike(base, name, path(b, "/dev/null"))
+	}
+	panic(want)
+}
+
+func TestTarget(t *testing.T) {
+	long := strings.Repeat("n", 256)
+	deep := strings.Repeat("a/", 1000)
+	for _, c := range []struct {
+		lay        string // sentences, parted by semicolons
+		path, want string
+		leads      string // with a slash at its end when that is a directory
+		errno      syscall.Errno
+	}{
+		{"dir a/b", "/a/b", "dir", "a/b/", 0},
+		{"file a/f", "a/f", "file", "a/f", 0},
+		{"fifo a/f", "/a/f", "file", "a/f", 0},
+		{"", "/", "dir", "/", 0},
+		{"", ".", "dir", "/", 0},
+		{"", "//a///b//", "dir", "a/b/", 0},
+		{"", "/a/./b/../c", "dir", "a/c/", 0},
+		{"", "/a/../../../b", "dir", "b/", 0},
+		{"", "/a/b/c", "dir", "a/b/c/", 0},
+		{"", "/a/b/f", "file", "a/b/f", 0},
+		{"", "/f/", "file", "f", 0},
+		{"dir a", "/a/b/f", "like device", "a/b/f", 0},
+		{"", "/a/b", "like dir", "a/b/", 0},
+		{"file a", "/a/b", "dir", "", syscall.ENOTDIR},
+		{"file a", "/a", "dir", "", syscall.ENOTDIR},
+		{"dir a", "/a", "file", "", syscall.ENOTDIR},
+		{"dir a", "/a", "like device", "", syscall.ENOTDIR},
+		{"file a", "/a", "like dir", "", syscall.ENOTDIR},
+		// Symlinks that lead somewhere.
+		{"dir real; symlink l real", "/l/b", "dir", "real/b/", 0},
+		{"dir real; symlink l /real", "/l/b/f", "file", "real/b/f", 0},
+		{"dir real; symlink l ../../../../real", "/l/b", "dir", "real/b/", 0},
+		{"dir a/real; symlink a/l ../a/real", "/a/l", "dir", "a/real/", 0},
+		{"file f; symlink l f", "/l", "file", "f", 0},
+		{"symlink l /", "/l/b", "dir", "b/", 0},
+		// Symlinks that lead nowhere yet.
+		{"symlink l x/y", "/l/z", "dir", "x/y/z/", 0},
+		{"symlink l /x/y", "/l/z", "dir", "x/y/z/", 0},
+		{"symlink l /x", "/l", "file", "x", 0},
+		{"symlink l /x", "/l", "dir", "x/", 0},
+		{"dir a; symlink a/l x", "/a/l/f", "file", "a/x/f", 0},
+		{"dir a; symlink a/l ../../../x", "/a/l/f", "file", "x/f", 0},
+		{"symlink l /etc/hosts.new", "/l", "file", "etc/hosts.new", 0},
+		{"symlink l m; symlink m n", "/l/b", "dir", "n/b/", 0},
+		{"symlink l m; symlink m /a/../n", "/l/b", "dir", "n/b/", 0},
+		{"symlink l ./x/.", "/l/b", "dir", "x/b/", 0},
+		{"symlink l x//y/", "/l//b", "dir", "x/y/b/", 0},
+		{"file f; symlink l f/x", "/l", "dir", "", syscall.ENOTDIR},
+		// Symlinks that lead round.
+		{"symlink a b; symlink b a", "/a", "dir", "", syscall.ELOOP},
+		{"symlink a a", "/a/b", "dir", "", syscall.ELOOP},
+		{"symlink a a/b", "/a", "dir", "", syscall.ELOOP},
+		{"symlink a ../a", "/a", "file", "", syscall.ELOOP},
+		// Too long.
+		{"", "/" + long, "dir", "", syscall.ENAMETOOLONG},
+		{"", "/" + long[1:], "dir", long[1:] + "/", 0},
+		{"", "/a/" + long + "/b", "dir", "", syscall.ENAMETOOLONG},
+		{"symlink l " + long, "/l/b", "dir", "", syscall.ENAMETOOLONG},
+		{"", "/" + deep + deep + deep, "dir", "", syscall.ENAMETOOLONG},
+		{"symlink l " + deep[:1900], "/l/" + deep + deep, "dir", "", syscall.ENAMETOOLONG},
+	} {
+		name := c.lay + ": " + c.want + " " + c.path
+		t.Run(name[:min(len(name), 60)], func(t *testing.T) {
+			root := t.TempDir()
+			if c.lay != "" {
+				lay(t, root, strings.Split(c.lay, "; ")...)
+			}
+			got, errno := targets(t, root, c.path, c.want)
+			if errno != c.errno || got != strings.TrimSuffix(c.leads, "/") {
+				t.Fatalf("%q, %v; want %q, %v", got, errno, c.leads, c.errno)
+			}
+			if errno != 0 {
+				return
+			}
+			st, err := os.Stat(filepath.Join(root, got))
+			if err != nil || st.IsDir() != strings.HasSuffix(c.leads, "/") {
+				t.Errorf("%v: %v", err, st.Mode())
+			}
+		})
+	}
+}
+
+// TestTargetModes: what is made is everybody's to read, whatever the umask was.
+func TestTargetModes(t *testing.T) {
+	root := t.TempDir()
+	if _, errno := targets(t, root, "/d/f", "file"); errno != 0 {
+		t.Fatal(errno)
+	}
+	for name, want := range map[string]os.FileMode{"d": os.ModeDir | 0o755, "d/f": 0o644} {
+		if st, err := os.Stat(filepath.Join(root, name)); err != nil || st.Mode() != want {
+			t.Errorf("%s: %v %v", name, st.Mode(), err)
+		}
+	}
+}
+
+func TestTargetOfMagicLink(t *testing.T) {
+	needRoot(t)
+	got := outcome(t, func(b *program.Builder, _ program.Slot) { b.TargetDir(path(b, "/proc"), "self/root/etc") })
+	if got != syscall.ELOOP {
+		t.Errorf("through a magic link: %v", got)
+	}
+}
+
+func TestTargetOnReadOnly(t *testing.T) {
+	needRoot(t)
+	in := launched(t, part(func(b *program.Builder, _ program.Slot) {
+		fs := b.Fsopen("tmpfs")
+		b.FsCreate(fs)
+		b.TargetDir(b.Fsmount(fs, sys.MountAttrRdonly), "/a/b")
+	}), nil, sys.CloneNewNs, program.Options{})
+	if pe, _ := ended(t, in); pe.Report.Errno != syscall.EROFS {
+		t.Errorf("%v", pe)
+	}
+}
+
+// raced runs many targets below root in one program while disturb goes on beside it.
+func raced(t *testing.T, root string, paths []string, disturb func()) {
+	t.Helper()
+	var stop atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for !stop.Load() {
+			disturb()
+		}
+	}()
+	defer func() { stop.Store(true); <-done }()
+	dir, err := sys.Openat(sys.AtFdcwd, root, sys.OPath|sys.ODirectory, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(dir)
+	p := part(func(b *program.Builder, _ program.Slot) {
+		base := b.Input("root")
+		for i := range 4000 {
+			s := b.TargetDir(base, paths[i%len(paths)])
+			// A name that is taken away or given to another file between two looks at it.
+			b.Ignore(syscall.ENOENT, syscall.ELOOP, syscall.ENOTDIR)
+			b.Close(s)
+			b.Ignore(syscall.EBADF)
+		}
+	})
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
+		in := launched(t, p, map[string]int{"root": dir}, 0, program.Options{})
+		if pe, _ := ended(t, in); pe.Report.Errno != reached {
+			t.Fatal(pe)
+		}
+	}
+}
+
+// TestTargetRacesWithSymlinks: a directory that turns into a symlink out of the root and back never takes anything out
+// (CVE-2024-45310).
+func TestTargetRacesWithSymlinks(t *testing.T) {
+	root, outside := t.TempDir(), t.TempDir()
+	a, away := filepath.Join(root, "a"), filepath.Join(root, "away")
+	raced(t, root, []string{"/a/x/y", "/b/../a/z", "/a"}, func() {
+		os.Mkdir(a, 0o755)
+		os.Rename(a, away)
+		os.Symlink(outside, a)
+		os.Remove(a)
+		os.RemoveAll(away)
+		os.RemoveAll(a)
+	})
+	if made, err := os.ReadDir(outside); err != nil || len(made) != 0 {
+		t.Errorf("made outside the root: %v, %v", made, err)
+	}
+}
+
+// TestTargetRacesWithMakers: what is missing may be made by another meanwhile.
+func TestTargetRacesWithMakers(t *testing.T) {
+	root := t.TempDir()
+	a := filepath.Join(root, "a")
+	raced(t, root, []string{"/a/b/c", "/a/b", "/a/d"}, func() {
+		os.MkdirAll(filepath.Join(a, "b"), 0o755)
+		os.RemoveAll(a)
+		os.Symlink("e/f", a)
+		os.Remove(a)
+	})
+}
+
+// TestTargetsAmongRenames: renames elsewhere make the kernel give up on ".." (EAGAIN); that is not the program's end.
+func TestTargetsAmongRenames(t *testing.T) {
+	root, other := t.TempDir(), t.TempDir()
+	lay(t, root, "dir a/b/c", "symlink a/b/up ../../a/b/c")
+	lay(t, other, "dir x/f", "dir y")
+	raced(t, root, []string{"/a/b/../b/up", "/a/b/c/../../b/up"}, func() {
+		os.Rename(other+"/x/f", other+"/y/f")
+		os.Rename(other+"/y/f", other+"/x/f")
+	})
+}

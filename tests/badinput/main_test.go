@@ -1,0 +1,9 @@
+package badinput
+
+import (
+	"testing"
+
+	"teu/tests/kit"
+)
+
+func TestMain(m *testing.M) { kit.Main(m) }

@@ -1,0 +1,244 @@
+package lifecycle
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+// running is a container to exec in.
+func running(t *testing.T, edits ...edit) *kit.Bundle {
+	t.Helper()
+	b := kit.New(t, append([]edit{everyNamespace, kit.Args("sleep", "forever")}, edits...)...)
+	b.Start()
+	return b
+}
+
+// inside is `exec FLAGS ID payload all`.
+func inside(b *kit.Bundle, flags ...string) *kit.Report {
+	b.T.Helper()
+	args := append(append([]string{"exec"}, flags...), b.ID, kit.PayloadPath, "all")
+	return kit.JSON[*kit.Report](b, b.OK(args...).Stdout)
+}
+
+// TestExec: as config.json has it, unless the flags say otherwise.
+func TestExec(t *testing.T) {
+	t.Parallel()
+	b := running(t, process(func(p *specs.Process) {
+		p.User = specs.User{UID: 5, GID: 6, AdditionalGids: []uint32{7}, Umask: ptr(uint32(0o027))}
+		p.Cwd = "/etc"
+		p.Rlimits[0].Soft = 99
+	}))
+	pid := b.State().Pid
+	r := inside(b)
+	for typ, name := range nsLinks {
+		if got, want := r.NS[name], link(t, pid, name); got != want {
+			t.Errorf("%s: %s, the container's is %s", typ, got, want)
+		}
+	}
+	if id := r.ID; id.UID != 5 || id.GID != 6 || fmt.Sprint(id.Groups) != "[7]" || id.Umask != "0027" {
+		t.Errorf("%+v", id)
+	}
+	if r.Cwd != "/etc" || r.Pid == 1 || r.Ppid != 0 || r.Status["NoNewPrivs"] != "1" || r.Rlimits["RLIMIT_NOFILE"].Soft != "99" {
+		t.Errorf("%+v", r)
+	}
+	if !slices.Contains(r.Env, "TERM=xterm") || !slices.Contains(r.Env, "TEU_TEST="+b.ID) {
+		t.Errorf("%q", r.Env)
+	}
+	status := procFile(t, pid, "status")
+	for _, set := range []string{"CapBnd", "CapPrm", "CapEff", "CapInh", "CapAmb"} {
+		if want := set + ":\t" + r.Status[set] + "\n"; !strings.Contains(status, want) {
+			t.Errorf("%s is not what the first process has: %s", want, status)
+		}
+	}
+	if root := r.Mount("/"); root == nil || !root.Has("ro") {
+		t.Errorf("%+v", root)
+	}
+}
+
+func TestExecFlags(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	t.Run("user", func(t *testing.T) {
+		if id := inside(b, "--user", "1000").ID; id.UID != 1000 || id.GID != 0 {
+			t.Errorf("%+v", id)
+		}
+		if id := inside(b, "-u", "1000:1001").ID; id.UID != 1000 || id.GID != 1001 {
+			t.Errorf("%+v", id)
+		}
+	})
+	t.Run("additional gids", func(t *testing.T) {
+		if id := inside(b, "-g", "5", "--additional-gids", "6").ID; fmt.Sprint(id.Groups) != "[5 6]" {
+			t.Errorf("%+v", id)
+		}
+	})
+	t.Run("env", func(t *testing.T) {
+		env := inside(b, "-e", "A=1,2", "--env", "TERM=dumb", "-e", "B=").Env
+		if !slices.Contains(env, "A=1,2") || !slices.Contains(env, "B=") || !slices.Contains(env, "TERM=dumb") || slices.Contains(env, "TERM=xterm") {
+			t.Errorf("%q", env)
+		}
+	})
+	t.Run("cwd", func(t *testing.T) {
+		if r := inside(b, "--cwd", "/dev/shm"); r.Cwd != "/dev/shm" {
+			t.Errorf("%s", r.Cwd)
+		}
+		b.Fails([]string{"exec", "--cwd", "/nowhere", b.ID, kit.PayloadPath, "true"}, "/nowhere", "no such file or directory")
+		b.Fails([]string{"exec", "--cwd", "relative", b.ID, kit.PayloadPath, "true"}, "process.cwd")
+	})
+	t.Run("cap", func(t *testing.T) {
+		before := inside(b).Status
+		after := inside(b, "--cap", "CAP_CHOWN").Status
+		if before["CapBnd"] == after["CapBnd"] || !strings.HasSuffix(after["CapBnd"], "1") || !strings.HasSuffix(after["CapEff"], "1") {
+			t.Errorf("%v, %v", before, after)
+		}
+		if res := b.OK("exec", "--cap", "CAP_WONDER", b.ID, kit.PayloadPath, "true"); !strings.Contains(res.Stderr, "CAP_WONDER") {
+			t.Errorf("%v: no warning", res)
+		}
+	})
+	t.Run("no-new-privs", func(t *testing.T) {
+		other := running(t, process(func(p *specs.Process) { p.NoNewPrivileges = false }))
+		if got := inside(other).Status["NoNewPrivs"]; got != "0" {
+			t.Errorf("NoNewPrivs %s", got)
+		}
+		if got := inside(other, "--no-new-privs").Status["NoNewPrivs"]; got != "1" {
+			t.Errorf("with the flag: NoNewPrivs %s", got)
+		}
+	})
+	t.Run("cgroup", func(t *testing.T) {
+		dirs := cgroupDirs(t, b.State().Pid)
+		for _, dir := range dirs {
+			check(t, os.Mkdir(dir+"/sub", 0o755))
+			if strings.HasPrefix(dir, cgroupTop+"/cpuset") {
+				for _, f := range []string{"cpuset.cpus", "cpuset.mems"} {
+					text, err := os.ReadFile(dir + "/" + f)
+					check(t, err)
+					check(t, os.WriteFile(dir+"/sub/"+f, text, 0o644))
+				}
+			}
+		}
+		for line := range strings.SplitSeq(inside(b, "--cgroup", "sub").Cgroup, "\n") {
+			path := line[strings.LastIndexByte(line, ':')+1:]
+			if mounted := dirs[strings.TrimPrefix(strings.Split(line, ":")[1], "name=")] != ""; mounted && path != "/sub" {
+				t.Errorf("%s", line)
+			}
+		}
+		b.Fails([]string{"exec", "--cgroup", "nowhere", b.ID, kit.PayloadPath, "true"}, "nowhere", "no such file or directory")
+		b.Fails([]string{"exec", "--cgroup", "../..", b.ID, kit.PayloadPath, "true"}, "--cgroup")
+	})
+}
+
+func TestExecExitCode(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	for _, code := range []int{0, 1, 3, 126, 127} {
+		if res := b.Teu("exec", b.ID, kit.PayloadPath, "exit", fmt.Sprint(code)); res.Code != code || res.Stderr != "" {
+			t.Errorf("%v, want %d", res, code)
+		}
+	}
+	cmd := b.Command("exec", "--pid-file", "pid", b.ID, kit.PayloadPath, "sleep", "forever")
+	check(t, cmd.Start())
+	b.Until("the pid file is there", func() bool { return exists(b.Dir + "/pid") })
+	pid, err := os.ReadFile(b.Dir + "/pid")
+	check(t, err)
+	if out, err := exec.Command("kill", "-KILL", string(pid)).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if res := b.Wait(cmd); res.Code != 137 {
+		t.Error(res)
+	}
+}
+
+func TestExecDetach(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	b.OK("exec", "--detach", "--pid-file", "pid", b.ID, kit.PayloadPath, "sleep", "forever")
+	text, err := os.ReadFile(b.Dir + "/pid")
+	check(t, err)
+	var pid int
+	fmt.Sscan(string(text), &pid)
+	if got, want := link(t, pid, "mnt"), link(t, b.State().Pid, "mnt"); got != want || procFile(t, pid, "comm") != "payload" {
+		t.Errorf("pid %d: %s, %s", pid, got, procFile(t, pid, "comm"))
+	}
+	if parent := strings.Fields(procFile(t, pid, "stat"))[3]; parent != "1" {
+		t.Errorf("its parent is %s", parent)
+	}
+}
+
+// TestExecProcess: process.json, as containerd and conmon send it.
+func TestExecProcess(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	p := specs.Process{
+		Args: []string{kit.PayloadPath, "all"}, Env: []string{"A=1", "PATH=/bin"}, Cwd: "/tmp",
+		User:            specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{1002}},
+		Capabilities:    &specs.LinuxCapabilities{Bounding: []string{"CAP_KILL"}},
+		Rlimits:         []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 50, Hard: 60}},
+		NoNewPrivileges: true, OOMScoreAdj: ptr(100),
+	}
+	text, err := json.Marshal(p)
+	check(t, err)
+	check(t, os.WriteFile(b.Dir+"/process.json", text, 0o644))
+	r := kit.JSON[*kit.Report](b, b.OK("exec", "--process", "process.json", b.ID).Stdout)
+	if r.ID.UID != 1000 || r.ID.GID != 1001 || fmt.Sprint(r.ID.Groups) != "[1002]" || r.Cwd != "/tmp" || strings.Join(r.Env, " ") != "A=1 PATH=/bin HOME=/" ||
+		r.Status["CapBnd"] != fmt.Sprintf("%016x", capKill) || r.Rlimits["RLIMIT_NOFILE"].Soft != "50" || r.OOMScoreAdj != "100" {
+		t.Errorf("%+v", r)
+	}
+	for content, want := range map[string]string{"{": "process.json", `{"args":[]}`: "process.args", `{"args":["x"],"cwd":"x"}`: "process.cwd"} {
+		check(t, os.WriteFile(b.Dir+"/process.json", []byte(content), 0o644))
+		b.Fails([]string{"exec", "--process", "process.json", b.ID}, want)
+	}
+	b.Fails([]string{"exec", "--process", "/nowhere", b.ID}, "/nowhere", "no such file or directory")
+}
+
+func TestExecWrongState(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	try := []string{"exec", b.ID, kit.PayloadPath, "true"}
+	if res := b.Fails(try, "does not exist"); res.Code != 255 {
+		t.Error(res)
+	}
+	b.OK("create", b.ID)
+	b.OK(try...) // runc and the spec allow it in a created container
+	b.OK("start", b.ID)
+	b.OK(try...)
+	b.OK("kill", b.ID, "KILL")
+	b.Ended()
+	b.Fails(try, "stopped")
+}
+
+// TestExecStdin: the streams are the caller's.
+func TestExecStdin(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	cmd := b.Command("exec", b.ID, kit.PayloadPath, "cat")
+	cmd.Stdin = strings.NewReader("text")
+	if res := b.Do(cmd); res.Code != 0 || res.Stdout != "text" {
+		t.Error(res)
+	}
+}
+
+// TestExecEndsWithContainer: the end of the first process is the end of all, and exec says so.
+func TestExecEndsWithContainer(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	cmd := b.Command("exec", b.ID, kit.PayloadPath, "trap")
+	out := cmd.Stdout.(*os.File).Name()
+	check(t, cmd.Start())
+	b.Until("it is ready", func() bool {
+		text, err := os.ReadFile(out)
+		check(t, err)
+		return strings.Contains(string(text), "ready")
+	})
+	b.OK("kill", b.ID, "KILL")
+	if res := b.Wait(cmd); res.Code != 137 {
+		t.Error(res)
+	}
+}

@@ -1,0 +1,173 @@
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+// TestKill: each way to name a signal.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	names := map[string]string{
+		"1": "SIGHUP", "HUP": "SIGHUP", "SIGINT": "SIGINT", "sigusr1": "SIGUSR1", "usr2": "SIGUSR2", "15": "SIGTERM", "": "SIGTERM",
+		"SIGRTMIN+2": "SIG36", "rtmax-1": "SIG63", "64": "SIG64", // Go takes no notice of 34
+	}
+	b := kit.New(t, kit.Args("trap", fmt.Sprint(len(names))))
+	out := b.Start()
+	out.Output("ready")
+	sent := []string{"ready"}
+	for name, want := range names {
+		args := []string{"kill", b.ID}
+		if name != "" {
+			args = append(args, name)
+		}
+		b.OK(args...)
+		sent = append(sent, want)
+		out.Output(strings.Join(sent, "\n") + "\n")
+	}
+	b.Ended()
+}
+
+func TestKillErrors(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	b.Fails([]string{"kill", b.ID, "KILL"}, "does not exist")
+	b.Fails([]string{"kill", "--all", b.ID, "KILL"}, "does not exist")
+	b.Start()
+	for _, sig := range []string{"WONDER", "65", "-1", "9x", "SIGSIGKILL"} {
+		b.Fails([]string{"kill", "--", b.ID, sig}, sig)
+	}
+	if st := b.State(); st.Status != specs.StateRunning {
+		t.Errorf("%+v", st)
+	}
+	b.OK("kill", b.ID, "0") // reaches it, and does nothing
+	b.OK("kill", b.ID, "KILL")
+	b.Ended()
+	b.Fails([]string{"kill", b.ID, "KILL"}, "container not running")
+}
+
+// TestKillCreated: what was created and not started can be killed too, and is stopped then.
+func TestKillCreated(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []string{"KILL", "TERM"} {
+		b := kit.New(t)
+		b.OK("create", b.ID)
+		b.OK("kill", b.ID, sig)
+		if sig == "TERM" { // init has no handler, and as pid 1 the kernel protects it
+			if st := b.State(); st.Status != specs.StateCreated {
+				t.Errorf("after %s: %+v", sig, st)
+			}
+			b.OK("start", b.ID)
+			continue
+		}
+		b.Ended()
+		b.Fails([]string{"start", b.ID}, "stopped")
+		b.OK("delete", b.ID)
+	}
+}
+
+// tree starts a container of three processes, without a pid namespace so that the end of the first leaves the others.
+func tree(t *testing.T) (b *kit.Bundle, pids []int) {
+	t.Helper()
+	b = kit.New(t, noNamespace(specs.PIDNamespace), kit.Args("spawn", "2"))
+	out := b.Start().Output("]\n")
+	pids = kit.JSON[[]int](b, out)
+	return b, append(pids, b.State().Pid)
+}
+
+func alive(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(text), ") Z ")
+}
+
+// TestKillAll: every process in the container's cgroup, and no other.
+func TestKillAll(t *testing.T) {
+	t.Parallel()
+	b, pids := tree(t)
+	b.OK("kill", "--all", b.ID, "TERM")
+	b.Until("all are gone", func() bool { return !slices.ContainsFunc(pids, alive) })
+	b.Ended()
+	b.OK("kill", "--all", b.ID, "KILL") // of a stopped one: no error, as containerd sends it
+	b.OK("delete", b.ID)
+}
+
+// TestKillAllLeftBehind: with --all the signal reaches what outlives the first process.
+func TestKillAllLeftBehind(t *testing.T) {
+	t.Parallel()
+	b, pids := tree(t)
+	b.OK("kill", b.ID, "KILL")
+	b.Ended()
+	if !alive(pids[0]) || !alive(pids[1]) {
+		t.Fatal("the others are gone already")
+	}
+	b.OK("kill", "--all", b.ID, "KILL")
+	b.Until("all are gone", func() bool { return !slices.ContainsFunc(pids, alive) })
+}
+
+// TestDeleteLeftBehind: and so does delete, without force too, since the container is stopped.
+func TestDeleteLeftBehind(t *testing.T) {
+	t.Parallel()
+	b, pids := tree(t)
+	b.OK("kill", b.ID, "KILL")
+	b.Ended()
+	b.OK("delete", b.ID)
+	if slices.ContainsFunc(pids, alive) {
+		t.Error("some are left")
+	}
+}
+
+// TestDeleteForce: in any state, again and again, also of what has never been.
+func TestDeleteForce(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	force := func() {
+		t.Helper()
+		for range 2 {
+			if res := b.OK("delete", "--force", b.ID); res.Stdout+res.Stderr != "" {
+				t.Errorf("%v", res)
+			}
+		}
+		b.Fails([]string{"state", b.ID}, "does not exist")
+	}
+	force()
+	b.OK("create", b.ID)
+	force()
+	b.Start()
+	force()
+	b.Start()
+	b.OK("kill", b.ID, "KILL")
+	b.Ended()
+	force()
+	// -f, and the flag after the id.
+	b.Start()
+	b.OK("delete", b.ID, "-f")
+}
+
+// TestDeleteForceHalfMade: a torn record, or none at all, is no obstacle.
+func TestDeleteForceHalfMade(t *testing.T) {
+	t.Parallel()
+	for name, record := range map[string]string{"no record": "-", "empty": "", "torn": `{"ociVersion":"1.3`, "no object": "[]"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t)
+			check(t, os.MkdirAll(b.Root+"/"+b.ID, 0o700))
+			if record != "-" {
+				check(t, os.WriteFile(b.Root+"/"+b.ID+"/state.json", []byte(record), 0o600))
+			}
+			if name != "no record" {
+				b.Fails([]string{"state", b.ID}, b.ID)
+			}
+			b.Fails([]string{"delete", b.ID}, b.ID)
+			b.OK("list")
+			b.OK("delete", "--force", b.ID)
+			b.Run()
+		})
+	}
+}

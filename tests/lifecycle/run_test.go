@@ -1,0 +1,174 @@
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+func TestRunExitCode(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t)
+	for _, code := range []int{0, 1, 7, 126, 127, 255} {
+		b.Edit(kit.Args("exit", fmt.Sprint(code)))
+		if res := b.Teu("run", b.ID); res.Code != code || res.Stderr != "" {
+			t.Errorf("%v, want %d", res, code)
+		}
+	}
+	b.Edit(kit.Args("sleep", "forever"))
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
+		cmd := b.Command("run", b.ID)
+		check(t, cmd.Start())
+		b.Until("it runs", func() bool { return b.Teu("state", b.ID).Code == 0 && b.State().Status == specs.StateRunning })
+		b.OK("kill", b.ID, fmt.Sprint(int(sig)))
+		if res := b.Wait(cmd); res.Code != 128+int(sig) {
+			t.Errorf("%v, want %d", res, 128+int(sig))
+		}
+	}
+}
+
+// TestRunForwardsSignals: what teu gets, the process gets; teu itself stays.
+func TestRunForwardsSignals(t *testing.T) {
+	t.Parallel()
+	sent := []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM, syscall.SIGCONT, syscall.SIGTERM}
+	for _, verb := range []string{"run", "exec"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t)
+			var cmd *exec.Cmd
+			trap := []string{"trap", fmt.Sprint(len(sent))}
+			if verb == "run" {
+				b.Edit(kit.Args(trap...))
+				cmd = b.Command("run", b.ID)
+			} else {
+				b.Edit(kit.Args("sleep", "forever"))
+				b.Start()
+				cmd = b.Command(append([]string{"exec", b.ID, kit.PayloadPath}, trap...)...)
+			}
+			out := cmd.Stdout.(*os.File).Name()
+			check(t, cmd.Start())
+			seen := func(want string) {
+				t.Helper()
+				b.Until(want, func() bool {
+					text, err := os.ReadFile(out)
+					check(t, err)
+					return strings.Contains(string(text), want)
+				})
+			}
+			seen("ready")
+			names := []string{"SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCONT", "SIGTERM"}
+			for i, sig := range sent {
+				check(t, cmd.Process.Signal(sig))
+				seen(names[i] + "\n")
+			}
+			if res := b.Wait(cmd); res.Code != 0 || res.Stdout != "ready\n"+strings.Join(names, "\n")+"\n" {
+				t.Error(res)
+			}
+		})
+	}
+}
+
+func TestRunKeep(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("exit", "3"))
+	if res := b.Teu("run", "--keep", b.ID); res.Code != 3 {
+		t.Error(res)
+	}
+	if st := b.State(); st.Status != specs.StateStopped {
+		t.Errorf("%+v", st)
+	}
+	b.Fails([]string{"run", b.ID}, "already exists")
+	b.OK("delete", b.ID)
+}
+
+func TestRunDetach(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	b.OK("run", "--detach", "--pid-file", b.Dir+"/pid", b.ID)
+	st := b.State()
+	text, err := os.ReadFile(b.Dir + "/pid")
+	check(t, err)
+	if st.Status != specs.StateRunning || string(text) != fmt.Sprint(st.Pid) {
+		t.Errorf("%+v, pid file %q", st, text)
+	}
+	b.OK("kill", b.ID, "KILL")
+	b.Ended()
+}
+
+// TestRunStdin: the streams are the caller's own, to their end.
+func TestRunStdin(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("cat"))
+	cmd := b.Command("run", b.ID)
+	cmd.Stdin = strings.NewReader("text")
+	if res := b.Do(cmd); res.Code != 0 || res.Stdout != "text" {
+		t.Error(res)
+	}
+	b.Edit(kit.Args("fds"))
+	cmd = b.Command("run", b.ID)
+	out := cmd.Stdout.(*os.File)
+	defer out.Close()
+	cmd = exec.Command("sh", "-c", `exec "$@" <&- 2>&-`, "sh", cmd.Path, "--root", b.Root, "run", b.ID)
+	cmd.Dir = b.Dir
+	closed, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("with stdin and stderr closed: %v", err)
+	}
+	for fd, target := range kit.JSON[map[string]string](b, string(closed)) {
+		if fd != "1" && target != "/dev/null" {
+			t.Errorf("with stdin and stderr closed fd %s is %s", fd, target)
+		}
+	}
+}
+
+// TestRunKilled: when teu run itself is killed, nobody is left waiting: the container goes on, as with runc, and can be deleted.
+func TestRunKilled(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	cmd := b.Command("run", b.ID)
+	check(t, cmd.Start())
+	b.Until("it runs", func() bool { return b.Teu("state", b.ID).Code == 0 && b.State().Status == specs.StateRunning })
+	check(t, cmd.Process.Kill())
+	b.Wait(cmd)
+	b.OK("delete", "--force", b.ID)
+}
+
+// TestRunOrphans: what the container's processes leave to teu as its children is reaped while it waits.
+func TestRunOrphans(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, noNamespace(specs.PIDNamespace), kit.Args("spawn", "3"))
+	for _, flag := range []string{"--no-subreaper=false", "--no-subreaper"} {
+		cmd := b.Command("run", flag, b.ID)
+		out := cmd.Stdout.(*os.File).Name()
+		check(t, cmd.Start())
+		b.Until("its children are there", func() bool {
+			text, err := os.ReadFile(out)
+			check(t, err)
+			return strings.Contains(string(text), "]")
+		})
+		b.OK("kill", b.ID, "KILL")
+		if res := b.Wait(cmd); res.Code != 137 {
+			t.Error(res)
+		}
+	}
+}
+
+// TestRunDeleted: whoever deletes the container that a teu stands in front of need not wait for it.
+func TestRunDeleted(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	cmd := b.Command("run", b.ID)
+	check(t, cmd.Start())
+	b.Until("it runs", func() bool { return b.Teu("state", b.ID).Code == 0 && b.State().Status == specs.StateRunning })
+	b.OK("delete", "--force", b.ID)
+	if res := b.Wait(cmd); res.Code != 137 || res.Stderr != "" {
+		t.Error(res)
+	}
+}
