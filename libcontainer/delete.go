@@ -28,19 +28,21 @@ func (r *Runtime) Delete(id string, force bool) error {
 		return err
 	}
 	defer entry.Close()
-	if entry.Damage != nil {
-		if !force {
-			return fmt.Errorf("container %q: %w", id, entry.Damage)
-		}
+	if entry.Damage != nil && !force {
+		return fmt.Errorf("container %q: %w", id, entry.Damage)
+	}
+	if entry.State == nil {
 		return entry.Remove()
 	}
-	status, err := r.status(entry.State)
-	if err != nil {
-		return err
-	}
 	// runc also lets a created container go without force; the spec does not (runtime.md, "Delete").
-	if status != specs.StateStopped && !force {
-		return fmt.Errorf("cannot delete container %q: it is %s, not stopped", id, status)
+	if !force {
+		status, err := r.status(entry.State)
+		if err != nil {
+			return err
+		}
+		if status != specs.StateStopped {
+			return fmt.Errorf("cannot delete container %q: it is %s, not stopped", id, status)
+		}
 	}
 	cg, err := loadCgroup(entry.State.Cgroup)
 	if err != nil {

@@ -34,7 +34,23 @@ func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
 	if status != specs.StateCreated && status != specs.StateRunning {
 		return fmt.Errorf("cannot kill container %q: it is %s: container not running", id, status)
 	}
-	return signalInit(st, sig)
+	if err := signalInit(st, sig); err != nil || sig != sys.SIGKILL {
+		return err
+	}
+	return thaw(st)
+}
+
+// thaw lets a frozen container go on: one that a cgroup v1 freezer holds does not even die of SIGKILL (runc thaws it too).
+func thaw(st *store.State) error {
+	cg, err := loadCgroup(st.Cgroup)
+	if err != nil {
+		return err
+	}
+	frozen, err := cg.frozen()
+	if err != nil || !frozen {
+		return err
+	}
+	return cg.Freeze(false)
 }
 
 // signalInit sends sig to the process the record names and to no other that has its pid by now.

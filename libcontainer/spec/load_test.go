@@ -183,3 +183,11 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	})
 }
+
+func TestDeepNestingIsSaidInAFewWords(t *testing.T) {
+	_, err := Decode("c", []byte(`{"x":`+strings.Repeat("[", 20000)))
+	want := "c:1:10005: x" + strings.Repeat("[0]", 67) + "…: nested deeper than 10000"
+	if err == nil || err.Error() != want {
+		t.Errorf("%.300v", err)
+	}
+}

@@ -168,6 +168,12 @@ func processRules() []rule {
 			good: none,
 		},
 		{
+			name: "an empty name of the program",
+			bad:  proc(func(p *specs.Process) { p.Args = []string{"", "a"} }),
+			want: []string{"process.args[0]: got nothing, want the program to run"},
+			good: proc(func(p *specs.Process) { p.Args = []string{"a", ""} }),
+		},
+		{
 			name: "no cwd",
 			bad:  proc(func(p *specs.Process) { p.Cwd = "" }),
 			want: []string{"process.cwd: got nothing, want an absolute path"},

@@ -68,8 +68,9 @@ type Store struct{ Root string }
 type Container struct {
 	ID string
 
-	// State is the record as last read or written; nil when Damage tells
-	// why there is none.
+	// State is the record as last read or written. When Damage tells why
+	// there is none it is the intent, which names what there is to clean up,
+	// or nil when that is not to be read either.
 	State *State
 
 	// Damage is set when the container is half-made: [ErrHalfMade], or
@@ -191,6 +192,9 @@ func (s *Store) Open(id string, wait time.Duration) (*Container, error) {
 		return nil, err
 	}
 	c.State, c.Damage = readRecord(int(c.dir.Fd()), id)
+	if c.Damage != nil {
+		c.State, _ = readFile(int(c.dir.Fd()), intentName, id) // better than nothing
+	}
 	return c, nil
 }
 

@@ -186,6 +186,27 @@ func TestHalfMadeContainersOpenForRemoval(t *testing.T) {
 	}
 }
 
+func TestTornRecordLeavesTheIntent(t *testing.T) {
+	s := newStore(t)
+	c := create(t, s, "a")
+	defer c.Close()
+	if err := c.Write(&State{Version: "1.3.0", ID: "a", Phase: Created}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(s.Root+"/a/"+recordName, 5); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	o, err := s.Open("a", time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if o.Damage == nil || o.State == nil || o.State.Phase != Creating {
+		t.Errorf("%+v, %v", o.State, o.Damage)
+	}
+}
+
 func ptr(s string) *string { return &s }
 
 func TestRemoveLeavesForeignFiles(t *testing.T) {

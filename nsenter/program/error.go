@@ -37,7 +37,10 @@ func (e *Error) Error() string {
 		return strings.Join(append(parts, waitStatus(e.Report.Detail)), ": ")
 	case n.Op == OpHook && e.Report.Errno == syscall.ETIMEDOUT:
 		return strings.Join(append(parts, "killed after its timeout"), ": ")
-	case n.Op == OpExec:
+	case n.Op == OpCheckDev && e.Report.Errno == syscall.ENODEV:
+		return strings.Join(append(parts, "not the device it should be", e.Report.Errno.Error()), ": ")
+	case n.Op == OpExec || n.Op == OpHook || n.Op == OpTarget:
+		// More than one call, and no name that says more than the purpose does.
 		return strings.Join(append(parts, e.Report.Errno.Error()), ": ")
 	}
 	parts = append(parts, callName(n), e.Report.Errno.Error())

@@ -118,8 +118,8 @@ func TestDevices(t *testing.T) {
 		{name: "a major number too large", spec: device(specs.LinuxDevice{Path: "/dev/x", Type: "c", Major: 4096}), want: []string{"linux.devices[0].major: got 4096, want 0 to 4095"}},
 		{name: "a negative minor number", spec: device(specs.LinuxDevice{Path: "/dev/x", Type: "b", Minor: -1}), want: []string{"linux.devices[0].minor: got -1"}},
 		{name: "below a file", spec: device(specs.LinuxDevice{Path: "/bin/payload/x", Type: "p"}), want: []string{"linux.devices[0]: make /bin/payload/x", "not a directory"}},
-		{name: "in place of a file", spec: device(specs.LinuxDevice{Path: "/bin/payload", Type: "c", Major: 1, Minor: 3}), want: []string{"linux.devices[0]: make /bin/payload", "no such device"}},
-		{name: "in place of another device", spec: device(specs.LinuxDevice{Path: "/dev/null", Type: "c", Major: 1, Minor: 5}), want: []string{"linux.devices[0]: make /dev/null", "no such device"}},
+		{name: "in place of a file", spec: device(specs.LinuxDevice{Path: "/bin/payload", Type: "c", Major: 1, Minor: 3}), want: []string{"linux.devices[0]: make /bin/payload", "not the device it should be"}},
+		{name: "in place of another device", spec: device(specs.LinuxDevice{Path: "/dev/null", Type: "c", Major: 1, Minor: 5}), want: []string{"linux.devices[0]: make /dev/null", "not the device it should be"}},
 		{name: "absent from the host of a user namespace", spec: func(s *specs.Spec) {
 			userNamespace(s)
 			device(specs.LinuxDevice{Path: "/dev/absent", Type: "c", Major: 1, Minor: 3})(s)

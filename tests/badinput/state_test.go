@@ -178,6 +178,33 @@ func TestBrokenRecord(t *testing.T) {
 	}
 }
 
+// TestTornRecord: the intent that was written before still names what is to be ended and removed.
+func TestTornRecord(t *testing.T) {
+	b := kit.New(t)
+	before := kit.Snapshot()
+	b.Start("sleep", "forever")
+	must(b, os.Truncate(b.Root+"/"+b.ID+"/state.json", 9))
+	b.Fails([]string{"delete", b.ID}, b.ID, "state.json")
+	b.OK("delete", "--force", b.ID)
+	if left := before.Left(); len(left) > 0 {
+		t.Error(left)
+	}
+}
+
+// TestForeignInside: what a container's directory holds and teu did not make is not teu's to remove.
+func TestForeignInside(t *testing.T) {
+	for name, want := range map[string]string{"mine": "foreign file", "state.json": "unlink state.json: is a directory"} {
+		b := kit.New(t)
+		b.OK("create", b.ID)
+		dir := b.Root + "/" + b.ID + "/" + name
+		os.Remove(dir)
+		must(b, os.Mkdir(dir, 0o700))
+		b.Fails([]string{"delete", "--force", b.ID}, b.ID, want)
+		must(b, os.Remove(dir))
+		b.OK("delete", "--force", b.ID)
+	}
+}
+
 // TestForeign: what lies in the state directory and is nobody's.
 func TestForeign(t *testing.T) {
 	b := kit.New(t)

@@ -61,7 +61,7 @@ func (r *rig) killEach(v *victim) {
 	for n := 1; ; n++ {
 		v.prepare(r)
 		k := r.kill(n, v.args(r)...)
-		when := k.String() + ", killed before " + k.call
+		when := k.String() + ", killed before call " + itoa(n) + ", " + k.call
 		if !k.reached {
 			when = k.String()
 			if k.code != 0 {

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -209,5 +210,26 @@ func TestMountsInOrder(t *testing.T) {
 	}
 	if want := []string{"/mnt", "/mnt/a/b", "/mnt", "/mnt/c"}; !slices.Equal(targets, want) {
 		t.Errorf("%v, want %v", targets, want)
+	}
+}
+
+// TestMadeForMounts: what is made in the root for a mount is for everybody to read, whatever the umask of the caller.
+func TestMadeForMounts(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, tmpfs("/a/b"))
+	check(t, os.WriteFile(b.Dir+"/plain", nil, 0o644))
+	b.Edit(bind("plain", "/c/d", "bind"))
+	cmd := b.Command("run", b.ID)
+	cmd.Args = append([]string{"sh", "-c", `umask 077; exec "$@"`, "sh"}, cmd.Args...)
+	var err error
+	cmd.Path, err = exec.LookPath("sh")
+	check(t, err)
+	if res := b.Do(cmd); res.Code != 0 {
+		t.Fatal(res)
+	}
+	for path, want := range map[string]os.FileMode{"/a": 0o755, "/a/b": 0o755, "/c": 0o755, "/c/d": 0o644} {
+		if st, err := os.Stat(b.Rootfs + path); err != nil || st.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", path, st, err)
+		}
 	}
 }

@@ -53,7 +53,7 @@ func TestLifecycle(t *testing.T) {
 		t.Errorf("it runs %q", args)
 	}
 	b.Fails([]string{"delete", b.ID}, "running")
-	b.OK("kill", b.ID)
+	b.OK("kill", b.ID, "KILL")
 	b.Ended()
 	if stopped := b.State(); stopped.Pid != 0 {
 		t.Errorf("%+v", stopped)

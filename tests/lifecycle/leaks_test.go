@@ -88,6 +88,13 @@ func TestPreserveFDs(t *testing.T) {
 	}
 	want(fds(b, command("run", "--preserve-fds", "2", b.ID)), 2)
 	want(fds(b, command("run", b.ID)), 0)
+	created := b.Do(command("create", "--preserve-fds", "1", b.ID))
+	if created.Code != 0 {
+		t.Fatal(created)
+	}
+	b.OK("start", b.ID)
+	want(kit.JSON[map[string]string](b, created.Output("}\n")), 1)
+	b.OK("delete", "--force", b.ID)
 	b.Edit(kit.Args("sleep", "forever"))
 	b.Start()
 	want(fds(b, command("exec", "--preserve-fds", "3", b.ID, kit.PayloadPath, "fds")), 3)

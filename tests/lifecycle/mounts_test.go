@@ -80,6 +80,39 @@ func TestDockerMounts(t *testing.T) {
 	}
 }
 
+// TestHostMounts: with the host's network, and no user namespace, Podman and Docker bind the host's own /sys; with its ipc, /dev/shm and
+// /dev/mqueue.
+func TestHostMounts(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, noNamespace(specs.NetworkNamespace), noNamespace(specs.IPCNamespace), func(s *specs.Spec) {
+		for i := range s.Mounts {
+			switch m := &s.Mounts[i]; m.Destination {
+			case "/sys":
+				*m = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: []string{"rprivate", "nosuid", "noexec", "nodev", "ro", "rbind"}}
+			case "/dev/mqueue":
+				*m = specs.Mount{Destination: "/dev/mqueue", Type: "bind", Source: "/dev/mqueue", Options: []string{"bind", "nosuid", "noexec", "nodev"}}
+			case "/dev/shm":
+				*m = specs.Mount{Destination: "/dev/shm", Type: "bind", Source: "/dev/shm", Options: []string{"rbind", "nosuid", "noexec", "nodev"}}
+			}
+		}
+	})
+	if !mounted(t, "/dev/mqueue") {
+		b.Edit(func(s *specs.Spec) {
+			s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Destination == "/dev/mqueue" && !exists(m.Source) })
+		})
+	}
+	inside := b.Inspect()
+	if m := inside.Mount("/sys"); m.Type != "sysfs" || !m.Has("ro", "nosuid", "noexec", "nodev") || len(m.Propagation) > 0 {
+		t.Errorf("%+v", m)
+	}
+	if m := inside.Mount("/dev/shm"); m == nil || m.Type != "tmpfs" || !m.Has("nosuid", "noexec", "nodev") {
+		t.Errorf("%+v", m)
+	}
+	if m := inside.Mount("/sys/fs/cgroup"); m == nil || !m.Has("ro") { // the container's, over the host's
+		t.Errorf("%+v", m)
+	}
+}
+
 // TestMountOptions: each option, and the last of those that exclude each other, on a new file system and on a bind mount.
 func TestMountOptions(t *testing.T) {
 	t.Parallel()

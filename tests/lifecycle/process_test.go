@@ -193,6 +193,7 @@ func TestProcessErrors(t *testing.T) {
 		want []string
 	}{
 		{"no args", func(p *specs.Process) { p.Args = nil }, []string{"process.args"}},
+		{"empty args[0]", func(p *specs.Process) { p.Args = []string{""} }, []string{"process.args[0]"}},
 		{"NUL in an argument", func(p *specs.Process) { p.Args = []string{"/bin/payload", "a\x00b"} }, []string{"process.args[1]"}},
 		{"NUL in the environment", func(p *specs.Process) { p.Env = []string{"A=a\x00b"} }, []string{"process.env[0]"}},
 		{"unknown rlimit", func(p *specs.Process) { p.Rlimits[0].Type = "RLIMIT_WONDER" }, []string{"process.rlimits[0].type", "RLIMIT_WONDER"}},

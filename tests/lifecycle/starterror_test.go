@@ -45,7 +45,6 @@ func TestStartErrors(t *testing.T) {
 		{"missing", "-", 0, []string{"/x"}, []string{"process.args", "/x", "no such file or directory"}},
 		{"missing directory", "-", 0, []string{"/nowhere/x"}, []string{"/nowhere/x", "no such file or directory"}},
 		{"not in PATH", "-", 0, []string{"wonder"}, []string{"wonder", "executable file not found in $PATH"}},
-		{"empty", "-", 0, []string{""}, []string{"process.args"}},
 		{"not executable", "#!/bin/payload\n", 0o644, []string{"/x"}, []string{"/x", "permission denied", "not executable"}},
 		{"not executable in PATH", "#!/bin/payload\n", 0o644, []string{"x"}, []string{"x", "permission denied"}},
 		{"directory", "-", 0, []string{"/bin"}, []string{"/bin", "permission denied", "is a directory"}},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -123,6 +124,45 @@ func TestConsole(t *testing.T) {
 		if f.Type != "char" || f.Rdev != "136:0" || f.UID != 1000 {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+// TestConsoleUserNamespace: the pseudo-terminal is of the container's own devpts, and its user's.
+func TestConsoleUserNamespace(t *testing.T) {
+	t.Parallel()
+	b := newUser(t, userNamespace, withTerminal, kit.Args("tty"), process(func(p *specs.Process) { p.User.UID = 1000 }))
+	socket := receiver(t, b, "console")
+	b.OK("run", "--detach", "--console-socket", socket.path, b.ID)
+	master, _ := socket.received()
+	onTerminal(t, kit.JSON[kit.TTY](b, screen(t, master, "")), 33, 77)
+	b.OK("delete", "--force", b.ID)
+	b.Edit(kit.Args("stat", "/dev/console"))
+	b.OK("run", "--detach", "--console-socket", socket.path, b.ID)
+	master, _ = socket.received()
+	if f := kit.JSON[[]kit.File](b, screen(t, master, ""))[0]; f.Rdev != "136:0" || f.UID != 1000 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestConsoleHostile: what the image has for /dev/console and /dev/ptmx leads nowhere else (CVE-2025-52565).
+func TestConsoleHostile(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, writable, withTerminal, kit.Args("stat", "/etc/target"), func(s *specs.Spec) {
+		// A tmpfs would hide what the image has.
+		s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Destination == "/dev" })
+	})
+	b.File("/etc/target", "text", 0o644)
+	b.Symlink("../../../../../../../../../etc/target", "/dev/console")
+	b.Symlink("/etc/target", "/dev/ptmx")
+	socket := receiver(t, b, "console")
+	b.OK("run", "--detach", "--console-socket", socket.path, b.ID)
+	master, _ := socket.received()
+	// The symlink is followed inside the root.
+	if f := kit.JSON[[]kit.File](b, screen(t, master, ""))[0]; f.Rdev != "136:0" {
+		t.Errorf("%+v", f)
+	}
+	if st, err := os.Stat(b.Rootfs + "/etc/target"); err != nil || !st.Mode().IsRegular() {
+		t.Errorf("%v, %v", st, err)
 	}
 }
 

@@ -1,0 +1,238 @@
+package nsenter
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+
+	"teu/internal/sys"
+	"teu/nsenter/program"
+)
+
+// execOf is how an exec of candidates goes.
+func execOf(t *testing.T, candidates ...string) (*program.Error, syscall.WaitStatus) {
+	t.Helper()
+	b := program.New()
+	b.Input(InputControl)
+	b.At("process.args", "exec it")
+	b.CloexecFrom(3)
+	b.Exec(candidates, []string{"sh", "-c", "exit $CODE"}, []string{"CODE=42"})
+	in := launched(t, b.Program(), nil, 0, program.Options{})
+	werr := in.WaitExec()
+	pe, ws := ended(t, in)
+	if ran := pe.Report.Status == program.Execing; ran != (werr == nil) {
+		t.Errorf("WaitExec says %v, the report %d", werr, pe.Report.Status)
+	}
+	return pe, ws
+}
+
+func TestExecCandidates(t *testing.T) {
+	needShell(t)
+	dir := t.TempDir()
+	lay(t, dir, "file plain", "dir d", "symlink loop loop")
+	if err := os.WriteFile(dir+"/format", []byte("nothing to run\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	missing, plain, format, below := dir+"/missing", dir+"/plain", dir+"/format", dir+"/plain/sh"
+	for _, c := range []struct {
+		candidates []string
+		want       syscall.Errno // 0: it ran
+		detail     uint32
+	}{
+		{[]string{shell}, 0, 0},
+		{[]string{missing, below, shell}, 0, 0},
+		{[]string{plain, shell}, 0, 0},
+		{[]string{missing}, syscall.ENOENT, 0},
+		{[]string{missing, missing}, syscall.ENOENT, 0},
+		{[]string{below}, syscall.ENOTDIR, 0},
+		{[]string{missing, below}, syscall.ENOENT, 0},
+		{[]string{missing, plain, missing}, syscall.EACCES, 1},
+		{[]string{dir + "/d", missing}, syscall.EACCES, 0},
+		{[]string{missing, format, shell}, syscall.ENOEXEC, 1},
+		{[]string{plain, format, shell}, syscall.ENOEXEC, 1},
+		{[]string{dir + "/loop", shell}, syscall.ELOOP, 0},
+	} {
+		pe, ws := execOf(t, c.candidates...)
+		if c.want == 0 {
+			if pe.Report.Status != program.Execing || ws.ExitStatus() != 42 {
+				t.Errorf("%v: %v, status %#x", c.candidates, pe, ws)
+			}
+			continue
+		}
+		if pe.Report.Status != program.Failed || pe.Report.Errno != c.want || pe.Report.Detail != c.detail || ws.ExitStatus() != 1 {
+			t.Errorf("%v: %v, candidate %d; want %v, %d", c.candidates, pe, pe.Report.Detail, c.want, c.detail)
+		}
+	}
+}
+
+// TestExecLeavesNoDescriptor but the standard streams.
+func TestExecLeavesNoDescriptor(t *testing.T) {
+	needShell(t)
+	r, w := pipe(t)
+	b := program.New()
+	b.Input(InputControl)
+	out := b.Input("out")
+	b.Dup3(out, 1)
+	b.Openat2(program.Host, "/", program.How{Flags: sys.OPath})
+	b.CloexecFrom(3)
+	b.Exec([]string{shell}, []string{"sh", "-c", `for f in /proc/self/fd/*; do echo "${f##*/}"; done`}, nil)
+	in := launched(t, b.Program(), map[string]int{"out": int(w.Fd())}, 0, program.Options{})
+	w.Close()
+	if err := in.WaitExec(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ws := ended(t, in); ws != 0 {
+		t.Errorf("status %#x", ws)
+	}
+	data := make([]byte, 200)
+	n, _ := r.Read(data)
+	r.Close()
+	if got := string(data[:n]); got != "0\n1\n2\n3\n" && got != "0\n1\n2\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// broken sends an interpreter something that is no program, and returns its exit status.
+func broken(t *testing.T, data []byte, fds ...int) int {
+	t.Helper()
+	in := spawned(t, 0)
+	if err := sys.SendFDs(in.Control, data, fds...); err != nil {
+		t.Fatal(err)
+	}
+	_, ws := ended(t, in)
+	if !ws.Exited() {
+		t.Errorf("status %#x", ws)
+	}
+	return ws.ExitStatus()
+}
+
+// badProgram is what the interpreter exits with when it has no program to run.
+const badProgram = 120
+
+func memfd(t *testing.T, data []byte, seal bool) int {
+	t.Helper()
+	fd, err := sys.Memfd("test", 0)
+	if err == nil {
+		err = sys.WriteAll(fd, data)
+	}
+	if err == nil && seal {
+		err = sys.Seal(fd)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sys.Close(fd) })
+	return fd
+}
+
+func TestWhatIsNoProgram(t *testing.T) {
+	p := part(func(b *program.Builder, _ program.Slot) { b.Umask(0) })
+	enc, err := p.Encode(program.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := memfd(t, make([]byte, program.ReportLen(len(p.Insns))), false)
+	small := memfd(t, make([]byte, program.ReportLen(len(p.Insns))-1), false)
+	good := memfd(t, enc, true)
+	file := t.TempDir() + "/image"
+	if err := os.WriteFile(file, enc, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	if got := broken(t, []byte{0}, good, report); got != 1 {
+		t.Fatalf("a sound program exits with %d", got)
+	}
+	for name, c := range map[string]struct {
+		data []byte
+		fds  []int
+	}{
+		"not sealed":       {[]byte{0}, []int{memfd(t, enc, false), report}},
+		"a file":           {[]byte{0}, []int{int(plain.Fd()), report}},
+		"empty":            {[]byte{0}, []int{memfd(t, nil, true), report}},
+		"cut":              {[]byte{0}, []int{memfd(t, enc[:len(enc)-1], true), report}},
+		"longer":           {[]byte{0}, []int{memfd(t, append(enc[:len(enc):len(enc)], 0), true), report}},
+		"other magic":      {[]byte{0}, []int{memfd(t, append([]byte("TEU1"), enc[4:]...), true), report}},
+		"small report":     {[]byte{0}, []int{good, small}},
+		"no report":        {[]byte{0}, []int{good}},
+		"report of a pipe": {[]byte{0}, []int{good, int(pipeEnd(t).Fd())}},
+		"one input more":   {[]byte{0}, []int{good, report, report}},
+	} {
+		if got := broken(t, c.data, c.fds...); got != badProgram {
+			t.Errorf("%s: exit status %d, want %d", name, got, badProgram)
+		}
+	}
+}
+
+func pipeEnd(t *testing.T) *os.File {
+	t.Helper()
+	r, w := pipe(t)
+	t.Cleanup(func() { r.Close(); w.Close() })
+	return r
+}
+
+func TestNoMessage(t *testing.T) {
+	in := spawned(t, 0)
+	if err := sys.SendByte(in.Control, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, ws := ended(t, in); ws.ExitStatus() != badProgram {
+		t.Errorf("a message without descriptors: status %#x", ws)
+	}
+	in = spawned(t, 0)
+	sys.Close(in.Control)
+	in.Control = -1
+	if _, ws := ended(t, in); ws.ExitStatus() != badProgram {
+		t.Errorf("no parent: status %#x", ws)
+	}
+}
+
+// TestRunIsParticular about what it is given.
+func TestRunIsParticular(t *testing.T) {
+	in := spawned(t, 0)
+	b := program.New()
+	b.Input("other")
+	b.Fail(reached)
+	if err := in.Run(b.Program(), nil, program.Options{}); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("without control: %v", err)
+	}
+	b = program.New()
+	b.Input(InputControl)
+	b.Input("absent")
+	b.Fail(reached)
+	if err := in.Run(b.Program(), nil, program.Options{}); !errors.Is(err, syscall.EBADF) {
+		t.Errorf("without an input: %v", err)
+	}
+	sys.Close(in.Control)
+	in.Control = -1
+	ended(t, in)
+}
+
+// TestOrdinaryStarts: only "init N" with a seqpacket socket at N is the interpreter's; the rest is Go's.
+func TestOrdinaryStarts(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := sys.UnixStreamPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll(stream[:]...)
+	for _, arg := range []string{"", "0", "3", "4", "-1", "+3", " 3", "3x", "0x3", "99999999999", "1000000"} {
+		pid, err := syscall.ForkExec(exe, []string{"teu", "init", arg}, &syscall.ProcAttr{
+			Files: []uintptr{0, 1, 2, uintptr(stream[0]), uintptr(pipeEnd(t).Fd())},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws, err := sys.Wait4(pid)
+		if err != nil || syscall.WaitStatus(ws).ExitStatus() != wentOn {
+			t.Errorf("init %q: status %#x, %v", arg, ws, err)
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package nsenter
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"teu/internal/sys"
+	"teu/nsenter/program"
+)
+
+// gate is an interpreter at its gate. Past it the program writes a line to what it got for the output of hooks.
+type gate struct {
+	t    *testing.T
+	in   *Init
+	path string
+}
+
+func atGate(t *testing.T) *gate {
+	t.Helper()
+	needShell(t)
+	g := &gate{t: t, path: filepath.Join(t.TempDir(), "g")}
+	listen, err := sys.ListenUnix(g.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(listen)
+	g.in = launched(t, part(func(b *program.Builder, control program.Slot) {
+		l := b.Input("gate")
+		b.SigReset()
+		b.Sync(control, 'r', 0)
+		out := b.Gate(l)
+		b.Hook(shell, []string{"sh", "-c", "echo through"}, nil, path0(b), out, 10000)
+	}), map[string]int{"gate": listen}, 0, program.Options{})
+	if err := g.in.Expect('r'); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// path0 is something to read for a hook.
+func path0(b *program.Builder) program.Slot {
+	return b.Openat2(program.Host, "/dev/null", program.How{})
+}
+
+// dial comes to the gate and takes what it hands out.
+func (g *gate) dial() (sock int, fds []int) {
+	g.t.Helper()
+	sock, err := sys.UnixStream()
+	if err == nil {
+		err = sys.ConnectUnix(sock, g.path)
+	}
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	buf := make([]byte, 1)
+	n, fds, err := sys.RecvFDs(sock, buf, 2)
+	if err != nil || n != 1 || buf[0] != 't' || len(fds) != 2 {
+		g.t.Fatalf("%v: %q with %d descriptors", err, buf[:n], len(fds))
+	}
+	return sock, fds
+}
+
+func closeAll(fds ...int) {
+	for _, fd := range fds {
+		sys.Close(fd)
+	}
+}
+
+// opened checks that the gate is open and what was written past it.
+func (g *gate) opened(r *os.File, want string) {
+	g.t.Helper()
+	if pe, _ := ended(g.t, g.in); pe.Report.Errno != reached {
+		g.t.Fatal(pe)
+	}
+	data := make([]byte, 100)
+	n, _ := r.Read(data)
+	if got, _, _ := strings.Cut(string(data[:n]), "\n"); got != want {
+		g.t.Errorf("past the gate: %q, want %q", data[:n], want)
+	}
+	r.Close()
+}
+
+func pipe(t *testing.T) (r, w *os.File) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, w
+}
+
+func TestGate(t *testing.T) {
+	g := atGate(t)
+	sock, fds := g.dial()
+	page := make([]byte, program.ReportHeader)
+	if _, err := sys.Pread(fds[0], page, 0); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := program.ReportStatus(page); err != nil || status != program.AtGate {
+		t.Errorf("status %d, %v", status, err)
+	}
+	image := make([]byte, 1<<16)
+	n, err := sys.Pread(fds[1], image, 0)
+	if err != nil || !sys.Sealed(fds[1]) {
+		t.Errorf("%v: the program may be written to", err)
+	}
+	if notes, err := program.Notes(image[:n]); err != nil || len(notes) != len(g.in.prog.Insns) {
+		t.Errorf("%d notes, %v", len(notes), err)
+	}
+	r, w := pipe(t)
+	if err := sys.SendFDs(sock, []byte{'g'}, int(w.Fd())); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	g.opened(r, "through")
+	closeAll(append(fds, sock)...)
+}
+
+// TestGateStaysShut: a start that goes away, or says something else, leaves the gate for the next.
+func TestGateStaysShut(t *testing.T) {
+	g := atGate(t)
+	for name, do := range map[string]func(sock int) error{
+		"goes away":         func(int) error { return nil },
+		"says another word": func(sock int) error { return sys.SendByte(sock, 'x') },
+		"says it and more":  func(sock int) error { return sys.SendFDs(sock, []byte("xg"), sock) },
+	} {
+		for range 20 {
+			sock, fds := g.dial()
+			if err := do(sock); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			closeAll(append(fds, sock)...)
+		}
+	}
+	// One that connects and goes at once, before the gate has answered.
+	for range 20 {
+		sock, err := sys.UnixStream()
+		if err == nil {
+			err = sys.ConnectUnix(sock, g.path)
+		}
+		if err != nil && !errors.Is(err, syscall.EAGAIN) {
+			t.Fatal(err)
+		}
+		sys.Close(sock)
+	}
+	if done, err := sys.PidfdWait(g.in.PidFd, 0); err != nil || done {
+		t.Fatalf("the interpreter is gone: %v, %v", err, g.in.Failure())
+	}
+	sock, fds := g.dial()
+	r, w := pipe(t)
+	if err := sys.SendFDs(sock, []byte{'g'}, int(w.Fd())); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	g.opened(r, "through")
+	closeAll(append(fds, sock)...)
+}
+
+// TestGateTakesOneDescriptor: what else comes with the word is not kept.
+func TestGateTakesOneDescriptor(t *testing.T) {
+	g := atGate(t)
+	sock, fds := g.dial()
+	defer closeAll(append(fds, sock)...)
+	r, w := pipe(t)
+	second, hold := pipe(t)
+	defer second.Close()
+	if err := sys.SendFDs(sock, []byte{'g'}, int(w.Fd()), int(hold.Fd())); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	hold.Close()
+	// Were it kept it would be open until the interpreter is gone; it is not, or the wait is short.
+	if err := second.SetReadDeadline(time.Now().Add(time.Duration(patience) * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := second.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%d, %v", n, err)
+	}
+	g.opened(r, "through")
+}
+
+// TestGateWithoutDescriptor: hooks then write to standard error.
+func TestGateWithoutDescriptor(t *testing.T) {
+	g := atGate(t)
+	sock, fds := g.dial()
+	defer closeAll(append(fds, sock)...)
+	if err := sys.SendByte(sock, 'g'); err != nil {
+		t.Fatal(err)
+	}
+	if pe, _ := ended(t, g.in); pe.Report.Errno != reached {
+		t.Error(pe)
+	}
+}
+
+// TestGateConnectionEndsWithTheProgram: that is how start learns of it.
+func TestGateConnectionEndsWithTheProgram(t *testing.T) {
+	g := atGate(t)
+	sock, fds := g.dial()
+	defer closeAll(append(fds, sock)...)
+	if err := sys.SendByte(sock, 'g'); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := sys.RecvByte(sock); ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+	if pe, _ := ended(t, g.in); pe.Report.Errno != reached {
+		t.Error(pe)
+	}
+}
