@@ -260,6 +260,7 @@ func (c *initCompiler) chroot() error {
 	b.Close(dir)
 	b.Chroot(".")
 	b.Chdir("/")
+	c.f.process.NoDev = true
 	c.f.process.Session(b, program.None)
 	return nil
 }

@@ -50,6 +50,7 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 		b.Close(root)
 		b.Chroot(".")
 		b.Chdir("/")
+		f.process.NoDev = true
 	}
 	if joined&sys.CloneNewPid != 0 {
 		b.At("", "enter the pid namespace")

@@ -249,7 +249,10 @@ func (c *creation) outside() error {
 			return err
 		}
 	}
-	return c.expect(syncReady)
+	if err := c.expect(syncReady); err != nil {
+		return err
+	}
+	return applyLimits(c.init.Pid, c.spec.Process)
 }
 
 // handOver makes the cgroup init's: init moves itself into the hierarchies of v1. When the container's root has a cgroup

@@ -116,6 +116,9 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.expect(syncReady); err != nil {
 		return err
 	}
+	if err := applyLimits(e.init.Pid, e.process); err != nil {
+		return err
+	}
 	if e.x.PidfdSocket != "" {
 		if err := console.SendPidfd(e.x.PidfdSocket, e.init.PidFd, console.PidfdOfExec); err != nil {
 			return fmt.Errorf("--pidfd-socket: %w", err)

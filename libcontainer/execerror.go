@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"teu/internal/sys"
+	"teu/libcontainer/process"
 	"teu/nsenter/program"
 )
 
@@ -27,8 +28,8 @@ func explainExec(err *program.Error, root int) error {
 			return fmt.Errorf("%w: %s %s", err, name, cause)
 		}
 	}
-	if len(err.Note().Candidates) > 1 && err.Report.Errno == syscall.ENOENT {
-		return &notFoundError{err}
+	if n := err.Note(); err.Report.Errno == syscall.ENOENT && len(n.Candidates) > 0 && n.What != process.What(n.Candidates[0]) {
+		return &notFoundError{err} // what is looked up in $PATH is not what was asked for
 	}
 	return err
 }

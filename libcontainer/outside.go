@@ -108,13 +108,20 @@ func (c *creation) identity(proc *specs.Process, inUserNS bool) error {
 	return c.seccomp()
 }
 
-// applyOutside does what can be done, or has to be done, from outside.
+// applyOutside does what has to be done from outside.
 func applyOutside(pid int, p *specs.Process) error {
-	if p.OOMScoreAdj != nil {
-		if err := writeProc(pid, "oom_score_adj", strconv.Itoa(*p.OOMScoreAdj)); err != nil {
-			return fmt.Errorf("process.oomScoreAdj: %w", err)
-		}
+	if p.OOMScoreAdj == nil {
+		return nil
 	}
+	if err := writeProc(pid, "oom_score_adj", strconv.Itoa(*p.OOMScoreAdj)); err != nil {
+		return fmt.Errorf("process.oomScoreAdj: %w", err)
+	}
+	return nil
+}
+
+// applyLimits sets process.rlimits, from outside, as inside a user namespace none can be raised; once init has built the
+// container, which takes more descriptors than the workload may be meant to have.
+func applyLimits(pid int, p *specs.Process) error {
 	for i, l := range p.Rlimits {
 		n, ok := process.Rlimit(l.Type)
 		if !ok {

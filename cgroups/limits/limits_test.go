@@ -77,6 +77,7 @@ func TestWrites(t *testing.T) {
 		{`{"memory":{"disableOOMKiller":true}}`, "memory.oom_control 1", "!linux.resources.memory.disableOOMKiller: no equivalent on cgroup v2"},
 		{`{"memory":{"swappiness":100}}`, "memory.swappiness 100", "!linux.resources.memory.swappiness: no equivalent on cgroup v2"},
 		{`{"memory":{"useHierarchy":true}}`, "", ""},
+		{`{"memory":{"kernelTCP":7,"limit":9}}`, "memory.kmem.tcp.limit_in_bytes 7; memory.limit_in_bytes 9", "memory.max 9"},
 		{`{"memory":{"checkBeforeUpdate":true,"limit":61}}`, "memory.limit_in_bytes 61", "memory.max 61"},
 
 		{`{"cpu":{"shares":0,"quota":0,"period":0,"realtimeRuntime":0,"realtimePeriod":0,"cpus":"","mems":""}}`, "", ""},
@@ -149,7 +150,6 @@ func TestWarnings(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"memory":{"kernel":-1,"kernelTCP":-1}}`: "",
 		`{"memory":{"kernel":1}}`:                 "linux.resources.memory.kernel: ignored",
-		`{"memory":{"kernelTCP":1}}`:              "linux.resources.memory.kernelTCP: ignored",
 		`{"memory":{"useHierarchy":false}}`:       "linux.resources.memory.useHierarchy: false ignored",
 	} {
 		for _, v := range []Version{V1, V2, None} {
@@ -158,6 +158,17 @@ func TestWarnings(t *testing.T) {
 				t.Errorf("v%d %s: got %q, %v", v, in, got, err)
 			}
 		}
+	}
+}
+
+func TestKernelTCPIsOfV1(t *testing.T) {
+	r := resources(t, `{"memory":{"kernelTCP":1}}`)
+	_, warnings, err := Compile(r, host(V2, nil))
+	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], "linux.resources.memory.kernelTCP: ignored") {
+		t.Errorf("v2: %v, %v", warnings, err)
+	}
+	if _, warnings, err := Compile(r, host(V1, nil)); err != nil || len(warnings) != 0 {
+		t.Errorf("v1: %v, %v", warnings, err)
 	}
 }
 

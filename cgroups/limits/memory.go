@@ -13,6 +13,7 @@ const (
 	fieldSwap        = "linux.resources.memory.swap"
 	fieldSwappiness  = "linux.resources.memory.swappiness"
 	fieldOOM         = "linux.resources.memory.disableOOMKiller"
+	fieldKernelTCP   = "linux.resources.memory.kernelTCP"
 )
 
 // memory: zero means unset for limit, reservation and swap, as runc has it; swappiness 0 is a value.
@@ -34,6 +35,7 @@ func (c *compiler) memory(r *specs.LinuxResources) error {
 		{fieldSwap, value(m.Swap) != 0},
 		{fieldSwappiness, m.Swappiness != nil},
 		{fieldOOM, value(m.DisableOOMKiller)},
+		{fieldKernelTCP, value(m.KernelTCP) > 0},
 	} {
 		if !f.set {
 			continue
@@ -56,9 +58,6 @@ func (c *compiler) obsolete(m *specs.LinuxMemory) {
 	if value(m.Kernel) > 0 {
 		c.warn("linux.resources.memory.kernel", "ignored: Linux has had no kernel memory limit since 5.16")
 	}
-	if value(m.KernelTCP) > 0 {
-		c.warn("linux.resources.memory.kernelTCP", "ignored: not recommended by the runtime-spec, and absent from cgroup v2")
-	}
 	if m.UseHierarchy != nil && !*m.UseHierarchy {
 		c.warn("linux.resources.memory.useHierarchy", "false ignored: memory is always counted hierarchically since Linux 5.11")
 	}
@@ -75,6 +74,9 @@ func (c *compiler) memoryV1(m *specs.LinuxMemory) {
 	}
 	if n := value(m.Reservation); n != 0 {
 		c.memoryWrite("memory.soft_limit_in_bytes", limit(n, "-1"), fieldReservation)
+	}
+	if n := value(m.KernelTCP); n > 0 {
+		c.memoryWrite("memory.kmem.tcp.limit_in_bytes", limit(n, "-1"), fieldKernelTCP)
 	}
 	size, swap := value(m.Limit), value(m.Swap)
 	if size < 0 && swap == 0 {
@@ -101,6 +103,9 @@ func (c *compiler) memoryV2(m *specs.LinuxMemory) error {
 		return fmt.Errorf("%s: no equivalent on cgroup v2", fieldSwappiness)
 	case value(m.DisableOOMKiller):
 		return fmt.Errorf("%s: no equivalent on cgroup v2", fieldOOM)
+	}
+	if value(m.KernelTCP) > 0 {
+		c.warn(fieldKernelTCP, "ignored: absent from cgroup v2")
 	}
 	swap, err := c.swapMax(m)
 	if err != nil {

@@ -47,20 +47,18 @@ type Caps struct {
 	Bounding, Effective, Permitted, Inheritable, Ambient uint64
 }
 
-// ParseCaps reads process.capabilities. Names nobody knows, and capabilities that are not in grantable, are left out
-// and returned as warnings: config.md says the runtime SHOULD NOT fail for them.
+// ParseCaps reads process.capabilities. Names nobody knows are left out, of which validation warns, and so are
+// capabilities that are not in grantable, which are returned as warnings: config.md says the runtime SHOULD NOT fail for
+// either.
 func ParseCaps(spec *specs.LinuxCapabilities, grantable uint64) (c Caps, warnings []string) {
 	if spec == nil {
 		return Caps{}, nil
 	}
-	var unknown []string
 	var ungranted uint64
 	mask := func(list []string) (m uint64) {
 		for _, name := range list {
 			if n, ok := CapNumber(name); ok {
 				m |= 1 << n
-			} else if !slices.Contains(unknown, name) {
-				unknown = append(unknown, name)
 			}
 		}
 		ungranted |= m &^ grantable
@@ -69,9 +67,6 @@ func ParseCaps(spec *specs.LinuxCapabilities, grantable uint64) (c Caps, warning
 	c = Caps{
 		Bounding: mask(spec.Bounding), Effective: mask(spec.Effective), Permitted: mask(spec.Permitted),
 		Inheritable: mask(spec.Inheritable), Ambient: mask(spec.Ambient),
-	}
-	if len(unknown) > 0 {
-		warnings = append(warnings, "process.capabilities: unknown: "+strings.Join(unknown, ", "))
 	}
 	if ungranted != 0 {
 		warnings = append(warnings, "process.capabilities: not granted to the runtime itself: "+capList(ungranted))

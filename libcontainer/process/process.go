@@ -22,6 +22,8 @@ type Config struct {
 	Filter      []byte // compiled seccomp filter, or nil
 	FilterFlags uint64
 
+	// NoDev: the container has no /dev of the runtime's making, since it has no mount namespace.
+	NoDev bool
 	// NoSetgroups: the user namespace denies setgroups(2).
 	NoSetgroups bool
 	// NewKeyring is the name of the session keyring to join, or "".
@@ -76,8 +78,44 @@ func (c *Config) Session(b *program.Builder, slave program.Slot) {
 		b.Close(slave)
 		return
 	}
+	c.ownNull(b)
 	c.ownStdio(b)
 }
+
+// ownNull puts the container's /dev/null in place of the host's: the owner of a device may change its mode through a
+// descriptor, and that of the host's is everybody's. It may be read-only or write-only too, with callers that give all
+// three streams the same. The container's is checked to be what it says (crun CVE-2026-88265).
+func (c *Config) ownNull(b *program.Builder) {
+	if c.NoDev {
+		return
+	}
+	b.At("", "open the container's /dev/null")
+	need, done := b.Label(), b.Label()
+	for n := range 3 {
+		next := b.Label()
+		b.CheckStdioDev(n, sys.SIfchr, nullDev)
+		b.On(next, syscall.ENODEV, syscall.EBADF)
+		b.Jump(need)
+		b.Here(next)
+	}
+	b.Jump(done)
+	b.Here(need)
+	root := b.Openat2(program.Host, "/", program.How{Flags: sys.OPath | sys.ODirectory})
+	null := b.Openat2(root, "dev/null", program.How{Flags: sys.ORdwr | sys.ONoctty, Resolve: program.InRoot})
+	b.CheckDev(null, sys.SIfchr, nullDev)
+	for n := range 3 {
+		next := b.Label()
+		b.CheckStdioDev(n, sys.SIfchr, nullDev)
+		b.On(next, syscall.ENODEV, syscall.EBADF)
+		b.Dup3(null, n)
+		b.Here(next)
+	}
+	b.Close(null, root)
+	b.Here(done)
+}
+
+// nullDev is the number of the null device.
+const nullDev = 1<<8 | 3
 
 // ownStdio gives the standard streams to the user, who could else not reopen them through /proc/self/fd. /dev/null
 // is everybody's, and what has no owner to change, or is not ours, is left as it is (as runc does).
@@ -88,7 +126,7 @@ func (c *Config) ownStdio(b *program.Builder) {
 	b.At("process.user", "own the standard streams")
 	for n := range 3 {
 		chown, next := b.Label(), b.Label()
-		b.CheckStdioDev(n, sys.SIfchr, sys.Makedev(1, 3))
+		b.CheckStdioDev(n, sys.SIfchr, nullDev)
 		b.On(chown, syscall.ENODEV)
 		b.On(next, syscall.EBADF)
 		b.Jump(next)
@@ -146,9 +184,12 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 		c.seccomp(b)
 		capset(b, c.Caps)
 	}
-	b.At("process.args", "exec "+quote(c.Process.Args[0]))
+	b.At("process.args", What(c.Process.Args[0]))
 	b.Exec(c.candidates(), c.Process.Args, c.environ())
 }
+
+// What is what the last instruction says of itself.
+func What(arg0 string) string { return "exec " + quote(arg0) }
 
 func (c *Config) closeFds(b *program.Builder) {
 	b.At("", "close what the workload is not to have")

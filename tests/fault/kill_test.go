@@ -3,6 +3,7 @@ package fault
 import (
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,7 +62,7 @@ func (r *rig) killEach(v *victim) {
 	for n := 1; ; n++ {
 		v.prepare(r)
 		k := r.kill(n, v.args(r)...)
-		when := k.String() + ", killed before call " + itoa(n) + ", " + k.call
+		when := k.String() + ", killed before call " + strconv.Itoa(n) + ", " + k.call
 		if !k.reached {
 			when = k.String()
 			if k.code != 0 {
@@ -80,6 +81,9 @@ func (r *rig) killEach(v *victim) {
 		}
 		calls = append(calls, k.call)
 	}
+	if len(calls) < 40 {
+		r.t.Errorf("only %d system calls to be killed before", len(calls))
+	}
 	r.t.Logf("killed before each of %d system calls: %s", len(calls), tally(calls))
 }
 
@@ -95,7 +99,7 @@ func tally(names []string) string {
 	}
 	slices.SortFunc(keys, func(a, b string) int { return count[b] - count[a] })
 	for i, n := range keys {
-		keys[i] = n + " " + itoa(count[n])
+		keys[i] = n + " " + strconv.Itoa(count[n])
 	}
 	return strings.Join(keys, ", ")
 }

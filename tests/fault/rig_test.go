@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -271,8 +270,6 @@ func (r *rig) state() specs.ContainerState {
 	}
 	return st.Status
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // forget removes what the commands of a round left on purpose.
 func (r *rig) forget() {

@@ -111,6 +111,19 @@ func TestRlimits(t *testing.T) {
 	}
 }
 
+// TestRlimitFewFiles: what teu needs to build the container is not limited by what the process gets.
+func TestRlimitFewFiles(t *testing.T) {
+	t.Parallel()
+	few := func(n uint64) edit {
+		return process(func(p *specs.Process) { p.Rlimits[0] = specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: n, Hard: n} })
+	}
+	b := kit.New(t, few(3), kit.Args("true"))
+	b.Run()
+	b.Edit(few(10))
+	b.OK("create", b.ID)
+	b.OK("start", b.ID)
+}
+
 // TestRlimitAboveHard takes CAP_SYS_RESOURCE: without, the error says which limit it was.
 func TestRlimitAboveHard(t *testing.T) {
 	t.Parallel()
