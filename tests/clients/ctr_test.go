@@ -122,7 +122,7 @@ func (d *daemon) limits(t *testing.T) {
 	text, err := os.ReadFile(pidFile)
 	check(t, err)
 	pid := string(text)
-	if args, err := os.ReadFile("/proc/" + pid + "/cmdline"); err != nil || string(args) != "sleep\x001000\x00" {
+	if args, err := os.ReadFile("/proc/" + pid + "/cmdline"); err != nil || !strings.Contains(string(args), "sleep") { // the shell or what it becomes
 		t.Errorf("pid file %q: %q, %v", pid, args, err)
 	}
 	groups, err := os.ReadFile("/proc/" + pid + "/cgroup")
@@ -278,8 +278,8 @@ func (d *daemon) execs(t *testing.T) {
 	if o := exec([]string{"--detach"}, "sleep", "999"); o.code != 0 {
 		t.Error(o)
 	}
-	if got := strings.Join(kit.Left(id), "\n"); !strings.Contains(got, "sleep 999") { // waits a moment, too: it is what runs
-		t.Errorf("the detached process is not among %s", got)
+	if got := strings.Join(kit.Left(id), "\n"); !strings.Contains(got, "sleep 999") { // what runs
+		t.Errorf("the detached process is not among %q", got)
 	}
 }
 
