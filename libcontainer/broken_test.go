@@ -43,7 +43,8 @@ func TestBrokenPrograms(t *testing.T) {
 	defer os.RemoveAll(dir)
 	root := filepath.Join(dir, "root")
 	for _, d := range []string{dir, root} {
-		if err := os.MkdirAll(d, 0o755); err == nil {
+		err := os.MkdirAll(d, 0o755)
+		if err == nil {
 			err = os.Chmod(d, 0o755)
 		}
 		if err != nil {
@@ -53,7 +54,7 @@ func TestBrokenPrograms(t *testing.T) {
 	buildInterpreter(t, dir)
 	self := filepath.Join(dir, "batch")
 	copyExecutable(t, self)
-	count := 3000
+	count := 2000
 	if testing.Short() {
 		count = 300
 	}

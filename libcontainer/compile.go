@@ -213,6 +213,7 @@ func (c *initCompiler) files(sources map[string]program.Slot) error {
 		Spec: c.s, Bundle: c.f.bundle, UserNS: c.ns.inUserNS(), Sources: sources,
 		Cgroups: c.f.cgroups, EnterCgroupNS: c.cgroup, NoPivot: c.f.noPivot, Revealing: c.f.revealing,
 	})
+	c.f.process.NoDev = rootfs.DevIsBound(c.s)
 	fs.Root()
 	if err := fs.Mounts(); err != nil {
 		return err
@@ -342,9 +343,13 @@ func (c *initCompiler) run() {
 		b.At("", "wait for start")
 		out = b.Gate(c.gate)
 	}
-	if h := c.s.Hooks; h != nil {
-		for i := range h.StartContainer {
-			c.hook(fmt.Sprintf("hooks.startContainer[%d]", i), &h.StartContainer[i], c.states[specs.StateCreated], out)
+	if h := c.s.Hooks; h != nil && len(h.StartContainer) > 0 {
+		// They are looked up in the container, so whoever made the image may have made them: they are to be no more
+		// than the workload is.
+		p.BeforeExec = func() {
+			for i := range h.StartContainer {
+				c.hook(fmt.Sprintf("hooks.startContainer[%d]", i), &h.StartContainer[i], c.states[specs.StateCreated], out)
+			}
 		}
 	}
 	p.Exec(b)

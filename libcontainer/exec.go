@@ -15,6 +15,7 @@ import (
 	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
 	"teu/nsenter"
+	"teu/rootfs"
 )
 
 // ExecOptions are the flags of exec.
@@ -329,6 +330,7 @@ func (e *execution) execFacts() error {
 		return err
 	}
 	p := &e.facts.process
+	p.NoDev = rootfs.DevIsBound(e.spec)
 	if newUser {
 		denied, err := host.SetgroupsDenied(strconv.Itoa(e.st.Init.Pid))
 		if err != nil {

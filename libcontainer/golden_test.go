@@ -166,3 +166,25 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+// TestLargeBundle: a host with 512 processors has Docker mask as many files, and a pod may have hundreds of mounts.
+func TestLargeBundle(t *testing.T) {
+	s := smallSpec()
+	for i := range 1024 {
+		s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, fmt.Sprintf("/sys/devices/system/cpu/cpu%d/thermal_throttle", i))
+		s.Mounts = append(s.Mounts, specs.Mount{
+			Destination: fmt.Sprintf("/volumes/%d", i), Source: fmt.Sprintf("/pods/%d", i), Options: []string{"rbind", "rprivate", "ro"},
+		})
+	}
+	p := compiled(t, s, factsFor(s))
+	if len(p.Insns) < 2*1024*6 {
+		t.Errorf("%d instructions", len(p.Insns))
+	}
+	enc, err := p.Encode(program.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes, err := program.Notes(enc); err != nil || len(notes) != len(p.Insns) {
+		t.Errorf("%d notes, %v", len(notes), err)
+	}
+}

@@ -37,12 +37,30 @@ func (c *creation) rootfsPath() string {
 
 // openSources opens on behalf of init, which as the root of a user namespace may not reach them, the root and the
 // sources of bind mounts.
+//
+// They are opened in init's mount namespace, when it has it from birth: there the kernel has locked what the host's mounts
+// are read-only, nosuid, nodev for, and what is mounted below them (mount_namespaces(7)), so that root of the container
+// can undo neither.
 func (c *creation) openSources(ns *namespaces) error {
 	if !ns.inUserNS() || !ns.has(sys.CloneNewNs) {
 		return nil
 	}
+	if ns.cloned()&sys.CloneNewNs == 0 {
+		return c.openHere()
+	}
+	if err := <-c.spawned; err != nil {
+		return err
+	}
+	return sys.InMountNamespace("/proc/"+strconv.Itoa(c.init.Pid)+"/ns/mnt", c.openHere)
+}
+
+// openHere opens them in the mount namespace of the calling thread.
+func (c *creation) openHere() error {
 	open := func(name, path string, flags uint) error {
 		fd, err := sys.OpenTree(path, flags)
+		if errors.Is(err, syscall.EINVAL) && flags&sys.AtRecursive == 0 {
+			err = fmt.Errorf("%w: a user namespace must not uncover what is mounted below it: want rbind", err)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %s: %w", name, path, err)
 		}

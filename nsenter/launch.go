@@ -183,11 +183,9 @@ func (in *Init) Close() {
 	}
 }
 
-// The bytes that go over the control socket.
-const (
-	ByteForked = 'f' // interpreter: the report holds the pid of the process that goes on
-	ByteReady  = 's' // interpreter: a Sync that waits for the same byte
-)
+// ByteForked goes over the control socket when the report holds the pid of the process that goes on. The other bytes
+// are those of the program's Syncs.
+const ByteForked = 'f'
 
 // Expect waits for the interpreter to reach Sync(b). When the interpreter fails first, the error is its report.
 func (in *Init) Expect(b byte) error {

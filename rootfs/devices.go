@@ -34,7 +34,7 @@ func defaultDevices() []device {
 
 // Devices compiles the default devices and links, and linux.devices.
 func (c *Compiler) Devices() error {
-	bound := c.devIsBound()
+	bound := DevIsBound(c.c.Spec)
 	if !bound {
 		for _, d := range defaultDevices() {
 			c.device(&d)
@@ -59,10 +59,10 @@ func (c *Compiler) Devices() error {
 	return nil
 }
 
-// devIsBound: somebody brings a whole /dev along, and nothing is added to it (as runc).
-func (c *Compiler) devIsBound() bool {
-	for i := range c.c.Spec.Mounts {
-		m := &c.c.Spec.Mounts[i]
+// DevIsBound reports whether somebody brings a whole /dev along, to which nothing is added (as with runc).
+func DevIsBound(spec *specs.Spec) bool {
+	for i := range spec.Mounts {
+		m := &spec.Mounts[i]
 		if _, bind := BindFlags(m); bind && destination(m) == "/dev" {
 			return true
 		}

@@ -115,6 +115,16 @@ func (c *Compiler) placed(dest string, mnt program.Slot) {
 
 // below is path as seen from the directory dir, when it is below that.
 func below(dir, path string) (rest string, ok bool) {
-	rest, ok = strings.CutPrefix(filepath.Clean(path), dir+"/")
-	return rest, ok && !strings.Contains(path, "..")
+	if strings.Contains(path, "..") {
+		return "", false
+	}
+	// Asked of each mount and each path, so it has to be quick: most paths are clean.
+	if strings.Contains(path, "//") || strings.Contains(path, "/.") || strings.HasSuffix(path, "/") {
+		path = filepath.Clean(path)
+	}
+	rest, ok = strings.CutPrefix(path, dir)
+	if !ok || !strings.HasPrefix(rest, "/") {
+		return "", false
+	}
+	return rest[1:], true
 }

@@ -170,3 +170,19 @@ func TestPaths(t *testing.T) {
 		}
 	}
 }
+
+func TestBelow(t *testing.T) {
+	for _, c := range []struct {
+		dir, path, rest string
+		ok              bool
+	}{
+		{"/proc", "/proc/a/b", "a/b", true}, {"/proc", "/proc//a/./b/", "a/b", true}, {"/proc", "/proc/.x", ".x", true},
+		{"/proc", "/proc", "", false}, {"/proc", "/proc/", "", false}, {"/proc", "/process", "", false},
+		{"/proc", "/sys/proc/a", "", false}, {"/proc", "proc/a", "", false}, {"/proc", "/proc/../a", "", false},
+		{"/proc", "/proc/a/../b", "", false}, {"/a", "//a//b", "b", true}, {"/a", "", "", false},
+	} {
+		if rest, ok := below(c.dir, c.path); rest != c.rest || ok != c.ok {
+			t.Errorf("%s below %s: %q, %v", c.path, c.dir, rest, ok)
+		}
+	}
+}

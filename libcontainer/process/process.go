@@ -22,7 +22,9 @@ type Config struct {
 	Filter      []byte // compiled seccomp filter, or nil
 	FilterFlags uint64
 
-	// NoDev: the container has no /dev of the runtime's making, since it has no mount namespace.
+	// BeforeExec compiles what is executed before the workload, as its user, with its bounding set and no_new_privs.
+	BeforeExec func()
+	// NoDev: the container has no /dev of the runtime's making.
 	NoDev bool
 	// NoSetgroups: the user namespace denies setgroups(2).
 	NoSetgroups bool
@@ -84,7 +86,8 @@ func (c *Config) Session(b *program.Builder, slave program.Slot) {
 
 // ownNull puts the container's /dev/null in place of the host's: the owner of a device may change its mode through a
 // descriptor, and that of the host's is everybody's. It may be read-only or write-only too, with callers that give all
-// three streams the same. The container's is checked to be what it says (crun CVE-2026-88265).
+// three streams the same. The container's is checked to be what it says (crun CVE-2026-88265). Where there is none, or
+// another file in its place, the streams stay as they are.
 func (c *Config) ownNull(b *program.Builder) {
 	if c.NoDev {
 		return
@@ -102,7 +105,10 @@ func (c *Config) ownNull(b *program.Builder) {
 	b.Here(need)
 	root := b.Openat2(program.Host, "/", program.How{Flags: sys.OPath | sys.ODirectory})
 	null := b.Openat2(root, "dev/null", program.How{Flags: sys.ORdwr | sys.ONoctty, Resolve: program.InRoot})
+	none, other := b.Label(), b.Label()
+	b.On(none, syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.EPERM)
 	b.CheckDev(null, sys.SIfchr, nullDev)
+	b.On(other, syscall.ENODEV)
 	for n := range 3 {
 		next := b.Label()
 		b.CheckStdioDev(n, sys.SIfchr, nullDev)
@@ -110,7 +116,10 @@ func (c *Config) ownNull(b *program.Builder) {
 		b.Dup3(null, n)
 		b.Here(next)
 	}
-	b.Close(null, root)
+	b.Here(other)
+	b.Close(null)
+	b.Here(none)
+	b.Close(root)
 	b.Here(done)
 }
 
@@ -171,6 +180,9 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 	b.CheckCwd()
 	b.At("process.user.umask", "set the umask")
 	b.Umask(c.umask())
+	if c.BeforeExec != nil {
+		c.BeforeExec()
+	}
 	if c.Process.NoNewPrivileges || c.Filter == nil {
 		capset(b, c.Caps)
 		c.closeFds(b)

@@ -247,8 +247,3 @@ func (b *Builder) Seccomp(flags uint64, bpf []byte) {
 func (b *Builder) CloexecFrom(first int) {
 	b.call(sys.SysCloseRange, num(first), num(uint64(^uint32(0))), num(uint64(sys.CloseRangeCloexec)))
 }
-
-// MoveMountRoot moves the mount that is the working directory over "/" (MS_MOVE, as switch_root(8) does).
-func (b *Builder) MoveMountRoot() {
-	b.call(sys.SysMoveMount, fd(Host), str("."), fd(Host), str("/"), num(0))
-}

@@ -3,6 +3,8 @@ package program
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"syscall"
@@ -108,7 +110,6 @@ func everyHook(b *Builder, control, listen Slot) {
 	b.JoinSessionKeyring("_ses.x")
 	b.Chroot(".")
 	b.Chdir("/")
-	b.MoveMountRoot()
 }
 
 // image is an encoded program, as the interpreter sees it.
@@ -297,4 +298,49 @@ func chatty() *Program {
 		b.Setsid()
 	}
 	return b.Program()
+}
+
+// TestFormatPage keeps FORMAT.md and interp.h in step with the code.
+func TestFormatPage(t *testing.T) {
+	page, err := os.ReadFile("FORMAT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"`teu1`", "64 bytes", "80 bytes", "32768 (`MaxInsns`)", "8 MiB (`MaxBlob`)", "32 MiB (`MaxImage`)", "at most 16384",
+		"236 bytes of the kernel's words",
+	}
+	for op := OpJump; op < opEnd; op++ {
+		want = append(want, fmt.Sprintf("| %d | %s |", op, op))
+	}
+	for _, w := range want {
+		if !strings.Contains(string(page), w) {
+			t.Errorf("FORMAT.md has no %q", w)
+		}
+	}
+	header, err := os.ReadFile("../interp.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []string{
+		fmt.Sprintf("TEU_MAGIC = %#x", magic), fmt.Sprintf("MAX_INSNS = %d", MaxInsns), fmt.Sprintf("MAX_SLOTS = %d", MaxSlots),
+		fmt.Sprintf("MAX_BLOB = %d << 20", MaxBlob>>20), fmt.Sprintf("MAX_IMAGE = %d << 20", MaxImage>>20),
+		fmt.Sprintf("MAX_ARGS = %d", MaxArgs), fmt.Sprintf("MAX_BRANCHES = %d", MaxBranches),
+		fmt.Sprintf("sizeof(struct header) == %d", headerLen), fmt.Sprintf("sizeof(struct insn) == %d", insnLen),
+		fmt.Sprintf("offsetof(struct report, stamp) == %d", ReportHeader),
+	} {
+		if !strings.Contains(string(header), w) {
+			t.Errorf("interp.h has no %q", w)
+		}
+	}
+	// The operations stand in the same order in both.
+	at := 0
+	for op := OpSyscall; op < opEnd; op++ {
+		name := "\tOP_" + strings.ToUpper(op.String())
+		i := strings.Index(string(header[at:]), name)
+		if i < 0 {
+			t.Fatalf("interp.h: no %s after the one before", name)
+		}
+		at += i + len(name)
+	}
 }

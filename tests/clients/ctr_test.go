@@ -108,8 +108,8 @@ func (d *daemon) seccomp(t *testing.T) {
 }
 
 func (d *daemon) user(t *testing.T) {
-	o := d.ctr(d.run([]string{"--rm"}, userImage, d.id(), "id; echo $HOME; touch /root/x 2>&1")...)
-	if o.out != "uid=1000(user) gid=100(users) groups=100(users)\n/home/user\ntouch: /root/x: Permission denied\n" || o.code != 1 {
+	o := d.ctr(d.run([]string{"--rm"}, userImage, d.id(), "id; echo $HOME; touch /etc/x 2>&1")...)
+	if o.out != "uid=1000(user) gid=100(users) groups=100(users)\n/home/user\ntouch: /etc/x: Permission denied\n" || o.code != 1 {
 		t.Error(o)
 	}
 }

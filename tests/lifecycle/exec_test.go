@@ -148,6 +148,11 @@ func TestExecExitCode(t *testing.T) {
 	b.Until("the pid file is there", func() bool { return exists(b.Dir + "/pid") })
 	pid, err := os.ReadFile(b.Dir + "/pid")
 	check(t, err)
+	b.Until("it executes", func() bool {
+		comm, err := os.ReadFile("/proc/" + string(pid) + "/comm")
+		check(t, err)
+		return string(comm) == "payload\n"
+	})
 	if out, err := exec.Command("kill", "-KILL", string(pid)).CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}

@@ -1,0 +1,46 @@
+package sys
+
+import (
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// InMountNamespace calls f on a thread that is in the mount namespace that the file at path stands for, with this process's
+// privileges and, in that namespace, its root directory.
+//
+//	unshare CLONE_FS; setns CLONE_NEWNS; f
+//
+// The thread is good for nothing afterwards, and kept: a child that asked to die with its parent (PR_SET_PDEATHSIG) means
+// the thread that started it. It is never the first one, which /proc/self tells about.
+func InMountNamespace(path string, f func() error) error {
+	ns, err := Openat(AtFdcwd, path, ORdonly, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer Close(ns)
+	done := make(chan error)
+	go onOtherThread(func() {
+		err := os.NewSyscallError("unshare CLONE_FS", unix.Unshare(unix.CLONE_FS))
+		if err == nil {
+			err = os.NewSyscallError("setns "+path, unix.Setns(ns, unix.CLONE_NEWNS))
+		}
+		if err == nil {
+			err = f()
+		}
+		done <- err
+		select {}
+	})
+	return <-done
+}
+
+// onOtherThread calls f, which does not return, locked to a thread that is not the first of the process.
+func onOtherThread(f func()) {
+	runtime.LockOSThread()
+	if unix.Gettid() != unix.Getpid() {
+		f()
+	}
+	go onOtherThread(f) // cannot get this thread as long as we have it
+	select {}
+}
