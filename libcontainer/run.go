@@ -235,8 +235,7 @@ func exitStatus(ws sys.WaitStatus) int {
 
 func (fg *foreground) close() {
 	if fg.relay != nil {
-		// An error on the way out of another one.
-		_ = errors.Join(fg.relay.Close())
+		fg.relay.Close() // on the way out with another error
 	}
 	if fg.sock >= 0 {
 		sys.Close(fg.sock)

@@ -187,42 +187,41 @@ func (in *Init) Close() {
 // are those of the program's Syncs.
 const ByteForked = 'f'
 
-// Expect waits for the interpreter to reach Sync(b). When the interpreter fails first, the error is its report.
-func (in *Init) Expect(b byte) error {
-	for {
-		if len(in.early) > 0 {
-			got := in.early[0]
-			in.early = in.early[1:]
-			if got != b {
-				return fmt.Errorf("wait for init: unexpected message %q: %w", got, syscall.EPROTO)
-			}
-			return nil
-		}
-		got, ok, err := sys.RecvByte(in.Control)
-		switch {
-		case err != nil:
-			return fmt.Errorf("wait for init: %w", err)
-		case !ok:
-			return in.Failure()
-		case got == b:
-			return nil
-		default:
-			return fmt.Errorf("wait for init: unexpected message %q: %w", got, syscall.EPROTO)
-		}
+// receive is the interpreter's next message. When the interpreter failed first, the error is its report.
+func (in *Init) receive() (byte, error) {
+	got, ok, err := sys.RecvByte(in.Control)
+	if err != nil {
+		return 0, fmt.Errorf("wait for init: %w", err)
 	}
+	if !ok {
+		return 0, in.Failure()
+	}
+	return got, nil
+}
+
+// Expect waits for the interpreter to reach Sync(b). When the interpreter fails first, the error is its report.
+func (in *Init) Expect(b byte) (err error) {
+	var got byte
+	if len(in.early) > 0 {
+		got, in.early = in.early[0], in.early[1:]
+	} else if got, err = in.receive(); err != nil {
+		return err
+	}
+	if got != b {
+		return fmt.Errorf("wait for init: unexpected message %q: %w", got, syscall.EPROTO)
+	}
+	return nil
 }
 
 // Join waits until the process that becomes the workload exists, when the program forks. The two processes share the
 // socket, so the new one's first message may come before the word of the old one.
 func (in *Init) Join() error {
 	for {
-		got, ok, err := sys.RecvByte(in.Control)
-		switch {
-		case err != nil:
-			return fmt.Errorf("wait for init: %w", err)
-		case !ok:
-			return in.Failure()
-		case got == ByteForked:
+		got, err := in.receive()
+		if err != nil {
+			return err
+		}
+		if got == ByteForked {
 			return in.adopt()
 		}
 		in.early = append(in.early, got)

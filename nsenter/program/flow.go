@@ -1,5 +1,7 @@
 package program
 
+import "math/bits"
+
 // duty is a set of things that a program has done.
 type duty uint16
 
@@ -46,15 +48,17 @@ type flow struct {
 	mount   bitset   // fsmount: a filesystem of our own making
 	checked bitset   // a mount whose filesystem was checked
 	strict  bitset   // a file opened strictly below a checked one
+	open    bitset   // files, directories and mounts that some way has left open
 }
 
-const flowSets = 5
+const flowSets = 6
 
 func newFlow(p *Program) *flow {
 	n := (p.Slots + 63) / 64
 	w := make([]uint64, flowSets*n)
 	return &flow{
 		inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
+		open: w[5*n : 6*n],
 	}
 }
 
@@ -69,6 +73,7 @@ func (f *flow) meet(g *flow) {
 	f.seen |= g.seen
 	for i := range f.outside {
 		f.outside[i] |= g.outside[i]
+		f.open[i] |= g.open[i]
 	}
 	f.set.keep(g.set)
 	f.mount.keep(g.mount)
@@ -93,4 +98,18 @@ func (f *flow) fill(s uint64) {
 	f.mount.del(s)
 	f.checked.del(s)
 	f.strict.del(s)
+	f.open.del(s)
+}
+
+// enter records that what is held is outside of where the process is now.
+func (f *flow) enter() { copy(f.outside, f.set) }
+
+// foreign returns a slot with a file, directory or mount from outside that is still open, or -1.
+func (f *flow) foreign() int {
+	for i := range f.open {
+		if w := f.open[i] & f.outside[i]; w != 0 {
+			return i<<6 + bits.TrailingZeros64(w)
+		}
+	}
+	return -1
 }

@@ -8,9 +8,6 @@ import (
 	"teu/internal/sys"
 )
 
-// capSysAdmin is the number of CAP_SYS_ADMIN, which loading a filter takes without no_new_privs (seccomp(2)).
-const capSysAdmin = 21
-
 // apply checks in, whose shape is known to be right, against what came before, and records what it does.
 func (f *flow) apply(in *Insn, sig *signature) error {
 	if f.may(closed|filtered) && !late(in) {
@@ -154,11 +151,10 @@ func (f *flow) order(in *Insn) error {
 	case sys.SysClose:
 		if s := &in.Args[0]; s.Kind == Use {
 			f.set.del(s.Val)
+			f.open.del(s.Val)
 		}
 	case sys.SysDup3:
-		if in.Args[1].Val > 2 || in.Args[2].Val != 0 {
-			return fmt.Errorf("descriptor %d would survive exec", in.Args[1].Val)
-		}
+		return f.dup3(in)
 	case sys.SysOpenat2:
 		if how(in).Flags&sys.OCloexec == 0 {
 			return fmt.Errorf("without close-on-exec")
@@ -171,8 +167,12 @@ func (f *flow) order(in *Insn) error {
 		}
 	case sys.SysSetns, sys.SysUnshare:
 		return f.namespaces(in)
+	case sys.SysKeyctl:
+		if in.Args[0].Val != sys.KeyctlJoinSessionKeyring {
+			return fmt.Errorf("request %d is none that programs use", in.Args[0].Val)
+		}
 	case sys.SysPivotRoot, sys.SysChroot:
-		copy(f.outside, f.set)
+		f.enter()
 		f.do(entered | rooted)
 		f.undo(cwdChecked)
 	case sys.SysFchdir:
@@ -186,92 +186,8 @@ func (f *flow) order(in *Insn) error {
 	return f.identity(in)
 }
 
-// identity checks and records the last steps: who the process is and what it may do.
-func (f *flow) identity(in *Insn) error {
-	switch in.Nr {
-	case sys.SysSetgroups, sys.SysSetresgid:
-		if f.may(user) {
-			return fmt.Errorf("groups changed after the user")
-		}
-		if in.Nr == sys.SysSetgroups && uint64(len(in.Args[1].Text)) != 4*in.Args[0].Val {
-			return fmt.Errorf("%d groups in %d bytes", in.Args[0].Val, len(in.Args[1].Text))
-		}
-	case sys.SysSetresuid:
-		// To become root of a user namespace is no end of privilege, and comes before the rest.
-		if !f.has(keepcaps) && in.Args[0].Val != 0 {
-			return fmt.Errorf("to another user, with no capabilities kept to go on with")
-		}
-		if f.has(keepcaps) {
-			f.do(user)
-		}
-	case sys.SysCapset:
-		if !f.has(user) {
-			return fmt.Errorf("capabilities set before the user")
-		}
-		if len(in.Args[0].Text) != 8 || len(in.Args[1].Text) != 24 {
-			return fmt.Errorf("sets of %d bytes", len(in.Args[1].Text))
-		}
-		f.undo(admin | ambient)
-		f.do(caps)
-		if binary.NativeEndian.Uint32([]byte(in.Args[1].Text))>>capSysAdmin&1 != 0 {
-			f.do(admin)
-		}
-	case sys.SysSeccomp:
-		if f.may(caps) && !f.has(admin) && !f.has(nnp) {
-			return fmt.Errorf("filter loaded after the capabilities went, without no_new_privs")
-		}
-		f.do(filtered)
-	case sys.SysCloseRange:
-		if in.Args[0].Val < 3 || in.Args[1].Val != uint64(^uint32(0)) || in.Args[2].Val != sys.CloseRangeCloexec {
-			return fmt.Errorf("descriptors would survive it")
-		}
-		f.do(closed)
-	}
-	return nil
-}
-
 func (f *flow) mayWrite(s *Arg) bool {
 	return s.Kind == Use && (s.Val < f.inputs || f.strict.has(s.Val))
-}
-
-func (f *flow) prctl(in *Insn) error {
-	v := in.Args[1].Val
-	switch in.Args[0].Val {
-	case sys.PrSetDumpable:
-		if v != 0 {
-			return fmt.Errorf("process opened to be looked into")
-		}
-		f.do(undumpable)
-	case sys.PrSetPdeathsig:
-	case sys.PrSetKeepcaps:
-		f.do(keepcaps)
-		if v == 0 {
-			f.undo(keepcaps)
-		}
-	case sys.PrSetNoNewPrivs:
-		if v == 1 {
-			f.do(nnp)
-		}
-	case sys.PrCapbsetDrop:
-		if f.may(user) {
-			return fmt.Errorf("bounding set changed after the user: that takes CAP_SETPCAP")
-		}
-	case sys.PrCapAmbient:
-		return f.ambientSet(v)
-	default:
-		return fmt.Errorf("request %d is none that programs use", in.Args[0].Val)
-	}
-	return nil
-}
-
-func (f *flow) ambientSet(op uint64) error {
-	switch {
-	case op == sys.PrCapAmbientClearAll:
-		f.do(ambient)
-	case !f.has(caps | ambient):
-		return fmt.Errorf("ambient set changed before the capabilities are set and it was cleared")
-	}
-	return nil
 }
 
 // ioctl checks the request; only one of them makes a descriptor.
@@ -310,10 +226,25 @@ func (f *flow) namespaces(in *Insn) error {
 		return fmt.Errorf("after the change of root")
 	}
 	if in.Nr == sys.SysSetns && in.Args[1].Val&sys.CloneNewNs != 0 {
+		f.enter()
 		f.do(rooted)
 	}
 	return nil
 }
+
+// dup3 puts a descriptor where it survives exec: a standard stream, and no file from outside the root.
+func (f *flow) dup3(in *Insn) error {
+	if in.Args[1].Val > 2 || in.Args[2].Val != 0 {
+		return fmt.Errorf("descriptor %d would survive exec", in.Args[1].Val)
+	}
+	if s := &in.Args[0]; s.Kind == Use && f.open.has(s.Val) && (!f.has(rooted) || f.outside.has(s.Val)) {
+		return fmt.Errorf("slot s%d, from outside, would survive exec", s.Val)
+	}
+	return nil
+}
+
+// byteForked is what a fork sends over the control socket.
+const byteForked = 'f'
 
 func (f *flow) builtin(in *Insn) error {
 	switch in.Op {
@@ -324,6 +255,13 @@ func (f *flow) builtin(in *Insn) error {
 	case OpFork:
 		if !f.has(undumpable) {
 			return fmt.Errorf("while the process can be looked into")
+		}
+		if in.Args[1].Val&^sys.CloneParent != 0 {
+			return fmt.Errorf("with flags %#x", in.Args[1].Val)
+		}
+	case OpSync:
+		if in.Args[1].Val == byteForked {
+			return fmt.Errorf("with the byte that is fork's")
 		}
 	case OpHook:
 		if in.Args[1].Val == 0 {
@@ -339,29 +277,6 @@ func (f *flow) builtin(in *Insn) error {
 	return nil
 }
 
-func (f *flow) exec(in *Insn) error {
-	if in.Args[0].Val == 0 || in.Args[1].Val == 0 {
-		return fmt.Errorf("without a path or arguments")
-	}
-	for _, d := range [...]struct {
-		duty duty
-		miss string
-	}{
-		{closed, "descriptors would survive it"},
-		{rooted, "in the root of the host"},
-		{user, "before the user is set"},
-		{caps, "before the capabilities are set"},
-		{ambient, "before the ambient set was cleared"},
-		{cwdChecked, "before the working directory was checked"},
-		{signals, "with the signals of the parent"},
-	} {
-		if !f.has(d.duty) {
-			return fmt.Errorf("%s", d.miss)
-		}
-	}
-	return nil
-}
-
 // made records what kind of descriptor in makes.
 func (f *flow) made(in *Insn) {
 	s := uint64(in.Out)
@@ -371,7 +286,18 @@ func (f *flow) made(in *Insn) {
 	if strict {
 		f.strict.add(s)
 	}
-	if in.Op == OpSyscall && in.Nr == sys.SysFsmount {
+	if in.Op == OpTarget {
+		f.open.add(s)
+		return
+	}
+	if in.Op != OpSyscall {
+		return
+	}
+	switch in.Nr {
+	case sys.SysOpenat2, sys.SysOpenTree:
+		f.open.add(s)
+	case sys.SysFsmount:
+		f.open.add(s)
 		f.mount.add(s)
 	}
 }

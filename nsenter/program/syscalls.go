@@ -119,7 +119,6 @@ const (
 	sigCloseRange
 	sigDup3
 	sigFchdir
-	sigFchmod
 	sigFchown
 	sigFchownat
 	sigFsconfig
@@ -152,7 +151,7 @@ const (
 
 var signatureAt = [...]uint8{
 	sys.SysCapset: sigCapset, sys.SysChdir: sigChdir, sys.SysChroot: sigChroot, sys.SysClose: sigClose,
-	sys.SysCloseRange: sigCloseRange, sys.SysDup3: sigDup3, sys.SysFchdir: sigFchdir, sys.SysFchmod: sigFchmod,
+	sys.SysCloseRange: sigCloseRange, sys.SysDup3: sigDup3, sys.SysFchdir: sigFchdir,
 	sys.SysFchown: sigFchown, sys.SysFchownat: sigFchownat, sys.SysFsconfig: sigFsconfig, sys.SysFsmount: sigFsmount,
 	sys.SysFsopen: sigFsopen, sys.SysIoctl: sigIoctl, sys.SysKeyctl: sigKeyctl, sys.SysMknodat: sigMknodat,
 	sys.SysMountSetattr: sigMountSetattr, sys.SysMoveMount: sigMoveMount, sys.SysOpenat2: sigOpenat2,
@@ -171,7 +170,6 @@ var signatures = [...]signature{
 	sigCloseRange:    {name: "close_range", args: []argType{aNum, aHex, aHex}},
 	sigDup3:          {name: "dup3", args: []argType{aFd, aNum, aHex}},
 	sigFchdir:        {name: "fchdir", args: []argType{aFd}},
-	sigFchmod:        {name: "fchmod", args: []argType{aFd, aMode}},
 	sigFchown:        {name: "fchown", args: []argType{aFd, aNum, aNum}},
 	sigFchownat:      {name: "fchownat", args: []argType{aDirFd, aPath, aNum, aNum, aTree}, paths: true},
 	sigFsconfig:      {name: "fsconfig", args: []argType{aFd, aCmd, aName, aName, aNum}},

@@ -54,9 +54,9 @@ func TestDescriptorRules(t *testing.T) {
 		{name: "exec without close_range", at: atStart, skip: skip{closed: true}, want: "exec: descriptors would survive it"},
 		{name: "descriptor after close_range", at: atClosed, want: "openat2: between close_range and exec",
 			bad:  func(b *scene) { b.Openat2(Host, "/", How{}) },
-			good: func(b *scene) { b.Close(b.dir) }},
+			good: func(b *scene) { b.Prctl(sys.PrSetPdeathsig, 0) }},
 		{name: "hook after close_range", at: atClosed, want: "hook: between close_range and exec",
-			bad: func(b *scene) { b.Hook("/h", []string{"h"}, nil, b.dir, b.dir, 0) }},
+			bad: func(b *scene) { b.Hook("/h", []string{"h"}, nil, b.in, b.in, 0) }},
 	})
 }
 

@@ -26,7 +26,7 @@ const (
 type scene struct {
 	*Builder
 	in  Slot // an input
-	dir Slot // a directory of the host, open until the end
+	dir Slot // a directory of the host, open until capabilities are set
 	skip
 }
 
@@ -68,6 +68,7 @@ func assemble(p place, s skip, put func(b *scene)) *Program {
 	do(s.caps, func() { b.Capset(0, 0, 0) })
 	do(s.ambient, func() { b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll) })
 	at(atCaps)
+	b.Close(b.dir)
 	do(s.closed, func() { b.CloexecFrom(3) })
 	at(atClosed)
 	b.Exec([]string{"/bin/true"}, []string{"true"}, nil)

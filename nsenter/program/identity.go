@@ -1,0 +1,139 @@
+package program
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"teu/internal/sys"
+)
+
+// capSysAdmin is the number of CAP_SYS_ADMIN, which loading a filter takes without no_new_privs (seccomp(2)).
+const capSysAdmin = 21
+
+// identity checks and records the last steps: who the process is and what it may do.
+func (f *flow) identity(in *Insn) error {
+	switch in.Nr {
+	case sys.SysSetgroups, sys.SysSetresgid:
+		if f.may(user) {
+			return fmt.Errorf("groups changed after the user")
+		}
+		if in.Nr == sys.SysSetresgid && !sameIDs(in) {
+			return fmt.Errorf("to ids that differ")
+		}
+		if in.Nr == sys.SysSetgroups && uint64(len(in.Args[1].Text)) != 4*in.Args[0].Val {
+			return fmt.Errorf("%d groups in %d bytes", in.Args[0].Val, len(in.Args[1].Text))
+		}
+	case sys.SysSetresuid:
+		if !sameIDs(in) {
+			return fmt.Errorf("to ids that differ")
+		}
+		// To become root of a user namespace is no end of privilege, and comes before the rest.
+		if !f.has(keepcaps) && in.Args[0].Val != 0 {
+			return fmt.Errorf("to another user, with no capabilities kept to go on with")
+		}
+		if f.has(keepcaps) {
+			f.do(user)
+		}
+	case sys.SysCapset:
+		if !f.has(user) {
+			return fmt.Errorf("capabilities set before the user")
+		}
+		if len(in.Args[0].Text) != 8 || len(in.Args[1].Text) != 24 {
+			return fmt.Errorf("sets of %d bytes", len(in.Args[1].Text))
+		}
+		f.undo(admin | ambient)
+		f.do(caps)
+		if binary.NativeEndian.Uint32([]byte(in.Args[1].Text))>>capSysAdmin&1 != 0 {
+			f.do(admin)
+		}
+	case sys.SysSeccomp:
+		if f.may(caps) && !f.has(admin) && !f.has(nnp) {
+			return fmt.Errorf("filter loaded after the capabilities went, without no_new_privs")
+		}
+		if in.Args[0].Val != sys.SeccompSetModeFilter {
+			return fmt.Errorf("request %d is none that programs use", in.Args[0].Val)
+		}
+		if (in.Args[1].Val&sys.SeccompFilterNewListener != 0) != (in.Out != None) {
+			return fmt.Errorf("listener that no slot keeps, or none for a slot")
+		}
+		f.do(filtered)
+	case sys.SysCloseRange:
+		if in.Args[0].Val < 3 || in.Args[1].Val != uint64(^uint32(0)) || in.Args[2].Val != sys.CloseRangeCloexec {
+			return fmt.Errorf("descriptors would survive it")
+		}
+		f.do(closed)
+	}
+	return nil
+}
+
+// sameIDs reports whether the real, effective and saved id that in sets are one.
+func sameIDs(in *Insn) bool {
+	return in.Args[0].Val == in.Args[1].Val && in.Args[1].Val == in.Args[2].Val
+}
+
+func (f *flow) prctl(in *Insn) error {
+	v := in.Args[1].Val
+	switch in.Args[0].Val {
+	case sys.PrSetDumpable:
+		if v != 0 {
+			return fmt.Errorf("process opened to be looked into")
+		}
+		f.do(undumpable)
+	case sys.PrSetPdeathsig:
+	case sys.PrSetKeepcaps:
+		f.do(keepcaps)
+		if v == 0 {
+			f.undo(keepcaps)
+		}
+	case sys.PrSetNoNewPrivs:
+		if v == 1 {
+			f.do(nnp)
+		}
+	case sys.PrCapbsetDrop:
+		if f.may(user) {
+			return fmt.Errorf("bounding set changed after the user: that takes CAP_SETPCAP")
+		}
+	case sys.PrCapAmbient:
+		return f.ambientSet(v)
+	default:
+		return fmt.Errorf("request %d is none that programs use", in.Args[0].Val)
+	}
+	return nil
+}
+
+func (f *flow) ambientSet(op uint64) error {
+	switch {
+	case op == sys.PrCapAmbientClearAll:
+		f.do(ambient)
+	case !f.has(caps | ambient):
+		return fmt.Errorf("ambient set changed before the capabilities are set and it was cleared")
+	}
+	return nil
+}
+
+func (f *flow) exec(in *Insn) error {
+	if in.Args[0].Val == 0 || in.Args[1].Val == 0 {
+		return fmt.Errorf("without a path or arguments")
+	}
+	for _, d := range [...]struct {
+		duty duty
+		miss string
+	}{
+		{closed, "descriptors would survive it"},
+		{rooted, "in the root of the host"},
+		{user, "before the user is set"},
+		{caps, "before the capabilities are set"},
+		{ambient, "before the ambient set was cleared"},
+		{cwdChecked, "before the working directory was checked"},
+		{signals, "with the signals of the parent"},
+	} {
+		if !f.has(d.duty) {
+			return fmt.Errorf("%s", d.miss)
+		}
+	}
+	// What is executed may be named by a path through a descriptor, and that is looked up before exec closes them.
+	if s := f.foreign(); s >= 0 {
+		return fmt.Errorf("slot s%d, from outside, is still open", s)
+	}
+	return nil
+}
