@@ -102,7 +102,17 @@ func (f *flow) fill(s uint64) {
 }
 
 // enter records that what is held is outside of where the process is now.
-func (f *flow) enter() { copy(f.outside, f.set) }
+func (f *flow) enter() {
+	for i := range f.outside {
+		f.outside[i] = f.set[i] | f.open[i]
+	}
+}
+
+// close records that slot s holds nothing any more.
+func (f *flow) close(s uint64) {
+	f.set.del(s)
+	f.open.del(s)
+}
 
 // foreign returns a slot with a file, directory or mount from outside that is still open, or -1.
 func (f *flow) foreign() int {

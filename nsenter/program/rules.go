@@ -148,11 +148,6 @@ func (f *flow) order(in *Insn) error {
 		return f.prctl(in)
 	case sys.SysIoctl:
 		return ioctl(in)
-	case sys.SysClose:
-		if s := &in.Args[0]; s.Kind == Use {
-			f.set.del(s.Val)
-			f.open.del(s.Val)
-		}
 	case sys.SysDup3:
 		return f.dup3(in)
 	case sys.SysOpenat2:

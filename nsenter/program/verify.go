@@ -3,6 +3,8 @@ package program
 import (
 	"fmt"
 	"syscall"
+
+	"teu/internal/sys"
 )
 
 // Verify checks the rules of order that keep a program safe, and that it can be encoded at all. It refuses:
@@ -116,6 +118,9 @@ func (v *verifier) step(i int) error {
 	}
 	if f == nil {
 		return nil // nothing leads here
+	}
+	if in.Op == OpSyscall && in.Nr == sys.SysClose && in.Args[0].Kind == Use {
+		f.close(in.Args[0].Val) // failed or not (close(2))
 	}
 	for b := range in.Branch {
 		v.reach(in.Branch[b].Label.pos, f)

@@ -32,7 +32,7 @@ type scene struct {
 
 // skip leaves steps of the sound program out.
 type skip struct {
-	dumpable, signals, root, keepcaps, user, caps, ambient, cwd, closed bool
+	dumpable, signals, root, keepcaps, user, caps, ambient, cwd, left, closed bool
 }
 
 // assemble builds the sound program with put at place p.
@@ -68,12 +68,20 @@ func assemble(p place, s skip, put func(b *scene)) *Program {
 	do(s.caps, func() { b.Capset(0, 0, 0) })
 	do(s.ambient, func() { b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll) })
 	at(atCaps)
-	b.Close(b.dir)
+	do(s.left, b.closeAll)
 	do(s.closed, func() { b.CloexecFrom(3) })
 	at(atClosed)
 	b.Exec([]string{"/bin/true"}, []string{"true"}, nil)
 	at(atEnd)
 	return b.Program()
+}
+
+// closeAll closes what the parts have left open.
+func (b *scene) closeAll() {
+	for s := b.dir; int(s) < b.p.Slots; s++ {
+		b.Close(s)
+		b.Ignore(syscall.EBADF)
+	}
 }
 
 // raw adds a system call as no method of Builder would.
