@@ -330,7 +330,7 @@ func (e *execution) execFacts() error {
 		return err
 	}
 	p := &e.facts.process
-	p.NoDev = rootfs.DevIsBound(e.spec)
+	p.Joins, p.NoDev = true, rootfs.DevIsBound(e.spec)
 	if newUser {
 		denied, err := host.SetgroupsDenied(strconv.Itoa(e.st.Init.Pid))
 		if err != nil {

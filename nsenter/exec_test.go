@@ -2,6 +2,7 @@ package nsenter
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 	"testing"
@@ -207,9 +208,50 @@ func TestRunIsParticular(t *testing.T) {
 	if err := in.Run(b.Program(), nil, program.Options{}); !errors.Is(err, syscall.EBADF) {
 		t.Errorf("without an input: %v", err)
 	}
+	b = program.New()
+	b.Input(InputControl)
+	many := map[string]int{}
+	for i := range maxFDs {
+		name := fmt.Sprintf("input %d", i)
+		b.Input(name)
+		many[name] = 0
+	}
+	b.Fail(reached)
+	if err := in.Run(b.Program(), many, program.Options{}); !errors.Is(err, syscall.E2BIG) {
+		t.Errorf("with %d inputs: %v", maxFDs+1, err)
+	}
 	sys.Close(in.Control)
 	in.Control = -1
 	ended(t, in)
+}
+
+// TestMostInputs: as many as a message brings arrive, each in its slot.
+func TestMostInputs(t *testing.T) {
+	null, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	zero, err := os.Open("/dev/zero")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer zero.Close()
+	inputs := map[string]int{}
+	in := launched(t, part(func(b *program.Builder, _ program.Slot) {
+		for i := range maxFDs - 2 {
+			name := fmt.Sprintf("input %d", i)
+			s := b.Input(name)
+			inputs[name] = int(null.Fd())
+			if i%7 == 0 {
+				inputs[name] = int(zero.Fd())
+			}
+			defer b.CheckDev(s, sys.SIfchr, sys.Makedev(1, map[bool]uint32{true: 5, false: 3}[i%7 == 0]))
+		}
+	}), inputs, 0, program.Options{})
+	if pe, _ := ended(t, in); pe.Report.Errno != reached {
+		t.Error(pe)
+	}
 }
 
 // TestOrdinaryStarts: only "init N" with a seqpacket socket at N is the interpreter's; the rest is Go's.

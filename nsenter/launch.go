@@ -116,10 +116,16 @@ func (in *Init) clone(s *Start) error {
 	return nil
 }
 
+// maxFDs is SCM_MAX_FD, the most descriptors that one message brings (unix(7)).
+const maxFDs = 253
+
 // Run sends the interpreter its program, with a descriptor for each input that the program names.
 func (in *Init) Run(p *program.Program, inputs map[string]int, o program.Options) error {
 	if len(p.Inputs) == 0 || p.Inputs[0] != InputControl {
 		return fmt.Errorf("run program: first input is not %s: %w", InputControl, syscall.EINVAL)
+	}
+	if n := len(p.Inputs) + 1; n > maxFDs {
+		return fmt.Errorf("run program: %d descriptors, at most %d: %w", n, maxFDs, syscall.E2BIG)
 	}
 	in.prog = p
 	size := program.ReportLen(len(p.Insns))

@@ -133,6 +133,15 @@ func (c *Compiler) propagate(mnt program.Slot, o *options) {
 	}
 }
 
+// inMemory: a filesystem without a device, whose superblock others may have mounted writable.
+func inMemory(fstype string) bool {
+	switch fstype {
+	case "proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "securityfs", "debugfs", "tracefs", "bpf":
+		return true
+	}
+	return false
+}
+
 // newFilesystem makes a detached mount of a new filesystem.
 func (c *Compiler) newFilesystem(fstype, source string, data []string, attrs uint64) program.Slot {
 	b := c.b
@@ -160,7 +169,12 @@ func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 	if dest == "/dev" && attrs&sys.MountAttrRdonly != 0 {
 		attrs, readonlyLater = attrs&^uint64(sys.MountAttrRdonly), true
 	}
-	mnt := c.newFilesystem(m.Type, m.Source, o.data, attrs)
+	data := o.data
+	if attrs&sys.MountAttrRdonly != 0 && !inMemory(m.Type) {
+		// mount(2) makes the superblock read-only as well: a filesystem on a device that is needs that.
+		data = append([]string{"ro"}, data...)
+	}
+	mnt := c.newFilesystem(m.Type, m.Source, data, attrs)
 	c.attributes(mnt, o, false)
 	c.attach(mnt, dest, m.Type)
 	c.propagate(mnt, o)

@@ -24,6 +24,8 @@ type Config struct {
 
 	// BeforeExec compiles what is executed before the workload, as its user, with its bounding set and no_new_privs.
 	BeforeExec func()
+	// Joins: the process is not the container's first.
+	Joins bool
 	// NoDev: the container has no /dev of the runtime's making.
 	NoDev bool
 	// NoSetgroups: the user namespace denies setgroups(2).
@@ -87,7 +89,8 @@ func (c *Config) Session(b *program.Builder, slave program.Slot) {
 // ownNull puts the container's /dev/null in place of the host's: the owner of a device may change its mode through a
 // descriptor, and that of the host's is everybody's. It may be read-only or write-only too, with callers that give all
 // three streams the same. The container's is checked to be what it says (crun CVE-2026-88265). Where there is none, or
-// another file in its place, the streams stay as they are.
+// another file in its place, the streams stay as they are, but for a container that runs: it may have removed its own to
+// get at the host's.
 func (c *Config) ownNull(b *program.Builder) {
 	if c.NoDev {
 		return
@@ -106,9 +109,13 @@ func (c *Config) ownNull(b *program.Builder) {
 	root := b.Openat2(program.Host, "/", program.How{Flags: sys.OPath | sys.ODirectory})
 	null := b.Openat2(root, "dev/null", program.How{Flags: sys.ORdwr | sys.ONoctty, Resolve: program.InRoot})
 	none, other := b.Label(), b.Label()
-	b.On(none, syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.EPERM)
+	if !c.Joins {
+		b.On(none, syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.EPERM)
+	}
 	b.CheckDev(null, sys.SIfchr, nullDev)
-	b.On(other, syscall.ENODEV)
+	if !c.Joins {
+		b.On(other, syscall.ENODEV)
+	}
 	for n := range 3 {
 		next := b.Label()
 		b.CheckStdioDev(n, sys.SIfchr, nullDev)

@@ -23,7 +23,8 @@ import (
 //   - capabilities set before the user, groups or the bounding set changed after; a filter that would not load
 //   - anything but capabilities and the exec after a filter; anything that makes a descriptor after close_range
 //   - an exec before the root, the user, the capabilities, the working directory, the signals and the descriptors are
-//     as the workload is to have them; a program that does not end in exec
+//     as the workload is to have them, or with a file from outside the root still open; a program that does not end in
+//     exec
 //
 // FORMAT.md lists them with their reasons. A program is verified at every start, so it has to be quick: one state is
 // carried along, and copied only where the program branches.

@@ -21,6 +21,10 @@ const settle = 2 * time.Second
 // sees those of [Prefix]. Tests that run in parallel see each other's.
 func Snapshot() World {
 	w := World{}
+	// Ours is there even when no other process shows it.
+	if ns, err := os.Readlink("/proc/self/ns/net"); err == nil {
+		w["network namespace "+ns] = true
+	}
 	for _, m := range mounts() {
 		w["mount "+m] = true
 	}

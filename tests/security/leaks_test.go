@@ -1,0 +1,301 @@
+package security
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+// Class B: what is written through /proc goes to the kernel, whatever the configuration mounts over /proc/sys (runc
+// CVE-2019-16884, CVE-2025-52881; youki CVE-2025-62596).
+func TestSysctlIsNotRedirected(t *testing.T) {
+	b := kit.New(t)
+	host := newCanary(t, b)
+	fake := b.Dir + "/fake"
+	check(t, os.MkdirAll(fake+"/sys/kernel", 0o755))
+	check(t, os.Symlink(host.dir+"/file", fake+"/sys/kernel/msgmax"))
+	for _, over := range []specs.Mount{
+		bind(fake, "/proc"), bind(fake+"/sys", "/proc/sys"), bind(host.dir+"/file", "/proc/sys/kernel/msgmax"),
+		{Destination: "/proc/sys/kernel", Type: "tmpfs", Source: "tmpfs"},
+	} {
+		t.Run(over.Destination+" is a "+over.Type, func(t *testing.T) {
+			b := kit.New(t, mounts(over, specs.Mount{Destination: "/mine", Type: "proc", Source: "proc"}),
+				kit.Args("cat", "/mine/sys/kernel/msgmax"), writable, func(s *specs.Spec) {
+					s.Linux.Sysctl = map[string]string{"kernel.msgmax": "12345"}
+					s.Linux.ReadonlyPaths, s.Linux.MaskedPaths = nil, nil
+				})
+			res := b.Teu("run", b.ID)
+			if res.Code != 0 || res.Stdout != "12345\n" {
+				t.Error(res)
+			}
+			host.intact()
+		})
+	}
+}
+
+// leaky gives a command a descriptor of the host's root directory at many numbers, as a caller that forgets O_CLOEXEC.
+func leaky(t *testing.T, c *exec.Cmd) {
+	t.Helper()
+	root, err := os.Open("/")
+	check(t, err)
+	t.Cleanup(func() { root.Close() })
+	for range 40 {
+		c.ExtraFiles = append(c.ExtraFiles, root)
+	}
+}
+
+// Class C: descriptors that the caller forgot to close lead nowhere: not as the working directory, not on the way to the
+// executable or to a script's interpreter, and not in the process (runc CVE-2024-21626).
+func TestLeakedDescriptors(t *testing.T) {
+	b := kit.New(t, writable)
+	b.Symlink("/proc/self/fd/30/bin/busybox", "link")
+	b.File("script", "#!/proc/self/fd/30/bin/busybox echo\n", 0o755)
+	b.Symlink("/proc/self/fd/30", "dir")
+	for _, c := range []struct {
+		name string
+		edit edit
+	}{
+		{"args", process("/proc/self/fd/30/bin/busybox", "true")},
+		{"args by a symlink", process("/link", "true")},
+		{"a script's interpreter", process("/script")},
+		{"cwd", func(s *specs.Spec) { s.Process.Cwd = "/proc/self/fd/30" }},
+		{"cwd climbing", func(s *specs.Spec) { s.Process.Cwd = "/proc/self/fd/30/../.." }},
+		{"cwd by a symlink", func(s *specs.Spec) { s.Process.Cwd = "/dir" }},
+		{"a mount's destination", mounts(bind("/etc", "/proc/self/fd/30/tmp"))},
+	} {
+		t.Run("run "+c.name, func(t *testing.T) {
+			b.Edit(kit.Args("true"))
+			saved := *b.Spec
+			process := *b.Spec.Process
+			b.Edit(c.edit)
+			run := b.Command("run", b.ID)
+			leaky(t, run)
+			if res := b.Do(run); res.Code == 0 {
+				t.Error(res)
+			}
+			*b.Spec, *b.Spec.Process = saved, process
+		})
+	}
+	b.Spec.Process.Cwd = "/"
+	b.Start("sleep", "forever")
+	for _, args := range [][]string{
+		{"/proc/self/fd/30/bin/busybox", "true"}, {"/link", "true"}, {"/script"},
+		{"--cwd", "/proc/self/fd/30", kit.PayloadPath, "true"}, {"--cwd", "/dir", kit.PayloadPath, "true"},
+	} {
+		var flags []string
+		if args[0] == "--cwd" {
+			flags, args = args[:2], args[2:]
+		}
+		c := b.Command(append(append(append([]string{"exec"}, flags...), b.ID), args...)...)
+		leaky(t, c)
+		if res := b.Do(c); res.Code == 0 {
+			t.Error(res)
+		}
+	}
+	c := b.Command("exec", b.ID, kit.PayloadPath, "fds")
+	leaky(t, c)
+	if res := b.Do(c); len(kit.JSON[map[string]string](b, res.Stdout)) != 3 {
+		t.Error(res)
+	}
+}
+
+// A directory that is passed on purpose is the workload's, but not to start in.
+func TestWorkingDirectoryIsInside(t *testing.T) {
+	b := kit.New(t, writable)
+	b.Symlink("/proc/self/fd/3", "dir")
+	for _, dir := range []string{"/proc/self/fd/3", "/dir", "/dir/etc"} {
+		b.Edit(kit.Args("true"), func(s *specs.Spec) { s.Process.Cwd = dir })
+		c := b.Command("run", "--preserve-fds", "1", b.ID)
+		leaky(t, c)
+		if res := b.Do(c); !oneLine(res) || !strings.Contains(res.Stderr, "process.cwd") {
+			t.Error(res)
+		}
+	}
+	b.Edit(func(s *specs.Spec) { s.Process.Cwd = "/" })
+	b.Start("sleep", "forever")
+	for _, dir := range []string{"/proc/self/fd/3", "/dir", "/dir/etc"} {
+		c := b.Command("exec", "--preserve-fds", "1", "--cwd", dir, b.ID, kit.PayloadPath, "true")
+		leaky(t, c)
+		if res := b.Do(c); !oneLine(res) || !strings.Contains(res.Stderr, "is inside the root") {
+			t.Error(res)
+		}
+	}
+}
+
+// Only what came from the caller is passed on. A number that nothing came with would be a directory or a cgroup file that the
+// runtime itself has opened.
+func TestOnlyInheritedDescriptorsArePassedOn(t *testing.T) {
+	b := kit.New(t, kit.Args("fds"))
+	for _, c := range []struct {
+		name  string
+		env   []string
+		flags []string
+		fds   int // passed
+		code  int
+		want  string
+	}{
+		{"none came", nil, []string{"--preserve-fds", "3"}, 0, 1, "--preserve-fds 3: descriptor 3 was not passed"},
+		{"one came", nil, []string{"--preserve-fds", "3"}, 1, 1, "--preserve-fds 3: descriptor 4 was not passed"},
+		{"all came", nil, []string{"--preserve-fds", "3"}, 3, 0, ""},
+		{"socket activation, none came", []string{"LISTEN_FDS=2"}, nil, 0, 1, "LISTEN_FDS=2: descriptor 3 was not passed"},
+		{"socket activation of another process", []string{"LISTEN_FDS=2", "LISTEN_PID=1"}, nil, 0, 0, ""},
+		{"socket activation", []string{"LISTEN_FDS=2"}, nil, 2, 0, ""},
+		{"both, one short", []string{"LISTEN_FDS=2"}, []string{"--preserve-fds", "1"}, 2, 1, "--preserve-fds 1: descriptor 5 was not passed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			run := b.Command(append(append([]string{"--log", b.Dir + "/log", "run"}, c.flags...), b.ID)...)
+			run.Env = append(run.Env, c.env...)
+			file, err := os.Open("/dev/zero")
+			check(t, err)
+			defer file.Close()
+			for range c.fds {
+				run.ExtraFiles = append(run.ExtraFiles, file)
+			}
+			res := b.Do(run)
+			if res.Code != c.code || !strings.Contains(res.Stderr, c.want) {
+				t.Errorf("%v: want %d and %q", res, c.code, c.want)
+			}
+			if c.code == 0 {
+				got := kit.JSON[map[string]string](b, res.Stdout)
+				for fd, target := range got {
+					if fd > "2" && target != "/dev/zero" {
+						t.Errorf("descriptor %s is %s", fd, target)
+					}
+				}
+				if len(got) != 3+c.fds {
+					t.Errorf("%v", got)
+				}
+			}
+		})
+	}
+}
+
+// The host's /dev/null is everybody's. Whoever has it open and is its owner could take it from the rest.
+func TestHostsNullIsNotHandedOut(t *testing.T) {
+	b := kit.New(t)
+	null := b.Dir + "/null" // a device of our own, in case it does get through
+	check(t, syscall.Mknod(null, syscall.S_IFCHR|0o666, 1<<8|3))
+	check(t, os.Chmod(null, 0o666))
+	try := func(c *exec.Cmd) {
+		t.Helper()
+		f, err := os.OpenFile(null, os.O_RDONLY, 0)
+		check(t, err)
+		defer f.Close()
+		c.Stdin = f
+		if res := b.Do(c); res.Stdout != "ok 0\n" && res.Stdout != "" {
+			t.Error(res)
+		}
+		st, err := os.Stat(null)
+		if check(t, err); st.Mode().Perm() != 0o666 {
+			t.Errorf("its mode is %v", st.Mode())
+			check(t, os.Chmod(null, 0o666))
+		}
+	}
+	b.Edit(kit.Args("syscall", "fchmod", "0", "0"))
+	try(b.Command("run", b.ID))
+	b.Start("sleep", "forever")
+	try(b.Command("exec", b.ID, kit.PayloadPath, "syscall", "fchmod", "0", "0"))
+	// Without a null device of its own, or with a false one, the container gets nothing.
+	for _, fake := range []func(path string) error{
+		os.Remove, func(path string) error { return os.WriteFile(path, nil, 0o666) },
+		func(path string) error { return errors.Join(os.Remove(path), os.Symlink("zero", path)) },
+	} {
+		check(t, fake(fmt.Sprintf("/proc/%d/root/dev/null", b.State().Pid)))
+		try(b.Command("exec", b.ID, kit.PayloadPath, "syscall", "fchmod", "0", "0"))
+	}
+}
+
+func hash(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	check(t, err)
+	return fmt.Sprintf("%x", sha256.Sum256(text))
+}
+
+// loot is what the attacker prints.
+type loot struct {
+	Seen, Exe, Root, Cwd, FD, Mem, Traced, Opened int
+	Errors, Overwrote                             map[string]int
+}
+
+// attack starts the container with the attacker as its first process, execs into it as long as it runs, and returns what
+// it got.
+func attack(t *testing.T, b *kit.Bundle, mode string, env []string, args ...string) (l loot, execs int) {
+	t.Helper()
+	attacker(b)
+	b.Edit(process("/bin/attacker", mode, "3"))
+	create := b.Command("create", b.ID)
+	create.Env = append(create.Env, env...)
+	out := b.Do(create)
+	if out.Code != 0 {
+		t.Fatal(out)
+	}
+	b.OK("start", b.ID)
+	out.Output("ready\n")
+	for b.State().Status == specs.StateRunning {
+		c := b.Command(append([]string{"exec", b.ID}, args...)...)
+		c.Env = append(c.Env, env...)
+		b.Do(c)
+		execs++
+	}
+	scan := bufio.NewScanner(strings.NewReader(out.Output("}\n")))
+	for scan.Scan() {
+		if strings.HasPrefix(scan.Text(), "{") {
+			check(t, json.Unmarshal(scan.Bytes(), &l))
+		}
+	}
+	return l, execs
+}
+
+// Class C: the process of an exec is nobody's to look into before it is the container's own (runc CVE-2016-9962).
+func TestExecIsNotLookedInto(t *testing.T) {
+	b := kit.New(t, caps(dockerCaps...))
+	l, execs := attack(t, b, "watch", nil, kit.PayloadPath, "true")
+	if l.Exe+l.Root+l.Cwd+l.FD+l.Mem+l.Traced != 0 {
+		t.Errorf("%+v", l)
+	}
+	if l.Seen == 0 || execs == 0 {
+		t.Errorf("the attack saw %d of %d", l.Seen, execs)
+	}
+}
+
+// Class C: nobody in a container can write to the runtime's binary, whichever way it is protected: not when the image has
+// the runtime execute itself, and not when the container looks at an exec from inside (runc CVE-2019-5736).
+func TestBinaryIsNotOverwritten(t *testing.T) {
+	for _, way := range []string{"overlay", "memfd"} {
+		t.Run(way, func(t *testing.T) {
+			// With CAP_SYS_PTRACE the container can reach the process at all.
+			b := kit.New(t, caps(append(dockerCaps, "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")...), writable)
+			scripts := map[string]string{"/evil": "#!/proc/self/exe\n", "/init": "#!/proc/self/exe init\n"}
+			b.File("/evil", scripts["/evil"], 0o755)
+			before := hash(t, kit.Teu())
+			l, execs := attack(t, b, "overwrite", []string{"_TEU_EXE=" + way}, "/evil")
+			if l.Seen == 0 || execs == 0 || len(l.Overwrote) != 0 || way == "overlay" && l.Opened != 0 {
+				t.Errorf("%d execs: %+v", execs, l)
+			}
+			for script, text := range scripts {
+				b := kit.New(t, process(script))
+				b.File(script, text, 0o755)
+				c := b.Command("run", b.ID)
+				c.Env = append(c.Env, "_TEU_EXE="+way)
+				if res := b.Do(c); res.Code == 0 && script == "/init" {
+					t.Error(res)
+				}
+			}
+			if after := hash(t, kit.Teu()); after != before {
+				t.Error("the binary has changed")
+			}
+		})
+	}
+}
