@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // An ociRuntime is one of the programs that are compared.
@@ -69,7 +70,7 @@ func findRuntimes(names []string, teu string, work *workspace) ([]*ociRuntime, e
 // A workspace is the benchmark's temporary directories and the programs and bundles made in them.
 type workspace struct {
 	dir    string // bundles, rootfs, compiled programs
-	state  string // --root of the runtimes; under /run, as theirs is
+	state  string // --root of the runtimes; in memory, as /run is nearly everywhere
 	rootfs string
 	prefix string // what all container ids begin with
 	next   int
@@ -84,6 +85,11 @@ func newWorkspace() (*workspace, error) {
 	if w.state, err = os.MkdirTemp("/run", "teu-bench-"); err != nil {
 		w.remove()
 		return nil, err
+	}
+	// Where /run is on a disk the figures would be those of the filesystem's journal.
+	if err := syscall.Mount("tmpfs", w.state, "tmpfs", 0, "mode=700"); err != nil {
+		w.remove()
+		return nil, fmt.Errorf("mount tmpfs on %s: %w", w.state, err)
 	}
 	busybox, err := exec.LookPath("busybox")
 	if err == nil {
@@ -100,6 +106,7 @@ func newWorkspace() (*workspace, error) {
 func (w *workspace) remove() error {
 	err := os.RemoveAll(w.dir)
 	if w.state != "" {
+		syscall.Unmount(w.state, syscall.MNT_DETACH)
 		if stateErr := os.RemoveAll(w.state); err == nil {
 			err = stateErr
 		}
