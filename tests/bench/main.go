@@ -57,7 +57,7 @@ func parseOptions() options {
 	flag.StringVar(&o.cases, "cases", "run,docker,lifecycle,exec,memory", "what to measure")
 	flag.IntVar(&o.runs, "runs", 150, "measured runs of each case by each runtime")
 	flag.IntVar(&o.warmup, "warmup", 5, "runs before that are not counted")
-	flag.DurationVar(&o.gap, "gap", 0, "idle time before each run; back to back runs hide the waits of a first one")
+	flag.DurationVar(&o.gap, "gap", 20*time.Millisecond, "idle time before each run; back to back runs hide the waits of a first one")
 	flag.StringVar(&o.json, "json", "", "also write the figures to this `file`")
 	flag.StringVar(&o.by, "by", "min", "what --check compares: min or median")
 	flag.BoolVar(&o.check, "check", false, "exit with status 1 if a ratio misses its target")
