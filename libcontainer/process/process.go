@@ -167,9 +167,12 @@ func (c *Config) Exec(b *program.Builder) {
 	b.At("process.cwd", "change to "+c.Process.Cwd)
 	b.Chdir(c.Process.Cwd)
 	b.On(asUser, syscall.EACCES)
+	candidates, env := c.candidates(), c.environ()
 	c.tail(b, false)
+	b.Exec(candidates, c.Process.Args, env)
 	b.Here(asUser)
 	c.tail(b, true)
+	b.Exec(candidates, c.Process.Args, env)
 }
 
 // tail keeps what the filter has to allow to a minimum: behind it there are only capset, prctl and execve.
@@ -204,7 +207,6 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 		capset(b, c.Caps)
 	}
 	b.At("process.args", What(c.Process.Args[0]))
-	b.Exec(c.candidates(), c.Process.Args, c.environ())
 }
 
 // What is what the last instruction says of itself.
