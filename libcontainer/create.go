@@ -176,15 +176,11 @@ func (c *creation) reserve() error {
 	if err != nil {
 		return err
 	}
-	c.state = store.State{
-		Version: c.spec.Version, ID: c.o.ID, Phase: store.Creating, Created: time.Now().UTC(),
-		Runtime: store.Process{Pid: self, Start: start},
-		Bundle:  c.facts.bundle, Rootfs: c.rootfsPath(), UID: uint32(os.Geteuid()),
-		Config: c.facts.bundle + "/" + spec.ConfigFile, Annotations: c.spec.Annotations,
-	}
-	if c.state.Hooks, err = keepHooks(c.spec.Hooks); err != nil {
+	if c.state, err = recordOf(c.spec, c.facts.bundle); err != nil {
 		return err
 	}
+	c.state.ID, c.state.Created, c.state.UID = c.o.ID, time.Now().UTC(), uint32(os.Geteuid())
+	c.state.Runtime = store.Process{Pid: self, Start: start}
 	err = c.claim()
 	if err != nil && c.r.clearHalfMade(c.o.ID) {
 		// All is asked anew: which cgroups are there, and whether they are in use, has changed.
@@ -200,6 +196,16 @@ func (c *creation) reserve() error {
 	})
 	c.inputs = map[string]int{}
 	return c.notifySpec()
+}
+
+// recordOf is what the record of a container holds of its bundle.
+func recordOf(s *specs.Spec, bundle string) (st store.State, err error) {
+	st = store.State{
+		Version: s.Version, Phase: store.Creating, Bundle: bundle, Rootfs: rootfsPath(s, bundle),
+		Config: bundle + "/" + spec.ConfigFile, Annotations: s.Annotations,
+	}
+	st.Hooks, err = keepHooks(s.Hooks)
+	return st, err
 }
 
 // claim plans the cgroup and writes the intent record.
@@ -229,11 +235,15 @@ func (c *creation) outside() error {
 		return err
 	}
 	c.times.mark("apply from outside")
-	if err := applyOutside(c.init.Pid, c.spec.Process); err != nil {
+	steps, err := compileOutside(c.spec)
+	if err != nil {
 		return err
 	}
-	if ns.fresh&sys.CloneNewTime != 0 && len(c.spec.Linux.TimeOffsets) > 0 {
-		if err := c.sync(syncOffsets, func() error { return writeTimeOffsets(c.init.Pid, c.spec.Linux.TimeOffsets) }); err != nil {
+	if err := run(steps.early, c.init.Pid); err != nil {
+		return err
+	}
+	if len(steps.offsets) > 0 {
+		if err := c.sync(syncOffsets, func() error { return run(steps.offsets, c.init.Pid) }); err != nil {
 			return err
 		}
 	}
@@ -252,7 +262,7 @@ func (c *creation) outside() error {
 	if err := c.expect(syncReady); err != nil {
 		return err
 	}
-	return applyLimits(c.init.Pid, c.spec.Process)
+	return run(steps.late, c.init.Pid)
 }
 
 // handOver makes the cgroup init's: init moves itself into the hierarchies of v1. When the container's root has a cgroup

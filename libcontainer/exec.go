@@ -85,18 +85,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.describe(); err != nil {
 		return err
 	}
-	if e.process.Terminal && e.x.ConsoleSocket == "" && e.x.Detach {
-		return errors.New("process.terminal: true: want --console-socket")
-	}
-	if !e.process.Terminal && e.x.ConsoleSocket != "" {
-		return errNoTerminal
-	}
-	if e.process.Terminal && e.x.ConsoleSocket != "" {
-		if err := e.dialConsole(e.x.ConsoleSocket); err != nil {
-			return err
-		}
-	}
-	if err := fg.terminal(e.process.Terminal, e.x.ConsoleSocket, e.inputs); err != nil {
+	if err := e.terminal(fg); err != nil {
 		return err
 	}
 	if err := e.launchExec(); err != nil {
@@ -111,13 +100,17 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.moveInto(e.at); err != nil {
 		return err
 	}
-	if err := applyOutside(e.init.Pid, e.process); err != nil {
+	steps, err := compileExecOutside(e.process)
+	if err != nil {
+		return err
+	}
+	if err := run(steps.early, e.init.Pid); err != nil {
 		return err
 	}
 	if err := e.expect(syncReady); err != nil {
 		return err
 	}
-	if err := applyLimits(e.init.Pid, e.process); err != nil {
+	if err := run(steps.late, e.init.Pid); err != nil {
 		return err
 	}
 	if e.x.PidfdSocket != "" {
@@ -135,6 +128,22 @@ func (e *execution) exec(id string, fg *foreground) error {
 		return err
 	}
 	return e.explainAt(e.init.WaitExec(), e.root)
+}
+
+// terminal finds out where the master of the terminal goes, if there is to be one.
+func (e *execution) terminal(fg *foreground) error {
+	terminal, socket := e.process.Terminal, e.x.ConsoleSocket
+	switch {
+	case terminal && socket == "" && e.x.Detach:
+		return errors.New("process.terminal: true: want --console-socket")
+	case !terminal && socket != "":
+		return errNoTerminal
+	case terminal && socket != "":
+		if err := e.dialConsole(socket); err != nil {
+			return err
+		}
+	}
+	return fg.terminal(terminal, socket, e.inputs)
 }
 
 // find opens the container's first process, and checks that it is one to join.

@@ -184,20 +184,26 @@ var processFields = []with{
 	{"no-setgroups", both(newNamespace(specs.UserNamespace), func(_ *specs.Spec, f *initFacts) { f.process.NoSetgroups = true })},
 }
 
-// TestGoldenFields has, for each field, what it changes in the program of smallSpec.
+// goldenFields are all the entries, by room.
+func goldenFields() map[string][]with {
+	return map[string][]with{
+		"namespaces": namespaceFields, "kernel": kernelFields, "files": fileFields, "process": processFields,
+		"around": aroundFields,
+	}
+}
+
+// TestGoldenFields has, for each field, what it changes in the plan of smallSpec.
 func TestGoldenFields(t *testing.T) {
 	base := smallSpec()
-	small := compiled(t, base, factsFor(base))
-	golden.Program(t, "small", small)
-	for room, list := range map[string][]with{
-		"namespaces": namespaceFields, "kernel": kernelFields, "files": fileFields, "process": processFields,
-	} {
+	small := planned(t, base, factsFor(base))
+	golden.Text(t, "small", small.String())
+	for room, list := range goldenFields() {
 		for _, w := range list {
 			t.Run(room+"/"+w.name, func(t *testing.T) {
 				s := smallSpec()
 				f := factsFor(s)
 				w.do(s, f)
-				golden.Text(t, "fields/"+room+"/"+w.name, golden.Changes(small, compiled(t, s, f)))
+				golden.Text(t, "fields/"+room+"/"+w.name, planned(t, s, f).changes(small, golden.Changes))
 			})
 		}
 	}

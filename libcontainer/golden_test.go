@@ -60,6 +60,16 @@ func factsFor(s *specs.Spec) *initFacts {
 	return f
 }
 
+func planned(t *testing.T, s *specs.Spec, f *initFacts) *plan {
+	t.Helper()
+	p, err := planOf(s, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Verified(t, p.prog)
+	return p
+}
+
 func compiled(t *testing.T, s *specs.Spec, f *initFacts) *program.Program {
 	t.Helper()
 	p, err := compileInit(s, f)

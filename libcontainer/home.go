@@ -21,7 +21,7 @@ func (c *creation) home() (string, error) {
 	if hasHome(c.spec.Process.Env) {
 		return "", nil
 	}
-	root, path := c.rootfsPath(), "etc/passwd"
+	root, path := rootfsPath(c.spec, c.facts.bundle), "etc/passwd"
 	for i := range c.spec.Mounts {
 		m := &c.spec.Mounts[i]
 		if _, bind := rootfs.BindFlags(m); !bind {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
 	"teu/cgroups"
 	"teu/internal/sys"
 	"teu/libcontainer/console"
@@ -25,11 +27,8 @@ func (c *creation) launch() error {
 	if err := c.cgroup.CreateUnified(); err != nil {
 		return err
 	}
-	ns := parseNamespaces(c.spec)
-	start := &nsenter.Start{CgroupDir: c.cgroup.dir(), Namespaces: ns.cloned()}
-	if ns.newUser() {
-		start.UIDs, start.GIDs = idMaps(c.spec.Linux.UIDMappings), idMaps(c.spec.Linux.GIDMappings)
-	}
+	start := startOf(c.spec)
+	start.CgroupDir = c.cgroup.dir()
 	if err := c.spawn(start); err != nil {
 		return err
 	}
@@ -50,6 +49,16 @@ func (c *creation) launch() error {
 		return err
 	}
 	return c.send(p)
+}
+
+// startOf is what the process is born with.
+func startOf(s *specs.Spec) *nsenter.Start {
+	ns := parseNamespaces(s)
+	start := &nsenter.Start{Namespaces: ns.cloned()}
+	if ns.newUser() {
+		start.UIDs, start.GIDs = idMaps(s.Linux.UIDMappings), idMaps(s.Linux.GIDMappings)
+	}
+	return start
 }
 
 // protect starts protecting the binary, which takes a while and depends on nothing.

@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sort"
 	"strconv"
-	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -31,8 +29,8 @@ func idMaps(list []specs.LinuxIDMapping) []syscall.SysProcIDMap {
 	return out
 }
 
-func (c *creation) rootfsPath() string {
-	return (&rootfs.Config{Spec: c.spec, Bundle: c.facts.bundle}).Path()
+func rootfsPath(s *specs.Spec, bundle string) string {
+	return (&rootfs.Config{Spec: s, Bundle: bundle}).Path()
 }
 
 // openSources opens on behalf of init, which as the root of a user namespace may not reach them, the root and the
@@ -72,7 +70,7 @@ func (c *creation) openHere() error {
 		}
 		return nil
 	}
-	path := c.rootfsPath()
+	path := rootfsPath(c.spec, c.facts.bundle)
 	if st, err := sys.Lstatat(sys.AtFdcwd, path); err != nil {
 		return fmt.Errorf("root.path: %s: %w", path, err)
 	} else if !sys.IsDir(&st) {
@@ -126,32 +124,6 @@ func (c *creation) identity(proc *specs.Process, inUserNS bool) error {
 	return c.seccomp()
 }
 
-// applyOutside does what has to be done from outside.
-func applyOutside(pid int, p *specs.Process) error {
-	if p.OOMScoreAdj == nil {
-		return nil
-	}
-	if err := writeProc(pid, "oom_score_adj", strconv.Itoa(*p.OOMScoreAdj)); err != nil {
-		return fmt.Errorf("process.oomScoreAdj: %w", err)
-	}
-	return nil
-}
-
-// applyLimits sets process.rlimits, from outside, as inside a user namespace none can be raised; once init has built the
-// container, which takes more descriptors than the workload may be meant to have.
-func applyLimits(pid int, p *specs.Process) error {
-	for i, l := range p.Rlimits {
-		n, ok := process.Rlimit(l.Type)
-		if !ok {
-			return fmt.Errorf("process.rlimits[%d].type: %s: %w", i, l.Type, syscall.EINVAL)
-		}
-		if err := sys.Prlimit(pid, n, sys.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
-			return fmt.Errorf("process.rlimits[%d]: %s soft %d hard %d: %w", i, l.Type, l.Soft, l.Hard, err)
-		}
-	}
-	return nil
-}
-
 // writeProc writes a file of the process below the host's own /proc.
 func writeProc(pid int, name, value string) error {
 	path := "/proc/" + strconv.Itoa(pid) + "/" + name
@@ -169,22 +141,6 @@ func writeProc(pid int, name, value string) error {
 	}
 	if err := sys.WriteAll(fd, []byte(value)); err != nil {
 		return fmt.Errorf("write %q to %s: %w", value, path, err)
-	}
-	return nil
-}
-
-func writeTimeOffsets(pid int, offsets map[string]specs.LinuxTimeOffset) error {
-	names := make([]string, 0, len(offsets))
-	for name := range offsets {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	var b strings.Builder
-	for _, name := range names {
-		fmt.Fprintf(&b, "%s %d %d\n", name, offsets[name].Secs, offsets[name].Nanosecs)
-	}
-	if err := writeProc(pid, "timens_offsets", b.String()); err != nil {
-		return fmt.Errorf("linux.timeOffsets: %w", err)
 	}
 	return nil
 }

@@ -1,0 +1,63 @@
+package libcontainer
+
+import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func on(do func(s *specs.Spec)) func(*specs.Spec, *initFacts) {
+	return func(s *specs.Spec, _ *initFacts) { do(s) }
+}
+
+func resources(r specs.LinuxResources) func(*specs.Spec, *initFacts) {
+	return on(func(s *specs.Spec) { s.Linux.Resources = &r })
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// aroundFields are done around the program: by the record, by the clone, on the cgroup, on the pid.
+var aroundFields = []with{
+	{"oci-version", on(func(s *specs.Spec) { s.Version = "1.0.2" })},
+	{"annotations", on(func(s *specs.Spec) { s.Annotations = map[string]string{"org.example.key": "value"} })},
+	{"id-mappings", both(newNamespace(specs.UserNamespace), on(func(s *specs.Spec) {
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 1000, Size: 10}, {ContainerID: 10, HostID: 5000, Size: 5}}
+		s.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 2000, Size: 11}, {ContainerID: 11, HostID: 6000, Size: 6}}
+	}))},
+	{"oom-score-adj", on(func(s *specs.Spec) { s.Process.OOMScoreAdj = ptr(100) })},
+	{"rlimits", on(func(s *specs.Spec) {
+		s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 64, Hard: 128}, {Type: "RLIMIT_CORE", Hard: 7}}
+	})},
+	{"cgroups-path", on(func(s *specs.Spec) { s.Linux.CgroupsPath = "/a/b" })},
+	{"resources-cpu", resources(specs.LinuxResources{CPU: &specs.LinuxCPU{
+		Shares: ptr(uint64(512)), Quota: ptr(int64(20000)), Period: ptr(uint64(50000)), Burst: ptr(uint64(10000)), Cpus: "0-1", Mems: "0",
+	}})},
+	{"resources-cpu-idle", resources(specs.LinuxResources{CPU: &specs.LinuxCPU{Idle: ptr(int64(1))}})},
+	{"resources-cpu-realtime", resources(specs.LinuxResources{CPU: &specs.LinuxCPU{
+		RealtimeRuntime: ptr(int64(1000)), RealtimePeriod: ptr(uint64(1000000)),
+	}})},
+	{"resources-memory", resources(specs.LinuxResources{Memory: &specs.LinuxMemory{
+		Limit: ptr(int64(1 << 20)), Reservation: ptr(int64(1 << 19)), Swap: ptr(int64(1 << 21)), Swappiness: ptr(uint64(10)),
+		KernelTCP: ptr(int64(1 << 18)), Kernel: ptr(int64(1 << 18)), DisableOOMKiller: ptr(true), UseHierarchy: ptr(true), CheckBeforeUpdate: ptr(true),
+	}})},
+	{"resources-pids", resources(specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(10))}})},
+	{"resources-devices", resources(specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{
+		{Allow: false, Access: "rwm"}, {Allow: true, Type: "c", Major: ptr(int64(10)), Minor: ptr(int64(229)), Access: "rw"},
+	}})},
+	{"seccomp", on(func(s *specs.Spec) {
+		s.Linux.Seccomp = &specs.LinuxSeccomp{
+			DefaultAction: specs.ActErrno, DefaultErrnoRet: ptr(uint(2)), Architectures: []specs.Arch{specs.ArchX86},
+			Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagLog},
+			Syscalls: []specs.LinuxSyscall{
+				{Names: []string{"read", "write"}, Action: specs.ActAllow},
+				{Names: []string{"mkdir"}, Action: specs.ActErrno, ErrnoRet: ptr(uint(5))},
+				{Names: []string{"clone"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{{Index: 1, Value: 2, ValueTwo: 3, Op: specs.OpMaskedEqual}}},
+			},
+		}
+	})},
+	{"capabilities", on(func(s *specs.Spec) {
+		one := func(name string) []string { return []string{"CAP_KILL", name} }
+		s.Process.Capabilities = &specs.LinuxCapabilities{
+			Bounding: one("CAP_CHOWN"), Effective: one("CAP_FOWNER"), Inheritable: one("CAP_NET_RAW"),
+			Permitted: []string{"CAP_KILL", "CAP_FOWNER", "CAP_NET_RAW", "CAP_SYS_CHROOT"}, Ambient: one("CAP_NET_RAW"),
+		}
+	})},
+}

@@ -1,0 +1,180 @@
+package libcontainer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/cgroups"
+	"teu/cgroups/devices"
+	"teu/cgroups/limits"
+	"teu/libcontainer/process"
+	"teu/libcontainer/seccomp"
+	"teu/nsenter/program"
+)
+
+// plan is all that create would do with a bundle, as text: what goes into the record, what the first process is born with,
+// the cgroup, what is done from outside, and the program.
+type plan struct {
+	around string
+	prog   *program.Program
+}
+
+func (p *plan) String() string { return p.around + p.prog.String() }
+
+// planOf compiles everything that create compiles.
+func planOf(s *specs.Spec, f *initFacts) (*plan, error) {
+	var b strings.Builder
+	for _, part := range []func(*strings.Builder, *specs.Spec) error{planRecord, planStart, planCgroups, planOutside} {
+		if err := part(&b, s); err != nil {
+			return nil, err
+		}
+	}
+	derive(s, f)
+	prog, err := compileInit(s, f)
+	if err != nil {
+		return nil, err
+	}
+	return &plan{b.String(), prog}, nil
+}
+
+// derive gives f what create would derive from s.
+func derive(s *specs.Spec, f *initFacts) {
+	f.process.Process = s.Process
+	if s.Process.Capabilities != nil {
+		f.process.Caps, _ = process.ParseCaps(s.Process.Capabilities, allCaps)
+	}
+	if s.Linux != nil && s.Linux.Seccomp != nil && f.process.Filter == nil {
+		filter, _, err := seccomp.Compile(s.Linux.Seccomp, "")
+		if err != nil {
+			filter.BPF = fmt.Append(nil, err) // what differs is what counts
+		}
+		f.process.Filter, f.process.FilterFlags = filter.BPF, uint64(filter.Flags)
+	}
+}
+
+func planRecord(b *strings.Builder, s *specs.Spec) error {
+	st, err := recordOf(s, "/bundle")
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(struct {
+		Version     string            `json:"ociVersion"`
+		Rootfs      string            `json:"rootfs"`
+		Annotations map[string]string `json:"annotations,omitempty"`
+		Hooks       json.RawMessage   `json:"hooks,omitempty"`
+	}{st.Version, st.Rootfs, st.Annotations, st.Hooks})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(b, "# record: %s\n", text)
+	if s.Hooks != nil {
+		outside, err := json.Marshal([][]specs.Hook{s.Hooks.Prestart, s.Hooks.CreateRuntime}) //nolint:staticcheck // deprecated, and in use
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "# hooks of the runtime: %s\n", outside)
+	}
+	return nil
+}
+
+func planStart(b *strings.Builder, s *specs.Spec) error {
+	start := startOf(s)
+	fmt.Fprintf(b, "# born: %s", program.CloneFlags(start.Namespaces))
+	if start.UIDs != nil {
+		fmt.Fprintf(b, " uids %v gids %v", start.UIDs, start.GIDs)
+	}
+	b.WriteString("\n")
+	return nil
+}
+
+// planLayouts are the hosts that cgroups are planned for, the mountpoints apart.
+var planLayouts = [...]struct {
+	name    string
+	layout  cgroups.Layout
+	version limits.Version
+}{
+	{"v1", cgroups.Layout{Mode: cgroups.Legacy, V1: []cgroups.Hierarchy{{Name: "pids", Mountpoint: "/v1/pids", Root: "/", Own: "/own"}}}, limits.V1},
+	{"v2", cgroups.Layout{Mode: cgroups.Unified, V2: cgroups.Hierarchy{Mountpoint: "/v2", Root: "/", Own: "/own/teu"}}, limits.V2},
+}
+
+// planCgroups has the writes for both versions of cgroups. A field that one of them has not is told so.
+func planCgroups(b *strings.Builder, s *specs.Spec) error {
+	for i := range planLayouts {
+		l := planLayouts[i]
+		rec, err := cgroups.Plan(&l.layout, "id", s)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "# cgroup %s:", l.name)
+		for i := range rec.Places {
+			b.WriteString(" " + rec.Places[i].Dir())
+		}
+		b.WriteString("\n")
+		if s.Linux == nil || s.Linux.Resources == nil {
+			continue
+		}
+		r := s.Linux.Resources
+		writes, warnings, err := limits.Compile(r, limits.Host{
+			Version: func(string) limits.Version { return l.version },
+			Read:    func(string, string) (string, error) { return "", syscall.ENOENT },
+		})
+		if err != nil {
+			fmt.Fprintf(b, "%s: error: %v\n", l.name, err)
+		}
+		for _, w := range writes {
+			fmt.Fprintf(b, "%s: %s = %q\n", l.name, w.File, w.Value)
+		}
+		for _, w := range warnings {
+			fmt.Fprintf(b, "%s: warning: %s\n", l.name, w)
+		}
+	}
+	if s.Linux == nil || s.Linux.Resources == nil {
+		return nil
+	}
+	rules, err := devices.Parse(s.Linux.Resources.Devices)
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		if r.Entry >= 0 {
+			fmt.Fprintf(b, "device allow=%v %s\n", r.Allow, r)
+		}
+	}
+	return nil
+}
+
+func planOutside(b *strings.Builder, s *specs.Spec) error {
+	st, err := compileOutside(s)
+	if err != nil {
+		return err
+	}
+	for _, l := range []struct {
+		name string
+		list []step
+	}{{"early", st.early}, {"offsets", st.offsets}, {"late", st.late}} {
+		for i := range l.list {
+			fmt.Fprintf(b, "# from outside, %s, %s: %s\n", l.name, l.list[i].where, l.list[i].what)
+		}
+	}
+	return nil
+}
+
+// changes is what p does that base does not.
+func (p *plan) changes(base *plan, diff func(base, p *program.Program) string) string {
+	known := map[string]bool{}
+	for line := range strings.Lines(base.around) {
+		known[line] = true
+	}
+	var b strings.Builder
+	for line := range strings.Lines(p.around) {
+		if !known[line] {
+			b.WriteString(line)
+		}
+	}
+	return b.String() + diff(base.prog, p.prog)
+}
+

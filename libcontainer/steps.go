@@ -1,0 +1,109 @@
+package libcontainer
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/process"
+)
+
+/*
+What the parent does to the process from outside, on its pid. It is compiled like the program, so that it can be printed
+and tested without root:
+
+	early    once the process is there, while it builds the container: oom_score_adj
+	offsets  at its sync 't', in its new time namespace: timens_offsets
+	late     when it has built the container, before it is released: prlimit
+
+What is late takes something away that building may need, or has to come after the cgroup.
+*/
+
+// step is one thing that the parent does to process pid.
+type step struct {
+	where string // the place in config.json
+	what  string // what is done, as text
+	do    func(pid int) error
+}
+
+func (s *step) String() string { return "# " + s.where + ": " + s.what + "\n" }
+
+// steps is all that is done from outside, by when it is due.
+type steps struct{ early, offsets, late []step }
+
+// run does a list of steps to process pid.
+func run(list []step, pid int) error {
+	for i := range list {
+		s := &list[i]
+		if err := s.do(pid); err != nil {
+			return fmt.Errorf("%s: %w", s.where, err)
+		}
+	}
+	return nil
+}
+
+// compileOutside compiles what is done from outside for a container's first process.
+func compileOutside(s *specs.Spec) (steps, error) {
+	st, err := compileExecOutside(s.Process)
+	if err != nil || s.Linux == nil {
+		return st, err
+	}
+	if ns := parseNamespaces(s); ns.fresh&sys.CloneNewTime != 0 && len(s.Linux.TimeOffsets) > 0 {
+		st.offsets = []step{timeOffsets(s.Linux.TimeOffsets)}
+	}
+	return st, nil
+}
+
+// compileExecOutside compiles what is done from outside for any process.
+func compileExecOutside(p *specs.Process) (st steps, err error) {
+	if p.OOMScoreAdj != nil {
+		st.early = append(st.early, oomScoreAdj(*p.OOMScoreAdj))
+	}
+	st.late, err = rlimits(p.Rlimits)
+	return st, err
+}
+
+func oomScoreAdj(n int) step {
+	text := strconv.Itoa(n)
+	return step{"process.oomScoreAdj", "write " + text, func(pid int) error { return writeProc(pid, "oom_score_adj", text) }}
+}
+
+// rlimits sets process.rlimits, from outside, as inside a user namespace none can be raised; late, as building the
+// container takes more descriptors than the workload may be meant to have.
+func rlimits(list []specs.POSIXRlimit) (out []step, err error) {
+	for i, l := range list {
+		where := fmt.Sprintf("process.rlimits[%d]", i)
+		n, ok := process.Rlimit(l.Type)
+		if !ok {
+			return nil, fmt.Errorf("%s.type: %s: %w", where, l.Type, syscall.EINVAL)
+		}
+		what := fmt.Sprintf("%s soft %d hard %d", l.Type, l.Soft, l.Hard)
+		out = append(out, step{where, what, func(pid int) error {
+			if err := sys.Prlimit(pid, n, sys.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+			return nil
+		}})
+	}
+	return out, nil
+}
+
+func timeOffsets(offsets map[string]specs.LinuxTimeOffset) step {
+	names := make([]string, 0, len(offsets))
+	for name := range offsets {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	var b strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&b, "%s %d %d\n", name, offsets[name].Secs, offsets[name].Nanosecs)
+	}
+	text := b.String()
+	what := "write " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", ", ")
+	return step{"linux.timeOffsets", what, func(pid int) error { return writeProc(pid, "timens_offsets", text) }}
+}
