@@ -59,7 +59,7 @@ bench: build ## times beside runc, crun and a bare C program (root)
 	$(GO) run ./tests/bench --teu ./teu $(BENCHFLAGS)
 
 golden: ## write the golden files anew; look at the diff
-	$(GOTEST) ./rootfs ./libcontainer ./libcontainer/process -run Golden -update
+	$(GOTEST) ./rootfs ./libcontainer ./libcontainer/process -run 'Golden|EveryField' -update
 
 fuzz: deps-test ## fuzz the interpreter and the decoders for FUZZTIME seconds each
 	nsenter/fuzz/run $(or $(FUZZTIME),60)

@@ -38,6 +38,7 @@ var aroundFields = []with{
 		Limit: ptr(int64(1 << 20)), Reservation: ptr(int64(1 << 19)), Swap: ptr(int64(1 << 21)), Swappiness: ptr(uint64(10)),
 		KernelTCP: ptr(int64(1 << 18)), Kernel: ptr(int64(1 << 18)), DisableOOMKiller: ptr(true), UseHierarchy: ptr(true), CheckBeforeUpdate: ptr(true),
 	}})},
+	{"resources-memory-check", resources(specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(64)), CheckBeforeUpdate: ptr(true)}})},
 	{"resources-pids", resources(specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(10))}})},
 	{"resources-devices", resources(specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{
 		{Allow: false, Access: "rwm"}, {Allow: true, Type: "c", Major: ptr(int64(10)), Minor: ptr(int64(229)), Access: "rw"},

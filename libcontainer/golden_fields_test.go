@@ -85,6 +85,10 @@ var kernelFields = []with{
 			StartContainer:  hook("start"),
 		}
 	}},
+	{"hooks-start-container", func(s *specs.Spec, _ *initFacts) {
+		seven := 7
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/a", Args: []string{"a", "-x"}, Env: []string{"K=v"}, Timeout: &seven}}}
+	}},
 	{"hooks-outside-only", func(s *specs.Spec, _ *initFacts) {
 		s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/runtime"}}}
 	}},

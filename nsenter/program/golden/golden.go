@@ -36,7 +36,12 @@ func Verified(t *testing.T, p *program.Program) {
 // Text compares got with testdata/NAME.golden.
 func Text(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", name+".golden")
+	File(t, filepath.Join("testdata", name+".golden"), got)
+}
+
+// File compares got with a file.
+func File(t *testing.T, file, got string) {
+	t.Helper()
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
