@@ -78,16 +78,14 @@ var kernelFields = []with{
 	}},
 	{"hooks", func(s *specs.Spec, _ *initFacts) {
 		five := 5
-		hook := func(name string) []specs.Hook { return []specs.Hook{{Path: "/bin/" + name}} }
+		hook := func(name string) []specs.Hook {
+			return []specs.Hook{{Path: "/bin/" + name, Args: []string{name, "-x"}, Env: []string{"K=v"}, Timeout: &five}}
+		}
 		s.Hooks = &specs.Hooks{
 			Prestart: hook("prestart"), CreateRuntime: hook("runtime"), Poststart: hook("poststart"), Poststop: hook("poststop"), //nolint:staticcheck // deprecated, and in use
 			CreateContainer: []specs.Hook{{Path: "/bin/a"}, {Path: "/bin/b", Args: []string{"b", "-x"}, Env: []string{"K=v"}, Timeout: &five}},
 			StartContainer:  hook("start"),
 		}
-	}},
-	{"hooks-start-container", func(s *specs.Spec, _ *initFacts) {
-		seven := 7
-		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/a", Args: []string{"a", "-x"}, Env: []string{"K=v"}, Timeout: &seven}}}
 	}},
 	{"hooks-outside-only", func(s *specs.Spec, _ *initFacts) {
 		s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/runtime"}}}

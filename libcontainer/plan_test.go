@@ -193,4 +193,3 @@ func (p *plan) changes(base *plan, diff func(base, p *program.Program) string) s
 	}
 	return b.String() + diff(base.prog, p.prog)
 }
-
