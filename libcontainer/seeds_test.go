@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"teu/nsenter/program"
@@ -23,13 +24,11 @@ func TestWriteFuzzSeeds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, list := range [][]with{namespaceFields, kernelFields, fileFields, processFields} {
-		for _, w := range list {
-			s := smallSpec()
-			f := factsFor(s)
-			w.do(s, f)
-			write(w.name, compiled(t, s, f))
-		}
+	for name, w := range allEntries() {
+		s := smallSpec()
+		f := factsFor(s)
+		w.do(s, f)
+		write(strings.ReplaceAll(name, "/", "-"), compiled(t, s, f))
 	}
 	for _, w := range execFields {
 		s := smallSpec()
