@@ -122,6 +122,7 @@ func (c *initCompiler) inputs() map[string]program.Slot {
 func (c *initCompiler) begin() {
 	b := c.b
 	process.Begin(b)
+	c.f.process.OpenProc(b)
 	for _, flag := range joinOrder {
 		s, joined := c.slots[flag]
 		if !joined {
@@ -334,6 +335,7 @@ func (c *initCompiler) hook(where string, h *specs.Hook, state, out program.Slot
 // run is the way from a complete container to the workload.
 func (c *initCompiler) run() {
 	b, p := c.b, &c.f.process
+	p.Attributes(b)
 	p.Limits(b)
 	process.Released(b)
 	b.Close(c.lock)

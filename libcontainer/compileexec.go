@@ -28,6 +28,7 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 		joins = append(joins, b.Input("cgroup "+name))
 	}
 	process.Begin(b)
+	f.process.OpenProc(b)
 	for i, s := range joins {
 		b.At("", "join the cgroup of "+f.joins[i])
 		b.Write(s, "0")
@@ -62,6 +63,7 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 		slave = execConsole(b, p, consoleSock)
 	}
 	f.process.Session(b, slave)
+	f.process.Attributes(b)
 	f.process.Limits(b)
 	process.Released(b)
 	b.Sync(control, syncReady, syncReady)

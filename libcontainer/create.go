@@ -134,7 +134,7 @@ func (c *creation) load() error {
 		return err
 	}
 	c.times.mark("validate")
-	report := spec.Validate(s, ownNamespaces(s))
+	report := spec.Validate(s, hostFacts(s))
 	for _, w := range report.Warnings {
 		c.r.Log.Warnf("%s", w)
 	}
@@ -151,12 +151,14 @@ func (c *creation) load() error {
 	return nil
 }
 
-// ownNamespaces tells validation which of the joined namespaces are the runtime's own.
-func ownNamespaces(s *specs.Spec) spec.Facts {
-	f := spec.Facts{Own: map[specs.LinuxNamespaceType]bool{}}
+// hostFacts tells validation what it has to know of the machine: which of the joined namespaces are the runtime's own, and
+// the security modules.
+func hostFacts(s *specs.Spec) spec.Facts {
 	if s.Linux == nil {
-		return f
+		return lsmFacts(s.Process, "")
 	}
+	f := lsmFacts(s.Process, s.Linux.MountLabel)
+	f.Own = map[specs.LinuxNamespaceType]bool{}
 	for _, n := range s.Linux.Namespaces {
 		if _, name := nsKind(n.Type); n.Path != "" && name != "" {
 			// A path that leads nowhere is found out, and reported, when it is opened.

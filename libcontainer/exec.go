@@ -210,7 +210,7 @@ func (e *execution) describe() error {
 	if err != nil {
 		return err
 	}
-	report := spec.ValidateProcess(e.process)
+	report := spec.ValidateProcess(e.process, lsmFacts(e.process, ""))
 	for _, w := range report.Warnings {
 		e.r.Log.Warnf("%s", w)
 	}
@@ -304,7 +304,11 @@ func (e *execution) launchExec() (err error) {
 		e.at = &cgroup{m}
 		return e.at.dir(), nil
 	}
-	if err := e.spawn(&nsenter.Start{CgroupDir: e.at.dir()}); err != nil {
+	start := &nsenter.Start{CgroupDir: e.at.dir()}
+	if start.CPUs, err = initialAffinity(e.process); err != nil {
+		return err
+	}
+	if err := e.spawn(start); err != nil {
 		return err
 	}
 	if err := e.execFacts(); err != nil {

@@ -159,7 +159,7 @@ func FuzzProcess(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if report := spec.ValidateProcess(p); len(report.Problems) > 0 {
+		if report := spec.ValidateProcess(p, spec.Facts{}); len(report.Problems) > 0 {
 			return
 		}
 		s := smallSpec()

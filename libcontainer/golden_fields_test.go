@@ -190,7 +190,7 @@ var processFields = []with{
 func goldenFields() map[string][]with {
 	return map[string][]with{
 		"namespaces": namespaceFields, "kernel": kernelFields, "files": fileFields, "process": processFields,
-		"around": aroundFields,
+		"around": aroundFields, "attributes": attributeFields,
 	}
 }
 

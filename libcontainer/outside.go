@@ -11,7 +11,9 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/host"
+	"teu/libcontainer/lsm"
 	"teu/libcontainer/process"
+	"teu/libcontainer/spec"
 	"teu/nsenter/program"
 	"teu/rootfs"
 )
@@ -111,6 +113,18 @@ func (c *creation) processFacts() error {
 func (c *creation) identity(proc *specs.Process, inUserNS bool) error {
 	p := &c.facts.process
 	p.Process = proc
+	mountLabel := ""
+	if l := c.spec.Linux; l != nil {
+		p.Personality, p.MemoryPolicy, mountLabel = l.Personality, l.MemoryPolicy, l.MountLabel
+	}
+	if err := checkLabels(proc, mountLabel); err != nil {
+		return err
+	}
+	if proc.ApparmorProfile == spec.Unconfined && !lsm.Apparmor() {
+		// Nothing confines it, as it asks; there is nobody to tell.
+		unconfined := *proc
+		unconfined.ApparmorProfile, p.Process = "", &unconfined
+	}
 	p.LastCap = host.LastCap(40)
 	grantable, err := host.Grantable(p.LastCap, inUserNS)
 	if err != nil {
@@ -247,6 +261,17 @@ func (c *creation) explainAt(err error, root int) error {
 		}
 	case program.OpExec:
 		return explainExec(pe, root)
+	case program.OpSyscall:
+		return explainCall(pe)
 	}
 	return err
+}
+
+// explainCall adds what the errno of a system call does not tell.
+func explainCall(pe *program.Error) error {
+	if pe.Note().Nr == sys.SysKeyctl && errors.Is(pe, syscall.EDQUOT) {
+		return fmt.Errorf("%w: the user's quota of keys is used up (kernel.keys.maxkeys, kernel.keys.maxbytes, root_ for root); "+
+			"--no-new-keyring goes without", pe)
+	}
+	return pe
 }

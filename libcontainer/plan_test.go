@@ -55,6 +55,9 @@ func planOf(s *specs.Spec, f *initFacts) (*plan, error) {
 // derive gives f what create would derive from s.
 func derive(s *specs.Spec, f *initFacts) {
 	f.process.Process = s.Process
+	if s.Linux != nil {
+		f.process.Personality, f.process.MemoryPolicy = s.Linux.Personality, s.Linux.MemoryPolicy
+	}
 	if s.Process.Capabilities != nil {
 		f.process.Caps, _ = process.ParseCaps(s.Process.Capabilities, allCaps)
 	}
@@ -168,10 +171,21 @@ func planOutside(b *strings.Builder, s *specs.Spec) error {
 	if err != nil {
 		return err
 	}
+	other, err := compileExecOutside(s.Process)
+	if err != nil {
+		return err
+	}
+	initial, err := initialAffinity(s.Process)
+	if err != nil {
+		return err
+	}
+	if initial != nil {
+		fmt.Fprintf(b, "# exec starts on CPUs %x\n", initial)
+	}
 	for _, l := range []struct {
 		name string
 		list []step
-	}{{"early", st.early}, {"offsets", st.offsets}, {"late", st.late}} {
+	}{{"early", st.early}, {"offsets", st.offsets}, {"late", st.late}, {"exec, late", other.late}} {
 		for i := range l.list {
 			fmt.Fprintf(b, "# from outside, %s, %s: %s\n", l.name, l.list[i].where, l.list[i].what)
 		}

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/process"
+	"teu/libcontainer/spec"
 )
 
 /*
@@ -19,7 +21,8 @@ and tested without root:
 
 	early    once the process is there, while it builds the container: oom_score_adj
 	offsets  at its sync 't', in its new time namespace: timens_offsets
-	late     when it has built the container, before it is released: prlimit
+	late     when it has built the container, before it is released: prlimit, sched_setattr, ioprio_set,
+	         sched_setaffinity (exec)
 
 What is late takes something away that building may need, or has to come after the cgroup.
 */
@@ -49,7 +52,7 @@ func run(list []step, pid int) error {
 
 // compileOutside compiles what is done from outside for a container's first process.
 func compileOutside(s *specs.Spec) (steps, error) {
-	st, err := compileExecOutside(s.Process)
+	st, err := processSteps(s.Process)
 	if err != nil || s.Linux == nil {
 		return st, err
 	}
@@ -59,13 +62,83 @@ func compileOutside(s *specs.Spec) (steps, error) {
 	return st, nil
 }
 
-// compileExecOutside compiles what is done from outside for any process.
-func compileExecOutside(p *specs.Process) (st steps, err error) {
+// compileExecOutside compiles what is done from outside for another process. Its affinity before it is in the container's
+// cgroup is not among it: see initialAffinity.
+func compileExecOutside(p *specs.Process) (steps, error) {
+	st, err := processSteps(p)
+	if a := p.ExecCPUAffinity; a != nil && a.Final != "" {
+		mask, lerr := spec.ParseList(a.Final, sys.MaxCPUs)
+		if lerr != nil {
+			return st, fmt.Errorf("process.execCPUAffinity.final: %w", lerr)
+		}
+		st.late = append(st.late, step{"process.execCPUAffinity.final", "run on " + a.Final, func(pid int) error {
+			return sys.SchedSetaffinity(pid, mask)
+		}})
+	}
+	return st, err
+}
+
+// processSteps is what both have.
+func processSteps(p *specs.Process) (st steps, err error) {
 	if p.OOMScoreAdj != nil {
 		st.early = append(st.early, oomScoreAdj(*p.OOMScoreAdj))
 	}
-	st.late, err = rlimits(p.Rlimits)
-	return st, err
+	if st.late, err = rlimits(p.Rlimits); err != nil {
+		return st, err
+	}
+	if spec.HasScheduler(p.Scheduler) {
+		s, err := scheduler(p.Scheduler)
+		if err != nil {
+			return st, err
+		}
+		st.late = append(st.late, s)
+	}
+	if i := p.IOPriority; i != nil && *i != (specs.LinuxIOPriority{}) {
+		prio, ok := spec.IOPriority(i)
+		if !ok {
+			return st, fmt.Errorf("process.ioPriority.class: %q: %w", i.Class, syscall.EINVAL)
+		}
+		what := fmt.Sprintf("%s %d", i.Class, i.Priority)
+		st.late = append(st.late, step{"process.ioPriority", what, func(pid int) error { return sys.IoprioSet(pid, prio) }})
+	}
+	return st, nil
+}
+
+// scheduler comes late: with some policies the process could no longer fork.
+func scheduler(p *specs.Scheduler) (step, error) {
+	attr, ok := spec.SchedAttr(p)
+	if !ok {
+		return step{}, fmt.Errorf("process.scheduler: %s %s: %w", p.Policy, p.Flags, syscall.EINVAL)
+	}
+	what := fmt.Sprintf("%s nice %d priority %d flags %#x", p.Policy, p.Nice, p.Priority, attr.Flags)
+	if attr.Deadline != 0 {
+		what += fmt.Sprintf(" runtime %d deadline %d period %d", p.Runtime, p.Deadline, p.Period)
+	}
+	return step{"process.scheduler", what, func(pid int) error {
+		err := sys.SchedSetattr(pid, &attr)
+		switch {
+		case errors.Is(err, syscall.EPERM) && (p.Policy == specs.SchedFIFO || p.Policy == specs.SchedRR):
+			return fmt.Errorf("%s: %w: with CONFIG_RT_GROUP_SCHED the cgroup needs linux.resources.cpu.realtimeRuntime", p.Policy, err)
+		case errors.Is(err, syscall.EBUSY):
+			return fmt.Errorf("%s: %w: no bandwidth left for its runtime in its period", p.Policy, err)
+		case err != nil:
+			return fmt.Errorf("%s: %w", p.Policy, err)
+		}
+		return nil
+	}}, nil
+}
+
+// initialAffinity is where the process that will be exec's runs until it is in the container's cgroup, or nil.
+func initialAffinity(p *specs.Process) ([]uint64, error) {
+	a := p.ExecCPUAffinity
+	if a == nil || a.Initial == "" {
+		return nil, nil
+	}
+	mask, err := spec.ParseList(a.Initial, sys.MaxCPUs)
+	if err != nil {
+		return nil, fmt.Errorf("process.execCPUAffinity.initial: %w", err)
+	}
+	return mask, nil
 }
 
 func oomScoreAdj(n int) step {

@@ -1,7 +1,9 @@
 package nsenter
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"syscall"
 
@@ -16,6 +18,9 @@ type Start struct {
 	Namespaces uint64 // CLONE_NEW* of the namespaces the process is born in
 	CgroupDir  int    // a cgroup v2 directory to be born in, or -1
 	UIDs, GIDs []syscall.SysProcIDMap
+	// CPUs is the mask of those that the process starts on, nil for all: the runtime's own are no concern of a container's
+	// (runc #4041).
+	CPUs []uint64
 }
 
 // Init is a started interpreter, and the process that becomes the workload.
@@ -84,6 +89,11 @@ func (in *Init) stillborn() bool {
 }
 
 func (in *Init) clone(s *Start) error {
+	restore, err := onCPUs(s.CPUs)
+	defer restore()
+	if err != nil {
+		return fmt.Errorf("process.execCPUAffinity.initial: %w", err)
+	}
 	files := make([]uintptr, 0, 3+len(s.Preserve)+2)
 	files = append(files, 0, 1, 2)
 	for _, fd := range s.Preserve {
@@ -114,6 +124,27 @@ func (in *Init) clone(s *Start) error {
 	}
 	in.Pid = pid
 	return nil
+}
+
+// onCPUs has the calling thread run on the CPUs of mask, nil for all, until restore, for a child to inherit that. The
+// thread must not end: its child would be told of its parent's death.
+func onCPUs(mask []uint64) (restore func(), err error) {
+	runtime.LockOSThread()
+	if mask == nil {
+		// Where that is not allowed the process runs where its parent does, until its cgroup says more.
+		if err = sys.SchedSetaffinity(0, sys.AllCPUs()); errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) {
+			err = nil
+		}
+		return runtime.UnlockOSThread, err
+	}
+	own, err := sys.SchedGetaffinity(0)
+	if err == nil {
+		err = sys.SchedSetaffinity(0, mask)
+	}
+	return func() {
+		sys.SchedSetaffinity(0, own) // it had these before
+		runtime.UnlockOSThread()
+	}, err
 }
 
 // maxFDs is SCM_MAX_FD, the most descriptors that one message brings (unix(7)).

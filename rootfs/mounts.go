@@ -142,10 +142,25 @@ func inMemory(fstype string) bool {
 	return false
 }
 
+// label is the SELinux label of a new filesystem (linux.mountLabel), "" for those that the policy labels itself.
+func (c *Compiler) label(fstype string) string {
+	if c.c.Spec == nil || c.c.Spec.Linux == nil {
+		return ""
+	}
+	switch fstype {
+	case "proc", "sysfs", "cgroup", "cgroup2", "mqueue":
+		return ""
+	}
+	return c.c.Spec.Linux.MountLabel
+}
+
 // newFilesystem makes a detached mount of a new filesystem.
 func (c *Compiler) newFilesystem(fstype, source string, data []string, attrs uint64) program.Slot {
 	b := c.b
 	fs := b.Fsopen(fstype)
+	if label := c.label(fstype); label != "" {
+		b.FsSet(fs, "context", label)
+	}
 	if source != "" {
 		b.FsSet(fs, "source", source)
 	}

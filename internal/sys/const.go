@@ -27,10 +27,12 @@ const (
 	SysMoveMount     = unix.SYS_MOVE_MOUNT
 	SysOpenat2       = unix.SYS_OPENAT2
 	SysOpenTree      = unix.SYS_OPEN_TREE
+	SysPersonality   = unix.SYS_PERSONALITY
 	SysPivotRoot     = unix.SYS_PIVOT_ROOT
 	SysPrctl         = unix.SYS_PRCTL
 	SysSeccomp       = unix.SYS_SECCOMP
 	SysSetdomainname = unix.SYS_SETDOMAINNAME
+	SysSetMempolicy  = unix.SYS_SET_MEMPOLICY
 	SysSetgroups     = unix.SYS_SETGROUPS
 	SysSethostname   = unix.SYS_SETHOSTNAME
 	SysSetns         = unix.SYS_SETNS
@@ -127,6 +129,8 @@ const (
 	PrSetNoNewPrivs      = unix.PR_SET_NO_NEW_PRIVS
 
 	KeyctlJoinSessionKeyring = unix.KEYCTL_JOIN_SESSION_KEYRING
+	KeyctlSetperm            = unix.KEYCTL_SETPERM
+	KeySpecSessionKeyring    = unix.KEY_SPEC_SESSION_KEYRING
 
 	SeccompSetModeFilter = unix.SECCOMP_SET_MODE_FILTER
 

@@ -32,11 +32,16 @@ type Config struct {
 	NoSetgroups bool
 	// NewKeyring is the name of the session keyring to join, or "".
 	NewKeyring string
+	// Personality and MemoryPolicy are those of the container.
+	Personality  *specs.LinuxPersonality
+	MemoryPolicy *specs.LinuxMemoryPolicy
 	// Home is the home directory of the user, set in the environment when that has none.
 	Home string
 	// Preserve is how many descriptors from 3 on the workload gets; ListenFds says that they are for socket activation.
 	Preserve  int
 	ListenFds string
+
+	attrs program.Slot // a procfs for labels, see OpenProc
 }
 
 // defaultPath is where to look for the executable when the environment has no PATH.
@@ -68,11 +73,7 @@ func Released(b *program.Builder) {
 func (c *Config) Session(b *program.Builder, slave program.Slot) {
 	b.At("", "start a session")
 	b.Setsid()
-	if c.NewKeyring != "" {
-		b.At("", "join session keyring "+c.NewKeyring)
-		b.JoinSessionKeyring(c.NewKeyring)
-		b.Ignore(syscall.ENOSYS) // a kernel without keys
-	}
+	c.keyring(b)
 	if slave != program.None {
 		b.At("process.terminal", "make the terminal the controlling one")
 		for n := range 3 {
@@ -153,7 +154,7 @@ func (c *Config) ownStdio(b *program.Builder) {
 	}
 }
 
-// Limits drops from the bounding set and sets no_new_privs. Both hold for the hooks that follow too.
+// Limits drops from the bounding set. It holds for the hooks that follow too.
 func (c *Config) Limits(b *program.Builder) {
 	bounding(b, c.Caps, c.LastCap)
 }

@@ -9,36 +9,6 @@ var notYet = [...]struct {
 	field string
 	find  func(s *specs.Spec, found func(path, value string))
 }{
-	{"process.apparmorProfile", func(s *specs.Spec, found func(string, string)) {
-		if s.Process != nil && s.Process.ApparmorProfile != "" {
-			found("process.apparmorProfile", "")
-		}
-	}},
-	{"process.selinuxLabel", func(s *specs.Spec, found func(string, string)) {
-		if s.Process != nil && s.Process.SelinuxLabel != "" {
-			found("process.selinuxLabel", "")
-		}
-	}},
-	{"process.scheduler", func(s *specs.Spec, found func(string, string)) {
-		if s.Process == nil || s.Process.Scheduler == nil {
-			return
-		}
-		p := s.Process.Scheduler
-		if p.Policy != "" || p.Nice != 0 || p.Priority != 0 || len(p.Flags) > 0 || p.Runtime != 0 || p.Deadline != 0 ||
-			p.Period != 0 {
-			found("process.scheduler", "")
-		}
-	}},
-	{"process.ioPriority", func(s *specs.Spec, found func(string, string)) {
-		if s.Process != nil && s.Process.IOPriority != nil && *s.Process.IOPriority != (specs.LinuxIOPriority{}) {
-			found("process.ioPriority", "")
-		}
-	}},
-	{"process.execCPUAffinity", func(s *specs.Spec, found func(string, string)) {
-		if s.Process != nil && s.Process.ExecCPUAffinity != nil && *s.Process.ExecCPUAffinity != (specs.CPUAffinity{}) {
-			found("process.execCPUAffinity", "")
-		}
-	}},
 	{"mounts[].uidMappings", func(s *specs.Spec, found func(string, string)) {
 		for i, m := range s.Mounts {
 			if len(m.UIDMappings) > 0 {
@@ -62,17 +32,6 @@ var notYet = [...]struct {
 			}
 		}
 	}},
-	{"linux.mountLabel", func(s *specs.Spec, found func(string, string)) {
-		if s.Linux != nil && s.Linux.MountLabel != "" {
-			found("linux.mountLabel", "")
-		}
-	}},
-	{"linux.personality", func(s *specs.Spec, found func(string, string)) {
-		if s.Linux != nil && s.Linux.Personality != nil &&
-			(s.Linux.Personality.Domain != "" || len(s.Linux.Personality.Flags) > 0) {
-			found("linux.personality", "")
-		}
-	}},
 	{"linux.intelRdt", func(s *specs.Spec, found func(string, string)) {
 		if s.Linux == nil || s.Linux.IntelRdt == nil {
 			return
@@ -80,14 +39,6 @@ var notYet = [...]struct {
 		r := s.Linux.IntelRdt
 		if r.ClosID != "" || len(r.Schemata) > 0 || r.L3CacheSchema != "" || r.MemBwSchema != "" || r.EnableMonitoring {
 			found("linux.intelRdt", "")
-		}
-	}},
-	{"linux.memoryPolicy", func(s *specs.Spec, found func(string, string)) {
-		if s.Linux == nil || s.Linux.MemoryPolicy == nil {
-			return
-		}
-		if p := s.Linux.MemoryPolicy; p.Mode != "" || p.Nodes != "" || len(p.Flags) > 0 {
-			found("linux.memoryPolicy", "")
 		}
 	}},
 	{"linux.netDevices", func(s *specs.Spec, found func(string, string)) {

@@ -160,7 +160,6 @@ func seccompRules() []rule {
 }
 
 func notYetRules() []rule {
-	proc := func(f func(*specs.Process)) func(*specs.Spec) { return func(s *specs.Spec) { f(s.Process) } }
 	linux := func(f func(*specs.Linux)) func(*specs.Spec) { return func(s *specs.Spec) { f(s.Linux) } }
 	ids := []specs.LinuxIDMapping{{Size: 1}}
 	idmap := func(m specs.Mount) func(*specs.Spec) {
@@ -168,36 +167,6 @@ func notYetRules() []rule {
 		return mount(m)
 	}
 	return []rule{
-		{
-			name: "process.apparmorProfile",
-			bad:  proc(func(p *specs.Process) { p.ApparmorProfile = "docker-default" }),
-			want: []string{"process.apparmorProfile: not supported"},
-			good: none,
-		},
-		{
-			name: "process.selinuxLabel",
-			bad:  proc(func(p *specs.Process) { p.SelinuxLabel = "x" }),
-			want: []string{"process.selinuxLabel: not supported"},
-			good: none,
-		},
-		{
-			name: "process.scheduler",
-			bad:  proc(func(p *specs.Process) { p.Scheduler = &specs.Scheduler{Policy: "SCHED_IDLE"} }),
-			want: []string{"process.scheduler: not supported"},
-			good: proc(func(p *specs.Process) { p.Scheduler = &specs.Scheduler{} }),
-		},
-		{
-			name: "process.ioPriority",
-			bad:  proc(func(p *specs.Process) { p.IOPriority = &specs.LinuxIOPriority{Class: "IOPRIO_CLASS_IDLE"} }),
-			want: []string{"process.ioPriority: not supported"},
-			good: proc(func(p *specs.Process) { p.IOPriority = &specs.LinuxIOPriority{} }),
-		},
-		{
-			name: "process.execCPUAffinity",
-			bad:  proc(func(p *specs.Process) { p.ExecCPUAffinity = &specs.CPUAffinity{Final: "0"} }),
-			want: []string{"process.execCPUAffinity: not supported"},
-			good: proc(func(p *specs.Process) { p.ExecCPUAffinity = &specs.CPUAffinity{} }),
-		},
 		{
 			name: "mounts[].uidMappings",
 			bad:  idmap(specs.Mount{UIDMappings: ids}),
@@ -220,28 +189,10 @@ func notYetRules() []rule {
 			good: none,
 		},
 		{
-			name: "linux.mountLabel",
-			bad:  linux(func(l *specs.Linux) { l.MountLabel = "x" }),
-			want: []string{"linux.mountLabel: not supported"},
-			good: none,
-		},
-		{
-			name: "linux.personality",
-			bad:  linux(func(l *specs.Linux) { l.Personality = &specs.LinuxPersonality{Domain: "LINUX32"} }),
-			want: []string{"linux.personality: not supported"},
-			good: linux(func(l *specs.Linux) { l.Personality = &specs.LinuxPersonality{} }),
-		},
-		{
 			name: "linux.intelRdt",
 			bad:  linux(func(l *specs.Linux) { l.IntelRdt = &specs.LinuxIntelRdt{EnableMonitoring: true} }),
 			want: []string{"linux.intelRdt: not supported"},
 			good: linux(func(l *specs.Linux) { l.IntelRdt = &specs.LinuxIntelRdt{} }),
-		},
-		{
-			name: "linux.memoryPolicy",
-			bad:  linux(func(l *specs.Linux) { l.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: "MPOL_BIND"} }),
-			want: []string{"linux.memoryPolicy: not supported"},
-			good: linux(func(l *specs.Linux) { l.MemoryPolicy = &specs.LinuxMemoryPolicy{} }),
 		},
 		{
 			name: "linux.netDevices",

@@ -12,6 +12,8 @@ type Facts struct {
 	// Own holds the namespace types whose linux.namespaces[].path leads to the namespace the runtime itself is
 	// in: a sysctl or a hostname set there would be the host's.
 	Own map[specs.LinuxNamespaceType]bool
+	// NoApparmor and NoSelinux say that the kernel does not have that security module enabled.
+	NoApparmor, NoSelinux bool
 }
 
 // Problem is one thing in a config that is not as it should be.
@@ -91,15 +93,19 @@ func Validate(s *specs.Spec, f Facts) Report {
 		c.devices()
 		c.rootfs()
 		c.seccomp()
+		c.personality()
+		c.memoryPolicy()
 	}
+	c.labels()
 	c.notYet()
 	return c.Report
 }
 
 // ValidateProcess is Validate for a process object alone, as exec takes it.
-func ValidateProcess(p *specs.Process) Report {
-	c := checker{Spec: &specs.Spec{Process: p}}
+func ValidateProcess(p *specs.Process, f Facts) Report {
+	c := checker{Spec: &specs.Spec{Process: p}, facts: f}
 	c.process()
+	c.labels()
 	c.notYet()
 	return c.Report
 }

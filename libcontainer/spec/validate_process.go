@@ -33,6 +33,7 @@ func (c *checker) process() {
 	c.user()
 	c.rlimits()
 	c.capabilities()
+	c.scheduling()
 	if adj := p.OOMScoreAdj; adj != nil && (*adj < -1000 || *adj > 1000) {
 		c.bad("process.oomScoreAdj", strconv.Itoa(*adj), "-1000 to 1000")
 	}

@@ -143,12 +143,7 @@ func TestNotYetIsTested(t *testing.T) {
 	n := 0
 	fill(reflect.ValueOf(&s).Elem(), &n)
 	for _, v := range []any{
-		s.Process.Scheduler,
-		s.Process.IOPriority,
-		s.Process.ExecCPUAffinity,
-		s.Linux.Personality,
 		s.Linux.IntelRdt,
-		s.Linux.MemoryPolicy,
 	} {
 		for i := range reflect.ValueOf(v).Elem().NumField() {
 			one := reflect.New(reflect.TypeOf(v).Elem())
@@ -214,16 +209,16 @@ func TestValidateFacts(t *testing.T) {
 }
 
 func TestValidateProcess(t *testing.T) {
-	r := ValidateProcess(&specs.Process{Cwd: "x", ApparmorProfile: "p", Env: []string{"a"}})
+	r := ValidateProcess(&specs.Process{Cwd: "x", ApparmorProfile: "p", Env: []string{"a"}}, Facts{NoApparmor: true})
 	want := []string{
 		"process.args: got nothing, want at least the program to run",
 		`process.cwd: got "x", want an absolute path`,
-		"process.apparmorProfile: not supported",
+		`process.apparmorProfile: got "p", and no AppArmor in this kernel, want no profile`,
 	}
 	if !slices.Equal(lines(r.Problems), want) || len(r.Warnings) != 1 {
 		t.Errorf("%q, %q", lines(r.Problems), lines(r.Warnings))
 	}
-	if r := ValidateProcess(Example(false).Process); len(r.Problems)+len(r.Warnings) > 0 {
+	if r := ValidateProcess(Example(false).Process, Facts{}); len(r.Problems)+len(r.Warnings) > 0 {
 		t.Errorf("%q, %q", lines(r.Problems), lines(r.Warnings))
 	}
 }

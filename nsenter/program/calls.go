@@ -30,6 +30,10 @@ const InRoot = sys.ResolveInRoot | sys.ResolveNoMagiclinks
 // Strict is how a path that has no reason to hold a symlink or to leave its filesystem is looked up.
 const Strict = sys.ResolveBeneath | sys.ResolveNoMagiclinks | sys.ResolveNoSymlinks | sys.ResolveNoXdev
 
+// OwnProc is how a file of the process itself, below "self/", is looked up on a procfs that the program mounted: "self" is
+// a symlink there, and nobody but the kernel makes others.
+const OwnProc = Strict &^ sys.ResolveNoSymlinks
+
 // Openat2 opens path below dir. O_CLOEXEC is always added.
 func (b *Builder) Openat2(dir Slot, path string, how How) Slot {
 	how.Flags |= sys.OCloexec
@@ -207,7 +211,29 @@ func (b *Builder) IoctlFd(s Slot, req, arg uint64) Slot {
 
 // JoinSessionKeyring is keyctl(KEYCTL_JOIN_SESSION_KEYRING, name).
 func (b *Builder) JoinSessionKeyring(name string) {
-	b.call(sys.SysKeyctl, num(sys.KeyctlJoinSessionKeyring), str(name))
+	b.call(sys.SysKeyctl, num(sys.KeyctlJoinSessionKeyring), str(name), num(0))
+}
+
+// SetSessionKeyringPerm is keyctl(KEYCTL_SETPERM) on the session keyring.
+func (b *Builder) SetSessionKeyringPerm(perm uint32) {
+	b.call(sys.SysKeyctl, num(sys.KeyctlSetperm), num(int64(sys.KeySpecSessionKeyring)), num(perm))
+}
+
+// Personality is personality(2).
+func (b *Builder) Personality(persona uint64) { b.call(sys.SysPersonality, num(persona)) }
+
+// SetMempolicy is set_mempolicy(2); nodes is a mask, a bit each.
+func (b *Builder) SetMempolicy(mode uint64, nodes []uint64) {
+	if len(nodes) == 0 {
+		b.call(sys.SysSetMempolicy, num(mode), num(0), num(0))
+		return
+	}
+	data := make([]byte, 0, 8*len(nodes))
+	for _, w := range nodes {
+		data = binary.NativeEndian.AppendUint64(data, w)
+	}
+	// The kernel takes one bit less than it is told (get_nodes in mm/mempolicy.c).
+	b.call(sys.SysSetMempolicy, num(mode), buf(data), num(64*len(nodes)+1))
 }
 
 // Setgroups sets the supplementary groups.

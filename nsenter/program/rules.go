@@ -96,7 +96,7 @@ func (f *flow) below(in *Insn, a int) error {
 		if resolve&(sys.ResolveInRoot|sys.ResolveBeneath) == 0 {
 			return fmt.Errorf("path %q below a descriptor that it may leave", path)
 		}
-		if f.checked.has(dir) && resolve&Strict == Strict {
+		if f.checked.has(dir) && strictly(in) {
 			return nil // a filesystem of our own, wherever it is
 		}
 		return f.inside(dir, path)
@@ -126,6 +126,14 @@ func nofollow(in *Insn) bool {
 		return in.Args[4].Val&sys.AtSymlinkNofollow != 0
 	}
 	return false
+}
+
+// strictly reports whether an openat2 below a filesystem of our own finds what it names and nothing else: no symlinks but
+// the one that leads a process to its own files.
+func strictly(in *Insn) bool {
+	resolve, path := how(in).Resolve, in.Args[1].Text
+	own := strings.HasPrefix(path, "self/attr/") && !strings.Contains(path, "..")
+	return resolve&Strict == Strict || resolve&Strict == OwnProc && own
 }
 
 func (f *flow) inside(dir uint64, path string) error {
@@ -163,8 +171,10 @@ func (f *flow) order(in *Insn) error {
 	case sys.SysSetns, sys.SysUnshare:
 		return f.namespaces(in)
 	case sys.SysKeyctl:
-		if in.Args[0].Val != sys.KeyctlJoinSessionKeyring {
-			return fmt.Errorf("request %d is none that programs use", in.Args[0].Val)
+		return keyctl(in)
+	case sys.SysSetMempolicy:
+		if n := in.Args[2].Val; n > 0 && uint64(len(in.Args[1].Text)) != (n-1)/8 {
+			return fmt.Errorf("%d nodes in %d bytes", n, len(in.Args[1].Text))
 		}
 	case sys.SysPivotRoot, sys.SysChroot:
 		f.enter()
@@ -179,6 +189,16 @@ func (f *flow) order(in *Insn) error {
 		f.undo(cwdChecked)
 	}
 	return f.identity(in)
+}
+
+func keyctl(in *Insn) error {
+	switch req, key := in.Args[0].Val, &in.Args[1]; {
+	case req == sys.KeyctlJoinSessionKeyring && key.Kind == Str:
+	case req == sys.KeyctlSetperm && key.Kind == Imm && int32(key.Val) == sys.KeySpecSessionKeyring:
+	default:
+		return fmt.Errorf("request %d is none that programs use", req)
+	}
+	return nil
 }
 
 func (f *flow) mayWrite(s *Arg) bool {
@@ -276,7 +296,7 @@ func (f *flow) builtin(in *Insn) error {
 func (f *flow) made(in *Insn) {
 	s := uint64(in.Out)
 	strict := in.Op == OpSyscall && in.Nr == sys.SysOpenat2 && in.Args[0].Kind == Use &&
-		f.checked.has(in.Args[0].Val) && how(in).Resolve&Strict == Strict
+		f.checked.has(in.Args[0].Val) && strictly(in)
 	f.fill(s)
 	if strict {
 		f.strict.add(s)

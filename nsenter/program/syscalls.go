@@ -38,6 +38,8 @@ const (
 	aLike           // the like slot of Target, which may be absent
 	aByte           // a byte of the sync protocol
 	aVec            // an array of strings
+	aMask           // a buffer, or NULL
+	aKey            // the name or the number of a key
 )
 
 // kinds is the kinds of argument that a type may have, as bits.
@@ -47,6 +49,7 @@ var kinds = [...]uint8{
 	aMntSet: 1 << Buf, aMode: 1 << Imm, aDev: 1 << Imm, aTree: 1 << Imm, aMove: 1 << Imm, aClone: 1 << Imm,
 	aAttr: 1 << Imm, aLen: 1 << Len, aCmd: 1 << Imm, aPrctl: 1 << Imm, aRoot: 1 << Use, aInside: 1 << Str,
 	aWant: 1 << Imm, aLike: 1<<Use | 1<<Imm, aByte: 1 << Imm, aVec: 1 << Vec,
+	aMask: 1<<Buf | 1<<Imm, aKey: 1<<Str | 1<<Imm,
 }
 
 // takes reports whether a, which is of one of the kinds of t, has a value that t may have.
@@ -58,6 +61,8 @@ func (t argType) takes(a *Arg) bool {
 		return a.Kind == Use || a.Val == atFdcwd
 	case aName:
 		return a.Kind == Str || a.Val == 0
+	case aMask:
+		return a.Kind == Buf || a.Val == 0
 	case aWant:
 		return a.Val <= uint64(WantLike)
 	case aLike:
@@ -131,9 +136,11 @@ const (
 	sigMoveMount
 	sigOpenat2
 	sigOpenTree
+	sigPersonality
 	sigPivotRoot
 	sigPrctl
 	sigSeccomp
+	sigSetMempolicy
 	sigSetdomainname
 	sigSethostname
 	sigSetgroups
@@ -155,8 +162,8 @@ var signatureAt = [...]uint8{
 	sys.SysFchown: sigFchown, sys.SysFchownat: sigFchownat, sys.SysFsconfig: sigFsconfig, sys.SysFsmount: sigFsmount,
 	sys.SysFsopen: sigFsopen, sys.SysIoctl: sigIoctl, sys.SysKeyctl: sigKeyctl, sys.SysMknodat: sigMknodat,
 	sys.SysMountSetattr: sigMountSetattr, sys.SysMoveMount: sigMoveMount, sys.SysOpenat2: sigOpenat2,
-	sys.SysOpenTree: sigOpenTree, sys.SysPivotRoot: sigPivotRoot, sys.SysPrctl: sigPrctl, sys.SysSeccomp: sigSeccomp,
-	sys.SysSetdomainname: sigSetdomainname, sys.SysSethostname: sigSethostname, sys.SysSetgroups: sigSetgroups,
+	sys.SysOpenTree: sigOpenTree, sys.SysPersonality: sigPersonality, sys.SysPivotRoot: sigPivotRoot, sys.SysPrctl: sigPrctl, sys.SysSeccomp: sigSeccomp,
+	sys.SysSetMempolicy: sigSetMempolicy, sys.SysSetdomainname: sigSetdomainname, sys.SysSethostname: sigSethostname, sys.SysSetgroups: sigSetgroups,
 	sys.SysSetns: sigSetns, sys.SysSetresgid: sigSetresgid, sys.SysSetresuid: sigSetresuid, sys.SysSetsid: sigSetsid,
 	sys.SysSocket: sigSocket, sys.SysSymlinkat: sigSymlinkat, sys.SysUmask: sigUmask, sys.SysUmount2: sigUmount2,
 	sys.SysUnshare: sigUnshare, sys.SysWrite: sigWrite,
@@ -176,15 +183,17 @@ var signatures = [...]signature{
 	sigFsmount:       {name: "fsmount", args: []argType{aFd, aHex, aAttr}, result: makesFd, cloexec: 1, flag: sys.FsmountCloexec},
 	sigFsopen:        {name: "fsopen", args: []argType{aName, aHex}, result: makesFd, cloexec: 1, flag: sys.FsopenCloexec},
 	sigIoctl:         {name: "ioctl", args: []argType{aFd, aHex, aReq}, result: mayMakeFd, cloexec: 2, flag: sys.OCloexec},
-	sigKeyctl:        {name: "keyctl", args: []argType{aNum, aName}},
+	sigKeyctl:        {name: "keyctl", args: []argType{aNum, aKey, aHex}},
 	sigMknodat:       {name: "mknodat", args: []argType{aDirFd, aPath, aMode, aDev}, paths: true},
 	sigMountSetattr:  {name: "mount_setattr", args: []argType{aDirFd, aPath, aTree, aMntSet, aLen}, paths: true},
 	sigMoveMount:     {name: "move_mount", args: []argType{aDirFd, aPath, aDirFd, aPath, aMove}, paths: true},
 	sigOpenat2:       {name: "openat2", args: []argType{aDirFd, aPath, aHow, aLen}, result: makesFd, paths: true},
 	sigOpenTree:      {name: "open_tree", args: []argType{aDirFd, aPath, aTree}, result: makesFd, cloexec: 2, flag: sys.OpenTreeCloexec, paths: true},
+	sigPersonality:   {name: "personality", args: []argType{aHex}},
 	sigPivotRoot:     {name: "pivot_root", args: []argType{aAbs, aAbs}, paths: true},
 	sigPrctl:         {name: "prctl", args: []argType{aPrctl, aNum, aNum, aNum, aNum}},
 	sigSeccomp:       {name: "seccomp", args: []argType{aNum, aHex, aFilter}, result: mayMakeFd},
+	sigSetMempolicy:  {name: "set_mempolicy", args: []argType{aHex, aMask, aNum}},
 	sigSetdomainname: {name: "setdomainname", args: []argType{aText, aLen}},
 	sigSethostname:   {name: "sethostname", args: []argType{aText, aLen}},
 	sigSetgroups:     {name: "setgroups", args: []argType{aNum, aBuf}},

@@ -192,6 +192,20 @@ func TestWriteRules(t *testing.T) {
 				b.Write(open(b, b.Fsmount(b.Fsopen("proc"), 0), Strict), "1")
 			},
 			good: func(b *scene) { b.Write(open(b, procOf(b), Strict), "1") }},
+		{name: "write through a symlink of proc but self", at: atHost, want: want,
+			bad: func(b *scene) {
+				b.Write(b.Openat2(procOf(b), "mounts/x", How{Flags: sys.OWronly, Resolve: OwnProc}), "1")
+			},
+			good: func(b *scene) {
+				b.Write(b.Openat2(procOf(b), "self/attr/exec", How{Flags: sys.OWronly, Resolve: OwnProc}), "1")
+			}},
+		{name: "write through self and out of it", at: atHost, want: want,
+			bad: func(b *scene) {
+				b.Write(b.Openat2(procOf(b), "self/attr/../../sys/kernel/core_pattern", How{Flags: sys.OWronly, Resolve: OwnProc}), "1")
+			},
+			good: func(b *scene) {
+				b.Write(b.Openat2(procOf(b), "sys/kernel/core_pattern", How{Flags: sys.OWronly, Resolve: Strict}), "1")
+			}},
 		{name: "write not strictly below", at: atHost, want: want,
 			bad: func(b *scene) { b.Write(open(b, procOf(b), InRoot), "1") }},
 		{name: "write below what was there", at: atHost, want: want,
@@ -236,8 +250,14 @@ func TestNamespaceRules(t *testing.T) {
 			bad:  func(b *scene) { b.Sync(b.in, 'f', 'g') },
 			good: func(b *scene) { b.Sync(b.in, 'g', 'f') }},
 		{name: "keyctl nobody makes", at: atHost, want: "keyctl: request 3 is none that programs use",
-			bad:  func(b *scene) { b.raw(sys.SysKeyctl, num(3), str("x")) },
+			bad:  func(b *scene) { b.raw(sys.SysKeyctl, num(3), str("x"), num(0)) },
 			good: func(b *scene) { b.JoinSessionKeyring("x") }},
+		{name: "permissions of a key that is not the session keyring", at: atHost, want: "keyctl: request 5 is none that programs use",
+			bad:  func(b *scene) { b.raw(sys.SysKeyctl, num(sys.KeyctlSetperm), num(7), num(1)) },
+			good: func(b *scene) { b.SetSessionKeyringPerm(1) }},
+		{name: "more memory nodes than there are bits", at: atHost, want: "set_mempolicy: 129 nodes in 8 bytes",
+			bad:  func(b *scene) { b.raw(sys.SysSetMempolicy, num(2), buf("12345678"), num(129)) },
+			good: func(b *scene) { b.SetMempolicy(2, []uint64{1, 2}); b.SetMempolicy(0, nil) }},
 		{name: "undumpable on one way only", at: atStart, want: "unshare: while the process can be looked into",
 			bad: func(b *scene) { hidden(b); b.Ignore(syscall.EPERM); b.Unshare(sys.CloneNewNet) }},
 		{name: "dumpable again", at: atHost, want: "prctl: process opened to be looked into",

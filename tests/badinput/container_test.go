@@ -74,7 +74,7 @@ func TestProcess(t *testing.T) {
 		{name: "consoleSize", spec: edit(func(p *specs.Process) {
 			p.Terminal, p.ConsoleSize = true, &specs.Box{Height: 1, Width: 65536}
 		}), want: []string{"process.consoleSize", "65536"}},
-		{name: "apparmorProfile", spec: edit(func(p *specs.Process) { p.ApparmorProfile = "x" }), want: []string{"process.apparmorProfile", "not supported"}},
+		{name: "apparmorProfile", spec: edit(func(p *specs.Process) { p.ApparmorProfile = "x" }), want: []string{`process.apparmorProfile: got "x", and no AppArmor in this kernel, want no profile`}},
 		{name: "many at once", spec: func(s *specs.Spec) {
 			s.Version, s.Process.Cwd, s.Process.Args, s.Root.Path = "", "", nil, ""
 		}, want: []string{"$BUNDLE/config.json: 4 problems: ", "ociVersion", "root.path", "process.args", "process.cwd"}},

@@ -20,6 +20,17 @@ type Report struct {
 	NS        map[string]string
 	TTY       TTY
 	Netif     []struct{ Name, Flags string }
+	Sched     Sched
+	// Personality is /proc/self/personality.
+	Personality string
+}
+
+// Sched is what `payload sched` prints.
+type Sched struct {
+	Policy, Flags, Nice, Priority        int
+	Runtime, Deadline, Period            uint64
+	IOClass, IOPriority                  int
+	MemoryMode, MemoryFlags, MemoryNodes int
 }
 
 // Mount is a line of mountinfo.

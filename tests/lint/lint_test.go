@@ -28,6 +28,7 @@ var bans = []ban{
 	{"unsafe", []string{"internal/sys"}, "pointers into system call arguments stay in one package"},
 	{"github.com/urfave/cli/v2", []string{"internal/cli"}, "verbs are a library; only the command line knows its parser"},
 	{"github.com/seccomp/libseccomp-golang", []string{"libcontainer/seccomp"}, "only the filter compiler links to libseccomp"},
+	{"github.com/opencontainers/selinux/go-selinux", []string{"libcontainer/lsm"}, "labels are asked about in one place"},
 	{"net", nil, "0.3 ms of package initialisation at every start; Unix sockets are a few system calls in internal/sys"},
 	{"net/http", nil, "a runtime has no business with HTTP, and it is paid at every start"},
 	{"log", nil, "internal/log writes the format that containerd reads"},
@@ -45,7 +46,7 @@ var ranks = []struct {
 }{
 	{"internal/cli", 50},
 	{"libcontainer/process", 30}, {"libcontainer/spec", 20}, {"libcontainer/host", 20}, {"libcontainer/seccomp", 20},
-	{"libcontainer/hooks", 20}, {"libcontainer/store", 20}, {"libcontainer/console", 20},
+	{"libcontainer/hooks", 20}, {"libcontainer/lsm", 20}, {"libcontainer/store", 20}, {"libcontainer/console", 20},
 	{"libcontainer", 40},
 	{"rootfs", 30}, {"cgroups/devices", 18}, {"cgroups/limits", 18}, {"cgroups", 20},
 	{"nsenter/program", 10}, {"nsenter", 15},

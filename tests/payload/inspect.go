@@ -23,6 +23,7 @@ var reports = map[string]func() (any, error){
 	"ns":        namespaces,
 	"tty":       terminal,
 	"netif":     interfaces,
+	"sched":     schedule,
 }
 
 // all joins the reports and what is one file or one call away. A report that fails says so in its place.

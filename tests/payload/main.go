@@ -31,6 +31,7 @@
 //	bigout N               writes N bytes as fast as it can
 //	oom MIB                allocates and touches that much, prints "survived"
 //	hook FILE NAME [N]     appends {name, state (standard input), ns, env, args, cwd, root} as a line to FILE; exits with N
+//	sched                  how it is scheduled: policy, nice, I/O priority, memory policy
 //	all                    one object of everything above that is JSON, and args, cwd, env, cgroup, oomScoreAdj
 //
 // What is not said to print is one line of JSON. A call that fails prints the name of its errno (ENOENT) and exits with 1;

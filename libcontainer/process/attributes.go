@@ -1,0 +1,97 @@
+package process
+
+import (
+	"syscall"
+
+	"teu/internal/sys"
+	"teu/libcontainer/spec"
+	"teu/nsenter/program"
+)
+
+// sessionKeyringPerm is what its possessor may do with the session keyring, all, and what processes of its user may: view,
+// read and search it (keyctl(2), KEYCTL_SETPERM; runc gives the same).
+const sessionKeyringPerm = 0x3f0b0000
+
+// keyring gives the process a session keyring of its own: the one it has is that of whoever started teu, keys and all. With
+// an SELinux label it gets that.
+func (c *Config) keyring(b *program.Builder) {
+	if c.NewKeyring == "" {
+		return
+	}
+	if label := c.Process.SelinuxLabel; label != "" {
+		c.attr(b, "process.selinuxLabel", "label keys "+label, label, "self/attr/keycreate")
+	}
+	noKeys := b.Label()
+	b.At("", "join session keyring "+c.NewKeyring)
+	b.JoinSessionKeyring(c.NewKeyring)
+	b.On(noKeys, syscall.ENOSYS) // a kernel without keys
+	b.SetSessionKeyringPerm(sessionKeyringPerm)
+	b.Here(noKeys)
+}
+
+// labelled: a security module is told about the workload.
+func (c *Config) labelled() bool {
+	return c.Process.SelinuxLabel != "" || c.Process.ApparmorProfile != ""
+}
+
+// OpenProc mounts the procfs that labels are written through, before the process joins namespaces: a user namespace in
+// which /proc is masked could not mount one (mount_too_revealing in fs/namespace.c), and the container's own is not to be
+// trusted with it (CVE-2019-16884, CVE-2025-52881). "self" is the process there too, whatever pid namespace it goes to.
+func (c *Config) OpenProc(b *program.Builder) {
+	c.attrs = program.None
+	if !c.labelled() {
+		return
+	}
+	b.At("process", "mount a private proc for labels")
+	fs := b.Fsopen("proc")
+	b.FsCreate(fs)
+	c.attrs = b.Fsmount(fs, sys.MountAttrNosuid|sys.MountAttrNodev|sys.MountAttrNoexec)
+	b.CheckFs(c.attrs, sys.ProcSuperMagic)
+	b.Close(fs)
+}
+
+// attr writes text to the first of the files that is there (proc_pid_attr(5)).
+func (c *Config) attr(b *program.Builder, where, what, text string, files ...string) {
+	b.At(where, what)
+	done := b.Label()
+	for i, file := range files {
+		next := b.Label()
+		f := b.Openat2(c.attrs, file, program.How{Flags: sys.OWronly, Resolve: program.OwnProc})
+		if i+1 < len(files) {
+			b.On(next, syscall.ENOENT)
+		}
+		b.Write(f, text)
+		b.Close(f)
+		if i+1 < len(files) {
+			b.Jump(done)
+		}
+		b.Here(next)
+	}
+	b.Here(done)
+}
+
+// Attributes sets what the workload has beside its identity: personality, memory policy, and the labels that the exec
+// brings into force. AppArmor has a directory of its own since Linux 5.1 (commit 6413f852ce08), for kernels in which
+// another module answers at attr/exec.
+func (c *Config) Attributes(b *program.Builder) {
+	if p := c.Personality; p != nil && p.Domain != "" {
+		persona, _ := spec.Personality(p)
+		b.At("linux.personality", "become "+string(p.Domain))
+		b.Personality(persona)
+	}
+	if p := c.MemoryPolicy; p != nil && p.Mode != "" {
+		mode, nodes, _ := spec.MemoryPolicy(p)
+		b.At("linux.memoryPolicy", "allocate by "+string(p.Mode)+" "+p.Nodes)
+		b.SetMempolicy(mode, nodes)
+	}
+	if p := c.Process.ApparmorProfile; p != "" {
+		c.attr(b, "process.apparmorProfile", "confine by "+p, "exec "+p, "self/attr/apparmor/exec", "self/attr/exec")
+	}
+	if l := c.Process.SelinuxLabel; l != "" {
+		c.attr(b, "process.selinuxLabel", "label "+l, l, "self/attr/exec")
+	}
+	if c.attrs != program.None {
+		b.At("process", "let go of the proc for labels")
+		b.Close(c.attrs)
+	}
+}
