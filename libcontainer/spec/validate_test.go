@@ -109,6 +109,7 @@ func TestValidate(t *testing.T) {
 		cgroupAndSysctlRules(),
 		seccompRules(),
 		notYetRules(),
+		attributeRules(),
 	} {
 		for _, r := range rules {
 			t.Run(r.name, func(t *testing.T) {
