@@ -16,15 +16,7 @@ import (
 // entry allows is denied. It returns warnings, for the caller to log, about fields that have no effect, and
 // refuses by name those that cannot be honoured, before anything is written.
 func (m *Manager) Set(r *specs.LinuxResources) (warnings []string, err error) {
-	var entries []specs.LinuxDeviceCgroup
-	if r != nil {
-		entries = r.Devices
-	}
-	rules, err := devices.Parse(entries)
-	if err != nil {
-		return nil, err
-	}
-	writes, warnings, err := limits.Compile(r, limits.Host{Version: m.version, Read: m.read})
+	rules, writes, warnings, err := m.compile(r)
 	if err != nil {
 		return nil, err
 	}
@@ -32,6 +24,24 @@ func (m *Manager) Set(r *specs.LinuxResources) (warnings []string, err error) {
 		return nil, err
 	}
 	return warnings, m.apply(writes)
+}
+
+// Check says what Set would say of r, as far as that is known before there are cgroups.
+func (m *Manager) Check(r *specs.LinuxResources) (warnings []string, err error) {
+	_, _, warnings, err = m.compile(r)
+	return warnings, err
+}
+
+func (m *Manager) compile(r *specs.LinuxResources) (rules []devices.Rule, writes []limits.Write, warnings []string, err error) {
+	var entries []specs.LinuxDeviceCgroup
+	if r != nil {
+		entries = r.Devices
+	}
+	if rules, err = devices.Parse(entries); err != nil {
+		return nil, nil, nil, err
+	}
+	writes, warnings, err = limits.Compile(r, limits.Host{Version: m.version, Read: m.read})
+	return rules, writes, warnings, err
 }
 
 // version tells where a controller is: in a v1 hierarchy, else in the v2 tree.

@@ -160,7 +160,7 @@ func hostFacts(s *specs.Spec) spec.Facts {
 	f := lsmFacts(s.Process, s.Linux.MountLabel)
 	f.Own = map[specs.LinuxNamespaceType]bool{}
 	for _, n := range s.Linux.Namespaces {
-		if _, name := nsKind(n.Type); n.Path != "" && name != "" {
+		if _, name := host.NamespaceKind(n.Type); n.Path != "" && name != "" {
 			// A path that leads nowhere is found out, and reported, when it is opened.
 			if same, err := host.SameNamespace(n.Path, name); err == nil && same {
 				f.Own[n.Type] = true

@@ -7,31 +7,9 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/host"
 	"teu/nsenter/program"
 )
-
-// nsKind returns the clone flag of a namespace type and its name below /proc/PID/ns.
-func nsKind(t specs.LinuxNamespaceType) (flag uint64, name string) {
-	switch t {
-	case specs.PIDNamespace:
-		return sys.CloneNewPid, "pid"
-	case specs.NetworkNamespace:
-		return sys.CloneNewNet, "net"
-	case specs.MountNamespace:
-		return sys.CloneNewNs, "mnt"
-	case specs.IPCNamespace:
-		return sys.CloneNewIpc, "ipc"
-	case specs.UTSNamespace:
-		return sys.CloneNewUts, "uts"
-	case specs.UserNamespace:
-		return sys.CloneNewUser, "user"
-	case specs.CgroupNamespace:
-		return sys.CloneNewCgroup, "cgroup"
-	case specs.TimeNamespace:
-		return sys.CloneNewTime, "time"
-	}
-	return 0, ""
-}
 
 // nsName is the name below /proc/PID/ns of the namespaces of a clone flag.
 func nsName(flag uint64) string {
@@ -39,7 +17,7 @@ func nsName(flag uint64) string {
 		specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace,
 		specs.UTSNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace,
 	} {
-		if f, name := nsKind(t); f == flag {
+		if f, name := host.NamespaceKind(t); f == flag {
 			return name
 		}
 	}
@@ -60,7 +38,7 @@ func parseNamespaces(spec *specs.Spec) (ns namespaces) {
 		return ns
 	}
 	for i, n := range spec.Linux.Namespaces {
-		flag, _ := nsKind(n.Type)
+		flag, _ := host.NamespaceKind(n.Type)
 		ns.all |= flag
 		ns.where[flag] = fmt.Sprintf("linux.namespaces[%d]", i)
 		if n.Path != "" {

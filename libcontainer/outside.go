@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -12,6 +13,7 @@ import (
 	"teu/internal/sys"
 	"teu/libcontainer/host"
 	"teu/libcontainer/lsm"
+	"teu/libcontainer/preflight"
 	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
 	"teu/nsenter/program"
@@ -272,6 +274,12 @@ func explainCall(pe *program.Error) error {
 	if pe.Note().Nr == sys.SysKeyctl && errors.Is(pe, syscall.EDQUOT) {
 		return fmt.Errorf("%w: the user's quota of keys is used up (kernel.keys.maxkeys, kernel.keys.maxbytes, root_ for root); "+
 			"--no-new-keyring goes without", pe)
+	}
+	if f := strings.Fields(pe.Note().What); errors.Is(pe, syscall.EPERM) && len(f) > 1 && f[0] == "mount" {
+		// "mount proc on /proc"
+		if why := preflight.TooRevealing(f[1]); why != "" && (f[1] == "proc" || f[1] == "sysfs") {
+			return fmt.Errorf("%w: a user namespace gets a new %s only where one is wholly visible, and %s", pe, f[1], why)
+		}
 	}
 	return pe
 }

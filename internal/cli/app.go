@@ -47,6 +47,7 @@ type containers interface {
 	Delete(id string, force bool) error
 	State(id string) (*libcontainer.Status, error)
 	List() (all []libcontainer.Status, bad []error, err error)
+	Validate(bundle string) (*libcontainer.Validation, error)
 }
 
 // invocation is what one command line asks for.
@@ -82,6 +83,7 @@ var verbs = [...]verb{
 	{"spec", "create a new specification file", specCommand},
 	{"start", "executes the user defined process in a created container", startCommand},
 	{"state", "output the state of a container", stateCommand},
+	{"validate", "check the configuration of a bundle", validateCommand},
 }
 
 // exitError carries an exit code other than 1.

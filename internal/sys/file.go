@@ -20,6 +20,9 @@ func IsRegular(st *Stat) bool { return st.Mode&unix.S_IFMT == unix.S_IFREG }
 // IsDir reports whether st is a directory.
 func IsDir(st *Stat) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR }
 
+// IsSocket reports whether st is a Unix socket.
+func IsSocket(st *Stat) bool { return st.Mode&unix.S_IFMT == unix.S_IFSOCK }
+
 // Openat opens path below dirfd with openat(2). The fd is always O_CLOEXEC.
 func Openat(dirfd int, path string, flags int, mode uint32) (int, error) {
 	for {

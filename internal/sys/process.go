@@ -105,6 +105,25 @@ func Prlimit(pid, resource int, l Rlimit) error {
 	return os.NewSyscallError("prlimit", unix.Prlimit(pid, resource, &l, nil))
 }
 
+// GetRlimit is a resource limit of this process.
+func GetRlimit(resource int) (l Rlimit, err error) {
+	return l, os.NewSyscallError("prlimit", unix.Prlimit(0, resource, nil, &l))
+}
+
+// IsRoot reports whether this process is root.
+func IsRoot() bool { return unix.Geteuid() == 0 }
+
+// NamespaceType is the CLONE_NEW* flag of the namespace that path leads to; ENOTTY when it is none (ioctl_nsfs(2)).
+func NamespaceType(path string) (uint64, error) {
+	fd, err := Openat(AtFdcwd, path, ORdonly|ONonblock, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer Close(fd)
+	flag, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
+	return uint64(flag), err
+}
+
 // CapGet returns the effective, permitted and inheritable capability sets of the calling thread.
 func CapGet() (effective, permitted, inheritable uint64, err error) {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

@@ -19,19 +19,35 @@ func Mounts(types ...string) ([]string, error) {
 	return mountsOf(string(text), types), nil
 }
 
-// mountsOf reads mountinfo (proc_pid_mountinfo(5)): id, parent, device, root, mountpoint, options, optional fields that a
-// lone "-" ends, type.
 func mountsOf(text string, types []string) []string {
 	var points []string
-	for line := range strings.Lines(text) {
-		head, tail, _ := strings.Cut(line, " - ")
-		kind, _, _ := strings.Cut(tail, " ")
-		if f := strings.Fields(head); len(f) > 5 && slices.Contains(types, kind) {
-			points = append(points, unescape(f[4]))
+	for _, m := range ParseMounts(text) {
+		if slices.Contains(types, m.Type) {
+			points = append(points, m.Point)
 		}
 	}
 	slices.Reverse(points)
 	return points
+}
+
+// MountInfo is a line of mountinfo (proc_pid_mountinfo(5)).
+type MountInfo struct {
+	ID, Parent  string
+	Root, Point string // what of the filesystem is mounted, and where
+	Options     string // of the mount
+	Type        string
+}
+
+// ParseMounts reads mountinfo: id, parent, device, root, mountpoint, options, optional fields that a lone "-" ends, type.
+func ParseMounts(text string) (list []MountInfo) {
+	for line := range strings.Lines(text) {
+		head, tail, _ := strings.Cut(line, " - ")
+		kind, _, _ := strings.Cut(tail, " ")
+		if f := strings.Fields(head); len(f) > 5 {
+			list = append(list, MountInfo{ID: f[0], Parent: f[1], Root: unescape(f[3]), Point: unescape(f[4]), Options: f[5], Type: kind})
+		}
+	}
+	return list
 }
 
 // unescape undoes the octal escapes for space, tab, newline and backslash.

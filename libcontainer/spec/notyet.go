@@ -65,6 +65,9 @@ var notYet = [...]struct {
 func (c *checker) notYet() {
 	for i := range notYet {
 		notYet[i].find(c.Spec, func(path, value string) {
+			if value != "" {
+				value += " is not supported"
+			}
 			c.bad(path, value, "")
 		})
 	}

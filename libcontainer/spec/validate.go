@@ -24,13 +24,24 @@ type Problem struct {
 }
 
 func (p Problem) String() string {
-	switch {
-	case p.Want == "" && p.Found == "":
-		return p.Path + ": not supported"
-	case p.Want == "":
-		return p.Path + ": " + p.Found + " is not supported"
+	if p.Path == "" {
+		return p.Text()
 	}
-	return p.Path + ": got " + p.Found + ", want " + p.Want
+	if p.Want == "" && p.Found != "" {
+		return p.Path + ": " + p.Found
+	}
+	return p.Path + ": " + p.Text()
+}
+
+// Text is String without the place.
+func (p Problem) Text() string {
+	switch {
+	case p.Want != "":
+		return "got " + p.Found + ", want " + p.Want
+	case p.Found != "":
+		return p.Found
+	}
+	return "not supported"
 }
 
 // Report is all that Validate has found, each list in the order of the checks.

@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"teu/libcontainer"
+	"teu/libcontainer/spec"
+)
+
+func validateCommand(inv *invocation) *cli.Command {
+	format := "text"
+	return &cli.Command{
+		ArgsUsage: `[<bundle>]
+
+Where "<bundle>" is the path to the bundle directory; the default is the current
+directory.`,
+		Description: `The validate command lists everything that is wrong with the config.json of a
+bundle at once: what the specification forbids, what teu does not support and
+what this machine cannot grant. Each line names the place, as a JSON pointer,
+what was found there and what would be right. Problems keep a container from
+being made; warnings tell of what will be other than asked for.
+
+The exit code is 0 when there are no problems, 1 otherwise. With --format json
+the output is one object with the lists "problems" and "warnings".
+
+EXAMPLE:
+    $ teu validate mybundle
+    problem: /linux/namespaces/2/type: got "pidns", want one of cgroup, ipc, mount, network, pid, time, user, uts
+    warning: /mounts/7/type: got "cephfs", which is not in /proc/filesystems, want a filesystem of this kernel, or a module that brings it
+    mybundle/config.json: 1 problem, 1 warning`,
+		Flags: []cli.Flag{text(&format, "select one of: text or json", "format", "f")},
+		Action: func(c *cli.Context) error {
+			if err := wantArgs(c, 0, 1); err != nil {
+				return err
+			}
+			if format != "text" && format != "json" {
+				return fmt.Errorf("--format %s: want text or json", format)
+			}
+			v, err := inv.rt.Validate(c.Args().First())
+			var bad *spec.Error
+			if errors.As(err, &bad) {
+				inv.status = 1
+				return writeOut(formatUnreadable(bad, format))
+			}
+			if err != nil {
+				return err
+			}
+			if len(v.Problems) > 0 {
+				inv.status = 1
+			}
+			out, err := formatValidation(v, format)
+			if err != nil {
+				return err
+			}
+			return writeOut(out)
+		},
+	}
+}
+
+// finding is a problem or a warning in JSON.
+type finding struct {
+	Pointer string `json:"pointer"` // RFC 6901
+	Path    string `json:"path"`    // as error messages have it
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Found   string `json:"found"`
+	Want    string `json:"want,omitempty"`
+}
+
+type findings struct {
+	Problems []finding `json:"problems"`
+	Warnings []finding `json:"warnings"`
+}
+
+func (f *findings) json() ([]byte, error) {
+	data, err := json.MarshalIndent(f, "", "  ")
+	return append(data, '\n'), err
+}
+
+func formatValidation(v *libcontainer.Validation, format string) ([]byte, error) {
+	if format == "json" {
+		all := findings{[]finding{}, []finding{}}
+		for _, p := range v.Problems {
+			all.Problems = append(all.Problems, finding{Pointer: p.Pointer(), Path: p.Path, Found: p.Found, Want: p.Want})
+		}
+		for _, p := range v.Warnings {
+			all.Warnings = append(all.Warnings, finding{Pointer: p.Pointer(), Path: p.Path, Found: p.Found, Want: p.Want})
+		}
+		return all.json()
+	}
+	var b strings.Builder
+	for _, p := range v.Problems {
+		fmt.Fprintf(&b, "problem: %s: %s\n", p.Pointer(), p.Text())
+	}
+	for _, p := range v.Warnings {
+		fmt.Fprintf(&b, "warning: %s: %s\n", p.Pointer(), p.Text())
+	}
+	fmt.Fprintf(&b, "%s: %s, %s\n", v.File, count(len(v.Problems), "problem"), count(len(v.Warnings), "warning"))
+	return []byte(b.String()), nil
+}
+
+// formatUnreadable shows a file that is not JSON, or not of the right types.
+func formatUnreadable(e *spec.Error, format string) []byte {
+	if format == "json" {
+		all := findings{[]finding{{Pointer: e.Pointer(), Path: e.Path, Line: e.Line, Column: e.Column, Found: e.Msg}}, []finding{}}
+		data, err := all.json()
+		if err == nil {
+			return data
+		}
+	}
+	return fmt.Appendf(nil, "problem: %s: line %d, column %d: %s\n%s: 1 problem, no warnings\n", e.Pointer(), e.Line, e.Column, e.Msg, e.File)
+}
+
+// count is "no problems", "1 problem", "2 problems".
+func count(n int, what string) string {
+	switch n {
+	case 0:
+		return "no " + what + "s"
+	case 1:
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,139 @@
+package preflight
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/host"
+)
+
+// namespaces: the kernel has to know the type, and a path has to lead to one of it.
+func (c *checker) namespaces() {
+	for i, n := range c.Linux.Namespaces {
+		where := fmt.Sprintf("linux.namespaces[%d]", i)
+		flag, name := host.NamespaceKind(n.Type)
+		if name == "" {
+			continue // validation has said so
+		}
+		if _, err := sys.Statat(sys.AtFdcwd, "/proc/self/ns/"+name); errors.Is(err, syscall.ENOENT) {
+			c.bad(where+".type", fmt.Sprintf("%q, which this kernel has not", n.Type), "a kernel with it")
+			continue
+		}
+		if n.Path == "" {
+			continue
+		}
+		switch kind, err := sys.NamespaceType(n.Path); {
+		case errors.Is(err, syscall.ENOTTY):
+			c.bad(where+".path", fmt.Sprintf("%q, which is no namespace", n.Path), "the path of one")
+		case err != nil:
+			c.bad(where+".path", fmt.Sprintf("%q: %v", n.Path, err), "the path of a namespace")
+		case kind != flag:
+			c.bad(where+".path", fmt.Sprintf("%q, a namespace of another type", n.Path), "one of type "+string(n.Type))
+		}
+	}
+}
+
+// newUserNS reports whether the container gets a user namespace of its own.
+func newUserNS(s *specs.Spec) bool {
+	if s.Linux == nil {
+		return false
+	}
+	for _, n := range s.Linux.Namespaces {
+		if n.Type == specs.UserNamespace && n.Path == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// userNamespace: what may keep one from being made, and what cannot be mounted in it.
+func (c *checker) userNamespace() {
+	if !newUserNS(c.Spec) {
+		return
+	}
+	if n, ok := sysctl("user/max_user_namespaces"); ok && n == 0 {
+		c.bad("linux.namespaces", "a user namespace, and user.max_user_namespaces is 0", "a limit above 0")
+	}
+	if !sys.IsRoot() {
+		if n, ok := sysctl("kernel/unprivileged_userns_clone"); ok && n == 0 {
+			c.bad("linux.namespaces", "a user namespace, and kernel.unprivileged_userns_clone is 0", "1, or root to make it")
+		}
+		if n, ok := sysctl("kernel/apparmor_restrict_unprivileged_userns"); ok && n != 0 {
+			c.warn("linux.namespaces", "a user namespace, and kernel.apparmor_restrict_unprivileged_userns is 1",
+				"0, root to make it, or an AppArmor profile for teu that allows it")
+		}
+	}
+	for i := range c.Mounts {
+		m := &c.Mounts[i]
+		if m.Type != "proc" && m.Type != "sysfs" {
+			continue
+		}
+		if why := TooRevealing(m.Type); why != "" {
+			c.bad(fmt.Sprintf("mounts[%d]", i), fmt.Sprintf("a new %s in a user namespace, and %s", m.Type, why),
+				"a host where one is wholly visible, or a bind mount of it")
+		}
+	}
+}
+
+func sysctl(name string) (int, bool) {
+	text, err := sys.ReadFileAt(sys.AtFdcwd, "/proc/sys/"+name)
+	if err != nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	return n, err == nil
+}
+
+// TooRevealing tells why the kernel will not let a user namespace mount a filesystem of the type, "proc" or "sysfs": none
+// that is mounted shows all of it (mount_too_revealing in fs/namespace.c). "" when nothing keeps it from it.
+func TooRevealing(fstype string) string {
+	const file = "/proc/self/mountinfo"
+	text, err := sys.ReadFileAt(sys.AtFdcwd, file)
+	if err != nil {
+		return ""
+	}
+	return tooRevealing(string(text), fstype)
+}
+
+// emptyDirs are directories that are there only to be mounted on (is_empty_dir_inode): what is on them covers nothing.
+func emptyDir(fstype, below string) bool {
+	switch below {
+	case "/sys/fs/binfmt_misc", "/fs/nfsd":
+		return fstype == "proc"
+	case "/fs/cgroup", "/fs/bpf", "/kernel/debug", "/kernel/tracing", "/kernel/security", "/kernel/config", "/fs/fuse/connections",
+		"/fs/pstore", "/fs/selinux", "/firmware/efi/efivars", "/fs/smackfs", "/fs/resctrl", "/hypervisor/s390":
+		return fstype == "sysfs"
+	}
+	return false
+}
+
+func tooRevealing(mountinfo, fstype string) string {
+	all := host.ParseMounts(mountinfo)
+	why := "no " + fstype + " is mounted here"
+	for i := range all {
+		m := &all[i]
+		if m.Type != fstype {
+			continue
+		}
+		covered := ""
+		if m.Root != "/" {
+			covered = m.Point + " is only a part of one"
+		}
+		for j := range all {
+			if all[j].Parent == m.ID && covered == "" && !emptyDir(fstype, strings.TrimPrefix(all[j].Point, m.Point)) {
+				covered = all[j].Point + " is mounted over"
+			}
+		}
+		if covered == "" {
+			return ""
+		}
+		why = covered
+	}
+	return why
+}

@@ -1,0 +1,174 @@
+// Package preflight asks the machine whether it can grant what a valid config.json asks for: files that have to be there,
+// privileges, features of the kernel. It is for `teu validate`, which tells everything at once. `create` finds the same
+// things out where it uses them, on a descriptor and once; it calls on this package only to explain a failure.
+//
+// Every probe only reads, and is made only for what the config asks for.
+package preflight
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/process"
+	"teu/libcontainer/spec"
+)
+
+// checker gathers what it finds.
+type checker struct {
+	*specs.Spec
+	bundle string
+	report spec.Report
+}
+
+// Check says what this machine cannot grant s, whose bundle is an absolute path: problems, that a container cannot be
+// made, and warnings, that it may not be or will be less than asked for.
+func Check(s *specs.Spec, bundle string) spec.Report {
+	c := &checker{Spec: s, bundle: bundle}
+	c.root()
+	c.sources()
+	c.filesystems()
+	c.hooks()
+	c.process()
+	if s.Linux != nil {
+		c.namespaces()
+		c.userNamespace()
+		c.listener()
+	}
+	return c.report
+}
+
+func (c *checker) bad(path, found, want string) {
+	c.report.Problems = append(c.report.Problems, spec.Problem{Path: path, Found: found, Want: want})
+}
+
+func (c *checker) warn(path, found, want string) {
+	c.report.Warnings = append(c.report.Warnings, spec.Problem{Path: path, Found: found, Want: want})
+}
+
+// exists checks that a path of the host is there and is of one of the kinds; it returns what stat(2) said.
+func (c *checker) exists(where, path, want string, kind func(*sys.Stat) bool) {
+	st, err := sys.Statat(sys.AtFdcwd, path)
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &errno):
+		c.bad(where, fmt.Sprintf("%q: %v", path, errno), want)
+	case err == nil && kind != nil && !kind(&st):
+		c.bad(where, fmt.Sprintf("%q, which is none", path), want)
+	}
+}
+
+func (c *checker) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.bundle, path)
+}
+
+func (c *checker) root() {
+	if c.Root != nil && c.Root.Path != "" {
+		c.exists("root.path", c.abs(c.Root.Path), "a directory", sys.IsDir)
+	}
+}
+
+// sources: what is bound has to be there.
+func (c *checker) sources() {
+	for i := range c.Mounts {
+		if m := &c.Mounts[i]; isBind(m) && m.Source != "" {
+			c.exists(fmt.Sprintf("mounts[%d].source", i), c.abs(m.Source), "the path of what to bind", nil)
+		}
+	}
+}
+
+func isBind(m *specs.Mount) bool {
+	for _, o := range m.Options {
+		if o == "bind" || o == "rbind" {
+			return true
+		}
+	}
+	return m.Type == "bind"
+}
+
+// filesystems: one that is not in /proc/filesystems may yet come as a module.
+func (c *checker) filesystems() {
+	const file = "/proc/filesystems"
+	text, err := sys.ReadFileAt(sys.AtFdcwd, file)
+	if err != nil {
+		return // nothing is known then
+	}
+	known := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 0 {
+			known[f[len(f)-1]] = true
+		}
+	}
+	for i := range c.Mounts {
+		if m := &c.Mounts[i]; !isBind(m) && m.Type != "" && m.Type != "none" && !known[m.Type] {
+			c.warn(fmt.Sprintf("mounts[%d].type", i), fmt.Sprintf("%q, which is not in %s", m.Type, file), "a filesystem of this kernel, or a module that brings it")
+		}
+	}
+}
+
+// hooks: those that run in the runtime's mount namespace, or are looked up there.
+func (c *checker) hooks() {
+	if c.Hooks == nil {
+		return
+	}
+	for _, l := range [...]struct {
+		name string
+		list []specs.Hook
+	}{
+		{"prestart", c.Hooks.Prestart}, //nolint:staticcheck // deprecated, and in use
+		{"createRuntime", c.Hooks.CreateRuntime},
+		{"createContainer", c.Hooks.CreateContainer},
+		{"poststart", c.Hooks.Poststart},
+		{"poststop", c.Hooks.Poststop},
+	} {
+		for i := range l.list {
+			if path := l.list[i].Path; filepath.IsAbs(path) {
+				c.exists(fmt.Sprintf("hooks.%s[%d].path", l.name, i), path, "a program", executable)
+			}
+		}
+	}
+}
+
+func executable(st *sys.Stat) bool { return sys.IsRegular(st) && st.Mode&0o111 != 0 }
+
+// process: what takes a privilege that the runtime has not.
+func (c *checker) process() {
+	p := c.Process
+	if p == nil {
+		return
+	}
+	_, permitted, _, err := sys.CapGet()
+	const sysResource = 24
+	if err != nil || permitted>>sysResource&1 != 0 {
+		return
+	}
+	for i, l := range p.Rlimits {
+		n, ok := process.Rlimit(l.Type)
+		if !ok {
+			continue
+		}
+		if own, err := sys.GetRlimit(n); err == nil && l.Hard > own.Max {
+			c.bad(fmt.Sprintf("process.rlimits[%d].hard", i), fmt.Sprintf("%d, and the runtime has no CAP_SYS_RESOURCE", l.Hard),
+				fmt.Sprintf("at most its own hard limit, %d", own.Max))
+		}
+	}
+}
+
+// listener: somebody has to listen by the time of create.
+func (c *checker) listener() {
+	s := c.Linux.Seccomp
+	if s == nil || s.ListenerPath == "" {
+		return
+	}
+	if st, err := sys.Statat(sys.AtFdcwd, s.ListenerPath); err != nil || !sys.IsSocket(&st) {
+		c.warn("linux.seccomp.listenerPath", fmt.Sprintf("%q, where there is no socket", s.ListenerPath), "one that somebody listens at")
+	}
+}

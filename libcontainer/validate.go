@@ -1,0 +1,103 @@
+package libcontainer
+
+import (
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/host"
+	"teu/libcontainer/preflight"
+	"teu/libcontainer/process"
+	"teu/libcontainer/spec"
+)
+
+// Validation is what `validate` found in a bundle.
+type Validation struct {
+	File string // config.json, as it was opened
+	spec.Report
+}
+
+// Validate tells all that is wrong with a bundle at once: what spec.Validate says, which create asks too, what this machine
+// cannot grant, and what only the compilers find. A file that cannot be read as JSON of the right types is an error, a
+// *spec.Error, at the first such place: what stands behind it cannot be made sense of.
+func (r *Runtime) Validate(dir string) (*Validation, error) {
+	bundle, err := bundleDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	v := &Validation{File: bundle + "/" + spec.ConfigFile}
+	s, err := spec.Load(bundle)
+	if err != nil {
+		return nil, err
+	}
+	v.add(spec.Validate(s, hostFacts(s)))
+	valid := len(v.Problems) == 0
+	v.add(preflight.Check(s, bundle))
+	cg := v.resources(s)
+	if valid {
+		// The compilers rely on what validation has checked.
+		v.compile(s, bundle, cg)
+	}
+	return v, nil
+}
+
+func (v *Validation) add(r spec.Report) {
+	v.Problems = append(v.Problems, r.Problems...)
+	v.Warnings = append(v.Warnings, r.Warnings...)
+}
+
+// resources asks whether the cgroups that this host has can do what linux.resources wants.
+func (v *Validation) resources(s *specs.Spec) *cgroup {
+	cg, err := planCgroup("validate", s)
+	if err != nil {
+		v.problem(err)
+		return nil
+	}
+	if s.Linux != nil {
+		warnings, err := cg.Check(s.Linux.Resources)
+		v.problem(err)
+		v.warnings(warnings)
+	}
+	return cg
+}
+
+// compile compiles all that create would, for what the compilers say.
+func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
+	ns := parseNamespaces(s)
+	facts := &initFacts{bundle: bundle}
+	facts.process = process.Config{Process: s.Process, LastCap: host.LastCap(40)}
+	if cg != nil {
+		facts.cgroups = cg.mounts(ns.has(sys.CloneNewCgroup))
+	}
+	grantable, err := host.Grantable(facts.process.LastCap, ns.inUserNS())
+	v.problem(err)
+	_, warnings := process.ParseCaps(s.Process.Capabilities, grantable)
+	v.warnings(warnings)
+	_, err = compileInit(s, facts)
+	v.problem(err)
+	_, err = compileOutside(s)
+	v.problem(err)
+}
+
+func (v *Validation) problem(err error) {
+	if err != nil {
+		v.Problems = append(v.Problems, placed(err.Error()))
+	}
+}
+
+func (v *Validation) warnings(list []string) {
+	for _, w := range list {
+		v.Warnings = append(v.Warnings, placed(w))
+	}
+}
+
+// placed splits the place in config.json off a message that begins with it.
+func placed(message string) spec.Problem {
+	path, rest, ok := strings.Cut(message, ": ")
+	if !ok || strings.ContainsAny(path, " /") {
+		return spec.Problem{Found: message}
+	}
+	return spec.Problem{Path: path, Found: rest}
+}
+
