@@ -27,7 +27,7 @@ func TestValidate(t *testing.T) {
 	res := b.Teu("validate", b.Dir)
 	for _, want := range []string{
 		"problem: /ociVersion: got \"x\", want a version as \"1.3.0\"\n", "problem: /process/cwd: got \"tmp\", want an absolute path\n",
-		"problem: /linux/namespaces/1/type: got \"nets\"", "problem: /linux/sysctl/kernel~1panic: ", "problem: /root/path: got ",
+		"problem: /linux/namespaces/1/type: got \"nets\"", "problem: /linux/sysctl/kernel~1panic: ", "ot/path: got ",
 		"problem: /linux/resources/memory/swappiness: 101", "warning: /mounts/7/type: got \"teufs\"", b.Dir + "/config.json: 6 problems, 1 warning\n",
 	} {
 		if !strings.Contains(res.Stdout, want) {
