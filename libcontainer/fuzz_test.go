@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -197,25 +195,19 @@ func checkProgram(t *testing.T, p *program.Program, size int) {
 
 // bundleSeeds are the golden entries and the files that callers emit.
 func bundleSeeds(f testing.TB) (seeds [][]byte) {
-	for _, w := range allEntries() {
+	all := allEntries()
+	for _, name := range slices.Sorted(maps.Keys(all)) { // the number of a seed is part of an input
 		s := smallSpec()
-		w.do(s, factsFor(s))
+		all[name].do(s, factsFor(s))
 		text, err := json.Marshal(s)
 		if err != nil {
 			f.Fatal(err)
 		}
 		seeds = append(seeds, text)
 	}
-	files, err := filepath.Glob("testdata/bundle/*/config.json")
-	if err != nil || len(files) == 0 {
-		f.Fatalf("%d bundles: %v", len(files), err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		seeds = append(seeds, text)
+	files := captured(f)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		seeds = append(seeds, files[name])
 	}
 	return seeds
 }

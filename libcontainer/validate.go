@@ -100,4 +100,3 @@ func placed(message string) spec.Problem {
 	}
 	return spec.Problem{Path: path, Found: rest}
 }
-

@@ -1,0 +1,98 @@
+package libcontainer
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"teu/internal/sys"
+	"teu/libcontainer/spec"
+	"teu/rootfs"
+)
+
+// captured are the files that callers emitted, by "docker/default"; process objects end in ".process".
+func captured(t testing.TB) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob("../tests/testdata/*/*.json")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("%d captured files: %v", len(files), err)
+	}
+	all := map[string][]byte{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Base(filepath.Dir(file)) + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
+		all[name] = text
+	}
+	return all
+}
+
+// capturedProblems are what validation says to some of them, and rightly.
+var capturedProblems = map[string]string{
+	"containerd/rdt": "linux.intelRdt: not supported", "podman/volume-idmap": "mounts[0].options[0]: idmap is not supported",
+	// crun maps the caller's own ids where a new user namespace has no mappings, which the specification does not say.
+	"crun/spec-rootless": "linux.uidMappings: got nothing, want at least one mapping for the new user namespace; " +
+		"linux.gidMappings: got nothing, want at least one mapping for the new user namespace",
+}
+
+// TestCaptured loads, validates and compiles what callers emit, for hosts with either kind of cgroups.
+func TestCaptured(t *testing.T) {
+	for name, text := range captured(t) {
+		t.Run(name, func(t *testing.T) {
+			if strings.HasSuffix(name, ".process") {
+				capturedProcess(t, text)
+				return
+			}
+			s, err := spec.Decode("config.json", text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			report := spec.Validate(s, spec.Facts{})
+			if got := problemText(report.Problems); got != capturedProblems[name] {
+				t.Fatalf("problems: %q, want %q", got, capturedProblems[name])
+			} else if got != "" {
+				return
+			}
+			for _, cg := range []rootfs.Cgroups{{Unified: "/sys/fs/cgroup/c"}, {Hierarchy: v1Hierarchies()}} {
+				f := factsFor(s)
+				ns := parseNamespaces(s)
+				f.cgroups, f.cgroups.OwnNS = cg, ns.has(sys.CloneNewCgroup)
+				if ns.inUserNS() {
+					f.parentSources = sourcesOf(s)
+				}
+				if _, err := planOf(s, f); err != nil && strings.Contains(err.Error(), "tmpcopyup: not supported") {
+					continue
+				}
+				planned(t, s, f)
+			}
+		})
+	}
+}
+
+func problemText(list []spec.Problem) string {
+	var texts []string
+	for _, p := range list {
+		texts = append(texts, p.String())
+	}
+	return strings.Join(texts, "; ")
+}
+
+func capturedProcess(t *testing.T, text []byte) {
+	p, err := spec.DecodeProcess("process.json", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := spec.ValidateProcess(p, spec.Facts{})
+	if err := report.Err("process.json"); err != nil {
+		t.Fatal(err)
+	}
+	s := smallSpec()
+	s.Process = p
+	prog := compileExec(p, factsFor(s), sys.CloneNewNs|sys.CloneNewPid)
+	if err := prog.Verify(); err != nil {
+		t.Fatalf("%v\n%s", err, prog)
+	}
+}
