@@ -79,8 +79,11 @@ func TestMissingController(t *testing.T) {
 		"c/cgroup.type":          "domain\n",
 		"c/cgroup.procs":         "",
 		"d/cgroup.controllers":   "memory pids\n",
+		"e/cgroup.controllers":   "pids\n",
 		"d/cgroup.type":          "domain\n",
 		"d/cgroup.procs":         "",
+		"e/cgroup.type":          "domain\n",
+		"e/cgroup.procs":         "",
 		"cgroup.subtree_control": "",
 	})
 	if err := os.Remove(filepath.Join(root, "cgroup.subtree_control")); err != nil {
@@ -89,16 +92,17 @@ func TestMissingController(t *testing.T) {
 	limit := int64(100)
 	for dir, want := range map[string]string{
 		"/c": `linux.resources.memory.limit: memory cgroup controller: write ROOT/cgroup.subtree_control "+memory": no such file or directory`,
-		"/d": `linux.resources.memory.limit: no memory cgroup controller: write ROOT/d/memory.max "100": no such file or directory`,
+		"/d": `linux.resources.memory.limit: write ROOT/d/memory.max "100": no such file or directory`,
+		"/e": `linux.resources.memory.limit: no memory cgroup controller: write ROOT/e/memory.max "100": no such file or directory`,
 	} {
 		m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: dir}}})
-		if err == nil {
+		if err == nil && dir != "/e" {
 			err = m.Create()
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		writes, _, err := limits.Compile(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}, limits.Host{Version: m.version, Read: m.read})
+		writes, _, err := limits.Compile(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}, m.host())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,6 +172,51 @@ func TestHybridSplit(t *testing.T) {
 	}
 }
 
+// TestUnified writes to the v2 tree of a hybrid host, whatever hierarchy has the controller.
+func TestUnified(t *testing.T) {
+	root := fakeTree(t, map[string]string{
+		"u/cgroup.controllers": "hugetlb\n", "u/x/cgroup.controllers": "hugetlb\n",
+		"u/x/hugetlb.2MB.max": "", "u/x/pids.max": "", "p/x/pids.max": "", "u/x/cgroup.max.depth": "",
+		"p/x/devices.list": "a *:* rwm\n", "p/x/devices.deny": "", "p/x/devices.allow": "",
+	})
+	m, err := Load(Record{Mode: Hybrid, Places: []Place{
+		{Mountpoint: root + "/u", Path: "/x"}, {Name: "pids,devices", Mountpoint: root + "/p", Path: "/x"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := int64(7)
+	r := &specs.LinuxResources{
+		Pids:           &specs.LinuxPids{Limit: &n},
+		HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 3}},
+		Unified:        map[string]string{"pids.max": "8", "hugetlb.2MB.max": "4\n", "cgroup.max.depth": "2"},
+	}
+	if _, err := m.Set(r); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{"p/x/pids.max": "7", "u/x/pids.max": "8", "u/x/hugetlb.2MB.max": "4", "u/x/cgroup.max.depth": "2"} {
+		if got := content(t, filepath.Join(root, file)); got != want {
+			t.Errorf("%s: %q, want %q", file, got, want)
+		}
+	}
+	for key, want := range map[string]string{
+		"memory.max":      `linux.resources.unified["memory.max"]: no memory cgroup controller: write ROOT/u/x/memory.max "1": no such file or directory`,
+		"hugetlb.2MB.x":   `linux.resources.unified["hugetlb.2MB.x"]: write ROOT/u/x/hugetlb.2MB.x "1": no such file or directory`,
+		"cgroup.no":       `linux.resources.unified["cgroup.no"]: write ROOT/u/x/cgroup.no "1": no such file or directory`,
+		"cgroup.freeze":   `linux.resources.unified["cgroup.freeze"]: is the runtime's to write`,
+		"../../u/x/y.max": `linux.resources.unified["../../u/x/y.max"]: not a file of a cgroup controller`,
+	} {
+		_, err := m.Set(&specs.LinuxResources{Unified: map[string]string{key: "1"}})
+		if err == nil || err.Error() != strings.ReplaceAll(want, "ROOT", root) {
+			t.Errorf("%s: %v, want %s", key, err, want)
+		}
+	}
+	_, err = m.Set(&specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "3MB"}}})
+	if err == nil || !strings.HasSuffix(err.Error(), "/hugetlb.3MB.max \"0\": no such file or directory: needs huge pages of 3MB, see /sys/kernel/mm/hugepages") {
+		t.Errorf("a size that the host has not: %v", err)
+	}
+}
+
 func TestNoDevicesController(t *testing.T) {
 	m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "pids", Mountpoint: "/nowhere", Path: "/x"}}})
 	if err != nil {
@@ -185,8 +234,8 @@ func TestSetRefusesBeforeItWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := int64(7)
-	r := &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &n}, HugepageLimits: []specs.LinuxHugepageLimit{{}}}
-	if _, err := m.Set(r); err == nil || err.Error() != "linux.resources.hugepageLimits: not supported" {
+	r := &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &n}, Unified: map[string]string{"memory.max": "1"}}
+	if _, err := m.Set(r); err == nil || err.Error() != `linux.resources.unified["memory.max"]: needs cgroup v2` {
 		t.Errorf("got %v", err)
 	}
 	if got := content(t, root+"/x/pids.max") + content(t, root+"/x/devices.deny"); got != "" {

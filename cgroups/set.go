@@ -40,8 +40,13 @@ func (m *Manager) compile(r *specs.LinuxResources) (rules []devices.Rule, writes
 	if rules, err = devices.Parse(entries); err != nil {
 		return nil, nil, nil, err
 	}
-	writes, warnings, err = limits.Compile(r, limits.Host{Version: m.version, Read: m.read})
+	writes, warnings, err = limits.Compile(r, m.host())
 	return rules, writes, warnings, err
+}
+
+// host is what limits has to know of the container's cgroups.
+func (m *Manager) host() limits.Host {
+	return limits.Host{Version: m.version, HasV2: m.unified() != nil, Read: m.read}
 }
 
 // version tells where a controller is: in a v1 hierarchy, else in the v2 tree.
@@ -105,6 +110,9 @@ func (m *Manager) apply(writes []limits.Write) error {
 
 func (m *Manager) write(w *limits.Write) error {
 	p := m.place(w.Controller)
+	if w.Unified {
+		p = m.unified()
+	}
 	if p == nil {
 		return fmt.Errorf("%s: no %s cgroup controller", w.Field, w.Controller)
 	}
@@ -113,16 +121,30 @@ func (m *Manager) write(w *limits.Write) error {
 	switch {
 	case err == nil, w.Optional && errors.Is(err, syscall.ENOENT):
 		return nil
-	case p.V2() && errors.Is(err, syscall.ENOENT) && m.denied[w.Controller] != nil:
-		return fmt.Errorf("%s: %s cgroup controller: %w", w.Field, w.Controller, m.denied[w.Controller])
-	case p.V2() && errors.Is(err, syscall.ENOENT):
-		return fmt.Errorf("%s: no %s cgroup controller: %w", w.Field, w.Controller, writeError(file, w.Value, err))
+	case errors.Is(err, syscall.ENOENT):
+		return m.missing(w, p, writeError(file, w.Value, err))
 	case errors.Is(err, syscall.EBUSY) && w.File == "memory.limit_in_bytes":
 		if used, uerr := readLine(p.Dir() + "/memory.usage_in_bytes"); uerr == nil {
 			return fmt.Errorf("%s: %w: %s bytes are in use", w.Field, writeError(file, w.Value, err), used)
 		}
 	}
 	return fmt.Errorf("%s: %w", w.Field, writeError(file, w.Value, err))
+}
+
+// missing says why there is no file for w.
+func (m *Manager) missing(w *limits.Write, p *Place, err error) error {
+	if p.V2() && w.Controller != "cgroup" {
+		if why := m.denied[w.Controller]; why != nil {
+			return fmt.Errorf("%s: %s cgroup controller: %w", w.Field, w.Controller, why)
+		}
+		if have, rerr := readLine(p.Dir() + "/cgroup.controllers"); rerr != nil || !hasField(have, w.Controller) {
+			return fmt.Errorf("%s: no %s cgroup controller: %w", w.Field, w.Controller, err)
+		}
+	}
+	if w.Needs != "" {
+		return fmt.Errorf("%s: %w: %s", w.Field, err, w.Needs)
+	}
+	return fmt.Errorf("%s: %w", w.Field, err)
 }
 
 // setDevices installs the filter: lists where there is a v1 devices hierarchy, else a program on the v2 cgroup.

@@ -12,6 +12,10 @@ func resources(r specs.LinuxResources) func(*specs.Spec, *initFacts) {
 	return on(func(s *specs.Spec) { s.Linux.Resources = &r })
 }
 
+func blockDevice(major, minor int64) specs.LinuxBlockIODevice {
+	return specs.LinuxBlockIODevice{Major: major, Minor: minor}
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // aroundFields are done around the program: by the record, by the clone, on the cgroup, on the pid.
@@ -40,6 +44,30 @@ var aroundFields = []with{
 	}})},
 	{"resources-memory-check", resources(specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(int64(64)), CheckBeforeUpdate: ptr(true)}})},
 	{"resources-pids", resources(specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(10))}})},
+	{"resources-blockio", resources(specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{
+		Weight:                  ptr(uint16(100)),
+		WeightDevice:            []specs.LinuxWeightDevice{{LinuxBlockIODevice: blockDevice(8, 0), Weight: ptr(uint16(20))}},
+		ThrottleReadBpsDevice:   []specs.LinuxThrottleDevice{{LinuxBlockIODevice: blockDevice(8, 0), Rate: 1000}},
+		ThrottleWriteBpsDevice:  []specs.LinuxThrottleDevice{{LinuxBlockIODevice: blockDevice(8, 16), Rate: 2000}},
+		ThrottleReadIOPSDevice:  []specs.LinuxThrottleDevice{{LinuxBlockIODevice: blockDevice(8, 32), Rate: 30}},
+		ThrottleWriteIOPSDevice: []specs.LinuxThrottleDevice{{LinuxBlockIODevice: blockDevice(8, 48), Rate: 40}},
+	}})},
+	{"resources-blockio-leaf", resources(specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{
+		LeafWeight:   ptr(uint16(100)),
+		WeightDevice: []specs.LinuxWeightDevice{{LinuxBlockIODevice: blockDevice(8, 0), LeafWeight: ptr(uint16(20))}},
+	}})},
+	{"resources-hugepages", resources(specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{
+		{Pagesize: "2MB", Limit: 4 << 20}, {Pagesize: "1GB", Limit: 0},
+	}})},
+	{"resources-network", resources(specs.LinuxResources{Network: &specs.LinuxNetwork{
+		ClassID: ptr(uint32(0x100001)), Priorities: []specs.LinuxInterfacePriority{{Name: "eth0", Priority: 5}},
+	}})},
+	{"resources-rdma", resources(specs.LinuxResources{Rdma: map[string]specs.LinuxRdma{
+		"mlx5_1": {HcaHandles: ptr(uint32(3)), HcaObjects: ptr(uint32(100))}, "mlx4_0": {HcaObjects: ptr(uint32(10))},
+	}})},
+	{"resources-unified", resources(specs.LinuxResources{Unified: map[string]string{
+		"memory.high": "1048576", "io.max": "8:0 rbps=1000\n8:16 wiops=20",
+	}})},
 	{"resources-devices", resources(specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{
 		{Allow: false, Access: "rwm"}, {Allow: true, Type: "c", Major: ptr(int64(10)), Minor: ptr(int64(229)), Access: "rw"},
 	}})},

@@ -134,6 +134,7 @@ func planCgroups(b *strings.Builder, s *specs.Spec) error {
 		r := s.Linux.Resources
 		writes, warnings, err := limits.Compile(r, limits.Host{
 			Version: func(string) limits.Version { return l.version },
+			HasV2:   l.version == limits.V2,
 			Read: func(_, file string) (string, error) {
 				if file == "memory.current" {
 					return "100", nil

@@ -32,12 +32,18 @@ type Write struct {
 	Late bool
 	// Optional says that it is no error when the file is missing, because the kernel then does what was asked.
 	Optional bool
+	// Unified says that the file is in the v2 tree, wherever the controller is.
+	Unified bool
+	// Needs tells what a missing file means, where the controller is there.
+	Needs string
 }
 
 // Host is what compiling needs to know of the machine.
 type Host struct {
 	// Version says where a controller ("memory") is to be found.
 	Version func(controller string) Version
+	// HasV2 says that the container has a cgroup in a v2 tree.
+	HasV2 bool
 	// Read returns the content of a control file of the container's cgroup, without the final newline.
 	Read func(controller, file string) (string, error)
 }
@@ -49,19 +55,18 @@ type compiler struct {
 	warnings []string
 }
 
-// Compile returns the writes for cpuset, cpu, pids and memory, in the order in which they are to be made: memory
-// comes last and ends with the limit, so that what the earlier ones cost is not charged against it. Warnings tell
-// of fields that have no effect; a field that cannot be honoured is an error that names it. Devices are not
-// handled here.
+// Compile returns the writes for everything but devices, in the order in which they are to be made: memory comes last of
+// the controllers and ends with the limit, so that what the earlier ones cost is not charged against it; the files that
+// the unified map names come after all that they may overrule. Warnings tell of fields that have no effect; a field that
+// cannot be honoured is an error that names it.
 func Compile(r *specs.LinuxResources, host Host) ([]Write, []string, error) {
 	if r == nil {
 		return nil, nil, nil
 	}
-	if err := Unsupported(r); err != nil {
-		return nil, nil, err
-	}
 	c := &compiler{host: host}
-	for _, step := range []func(*specs.LinuxResources) error{c.cpuset, c.cpu, c.pids, c.memory} {
+	for _, step := range []func(*specs.LinuxResources) error{
+		c.cpuset, c.cpu, c.pids, c.blockIO, c.hugetlb, c.network, c.rdma, c.memory, c.unified,
+	} {
 		if err := step(r); err != nil {
 			return nil, nil, err
 		}
@@ -97,44 +102,4 @@ func value[T any](p *T) (v T) {
 		v = *p
 	}
 	return v
-}
-
-// Unsupported refuses, by name, what is not honoured yet.
-func Unsupported(r *specs.LinuxResources) error {
-	no := func(field string) error { return fmt.Errorf("linux.resources.%s: not supported", field) }
-	if b := r.BlockIO; b != nil {
-		switch {
-		case value(b.Weight) != 0:
-			return no("blockIO.weight")
-		case value(b.LeafWeight) != 0:
-			return no("blockIO.leafWeight")
-		case len(b.WeightDevice) != 0:
-			return no("blockIO.weightDevice")
-		case len(b.ThrottleReadBpsDevice) != 0:
-			return no("blockIO.throttleReadBpsDevice")
-		case len(b.ThrottleWriteBpsDevice) != 0:
-			return no("blockIO.throttleWriteBpsDevice")
-		case len(b.ThrottleReadIOPSDevice) != 0:
-			return no("blockIO.throttleReadIOPSDevice")
-		case len(b.ThrottleWriteIOPSDevice) != 0:
-			return no("blockIO.throttleWriteIOPSDevice")
-		}
-	}
-	if n := r.Network; n != nil {
-		switch {
-		case value(n.ClassID) != 0:
-			return no("network.classID")
-		case len(n.Priorities) != 0:
-			return no("network.priorities")
-		}
-	}
-	switch {
-	case len(r.HugepageLimits) != 0:
-		return no("hugepageLimits")
-	case len(r.Rdma) != 0:
-		return no("rdma")
-	case len(r.Unified) != 0:
-		return no("unified")
-	}
-	return nil
 }

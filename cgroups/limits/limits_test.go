@@ -16,6 +16,7 @@ import (
 func host(v Version, files map[string]string) Host {
 	return Host{
 		Version: func(string) Version { return v },
+		HasV2:   v == V2,
 		Read: func(controller, file string) (string, error) {
 			if text, ok := files[file]; ok {
 				return text, nil
@@ -45,15 +46,37 @@ func show(writes []Write) string {
 		if w.Optional {
 			b.WriteString(" optional")
 		}
+		if w.Unified {
+			b.WriteString(" unified")
+		}
 		b.WriteString("; ")
 	}
 	return strings.TrimSuffix(b.String(), "; ")
 }
 
+// row is what some resources become in each version; "!" begins an error.
+type row struct{ in, v1, v2 string }
+
+func (c row) check(t *testing.T, files map[string]string) {
+	t.Helper()
+	for v, want := range map[Version]string{V1: c.v1, V2: c.v2} {
+		writes, _, err := Compile(resources(t, c.in), host(v, files))
+		got := show(writes)
+		if err != nil {
+			got = "!" + err.Error()
+		}
+		if got != want {
+			t.Errorf("v%d %s\ngot  %s\nwant %s", v, c.in, got, want)
+		}
+	}
+}
+
 func TestWrites(t *testing.T) {
-	for _, c := range []struct{ in, v1, v2 string }{
+	for _, c := range []row{
 		{`{}`, "", ""},
 		{`{"memory":{},"cpu":{},"pids":{},"blockIO":{"weight":0},"network":{}}`, "", ""},
+		{`{"blockIO":{"weight":0,"leafWeight":0,"weightDevice":[],"throttleReadBpsDevice":[],"throttleWriteIOPSDevice":[]}}`, "", ""},
+		{`{"network":{"classID":0,"priorities":[]},"hugepageLimits":[],"rdma":{},"unified":{}}`, "", ""},
 
 		{`{"memory":{"limit":4194304}}`, "memory.limit_in_bytes 4194304", "memory.max 4194304"},
 		{`{"memory":{"limit":0,"swap":0,"reservation":0}}`, "", ""},
@@ -107,8 +130,9 @@ func TestWrites(t *testing.T) {
 		{`{"pids":{"limit":-1}}`, "pids.max max", "pids.max max"},
 		{`{"pids":{"limit":0}}`, "pids.max 1", "pids.max 1"},
 
-		{`{"memory":{"limit":1},"pids":{"limit":1},"cpu":{"shares":2,"cpus":"0"}}`, // the order of controllers
-			"cpuset.cpus 0; cpu.shares 2; pids.max 1; memory.limit_in_bytes 1", "cpuset.cpus 0; cpu.weight 1; pids.max 1; memory.max 1"},
+		{`{"memory":{"limit":1},"pids":{"limit":1},"cpu":{"shares":2,"cpus":"0"},"rdma":{"x":{"hcaObjects":1}},"blockIO":{"weight":10}}`, // the order of controllers
+			"cpuset.cpus 0; cpu.shares 2; pids.max 1; blkio.bfq.weight 10; rdma.max x hca_object=1; memory.limit_in_bytes 1",
+			"cpuset.cpus 0; cpu.weight 1; pids.max 1; io.weight 1; rdma.max x hca_object=1; memory.max 1"},
 
 		{`{"memory":{"swappiness":101}}`,
 			"!linux.resources.memory.swappiness: 101: must be between 0 and 100", "!linux.resources.memory.swappiness: 101: must be between 0 and 100"},
@@ -122,21 +146,8 @@ func TestWrites(t *testing.T) {
 		{`{"cpu":{"shares":262145}}`, "!linux.resources.cpu.shares: 262145: must be between 2 and 262144", "cpu.weight 10000"},
 		{`{"cpu":{"quota":10,"burst":11}}`,
 			"!linux.resources.cpu.burst: 11: larger than the quota 10", "!linux.resources.cpu.burst: 11: larger than the quota 10"},
-
-		{`{"blockIO":{"weight":10}}`, "!linux.resources.blockIO.weight: not supported", "!linux.resources.blockIO.weight: not supported"},
-		{`{"unified":{"memory.high":"1"}}`, "!linux.resources.unified: not supported", "!linux.resources.unified: not supported"},
 	} {
-		files := map[string]string{"cpu.max": "30000 100000", "memory.max": "60", "memory.current": "60"}
-		for v, want := range map[Version]string{V1: c.v1, V2: c.v2} {
-			writes, _, err := Compile(resources(t, c.in), host(v, files))
-			got := show(writes)
-			if err != nil {
-				got = "!" + err.Error()
-			}
-			if got != want {
-				t.Errorf("v%d %s\ngot  %s\nwant %s", v, c.in, got, want)
-			}
-		}
+		c.check(t, map[string]string{"cpu.max": "30000 100000", "memory.max": "60", "memory.current": "60"})
 	}
 }
 
@@ -211,7 +222,7 @@ func TestEveryField(t *testing.T) {
 			writes, warnings, err := Compile(&r, host(v, map[string]string{"cpu.max": "max 100000", "memory.max": "1"}))
 			told := err != nil && strings.Contains(err.Error(), "linux.resources."+name)
 			for _, w := range writes {
-				told = told || w.Field == "linux.resources."+name
+				told = told || w.Field == "linux.resources."+name || strings.HasPrefix(w.Field, "linux.resources."+name+"[")
 			}
 			for _, w := range warnings {
 				told = told || strings.HasPrefix(w, "linux.resources."+name+":")

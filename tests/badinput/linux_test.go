@@ -228,11 +228,19 @@ func TestCgroups(t *testing.T) {
 		{name: "a device rule of an unknown type", spec: devices(specs.LinuxDeviceCgroup{Type: "p"}), want: []string{`linux.resources.devices[1].type: got "p"`}},
 		{name: "a device rule of unknown access", spec: devices(specs.LinuxDeviceCgroup{Type: "c", Access: "rx"}), want: []string{`linux.resources.devices[1].access: got "rx"`}},
 		{name: "a device rule of a negative number", spec: devices(specs.LinuxDeviceCgroup{Type: "c", Major: pointer(int64(-2)), Access: "r"}), want: []string{"linux.resources.devices[1].major: got -2"}},
-		{name: "huge pages", spec: resources(func(r *specs.LinuxResources) {
-			r.HugepageLimits = []specs.LinuxHugepageLimit{{Pagesize: "2MB", Limit: 1}}
-		}),
-			want: []string{"linux.resources.hugepageLimits: not supported"}},
-		{name: "unified", spec: resources(func(r *specs.LinuxResources) { r.Unified = map[string]string{"a": "b"} }), want: []string{"linux.resources.unified: not supported"}},
+		{name: "huge pages of no size", spec: resources(func(r *specs.LinuxResources) {
+			r.HugepageLimits = []specs.LinuxHugepageLimit{{Pagesize: "../2MB", Limit: 1}}
+		}), want: []string{`linux.resources.hugepageLimits[0].pageSize: "../2MB"`}},
+		{name: "a throttled device out of range", spec: resources(func(r *specs.LinuxResources) {
+			r.BlockIO = &specs.LinuxBlockIO{ThrottleReadBpsDevice: make([]specs.LinuxThrottleDevice, 1)}
+			r.BlockIO.ThrottleReadBpsDevice[0].Major = 1 << 12
+		}), want: []string{"linux.resources.blockIO.throttleReadBpsDevice[0].major: 4096"}},
+		{name: "an RDMA device without limits", spec: resources(func(r *specs.LinuxResources) { r.Rdma = map[string]specs.LinuxRdma{"x": {}} }),
+			want: []string{`linux.resources.rdma["x"]: has neither hcaHandles nor hcaObjects`}},
+		{name: "unified, no control file", spec: resources(func(r *specs.LinuxResources) { r.Unified = map[string]string{"a": "b"} }),
+			want: []string{`linux.resources.unified["a"]: not a file of a cgroup controller`}},
+		{name: "unified, the processes", spec: resources(func(r *specs.LinuxResources) { r.Unified = map[string]string{"cgroup.procs": "1"} }),
+			want: []string{`linux.resources.unified["cgroup.procs"]: is the runtime's to write`}},
 	} {
 		r.run(t)
 	}
