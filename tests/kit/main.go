@@ -33,6 +33,9 @@ const (
 	DirVar = "TEU_TESTDIR"
 	// TeuVar names the variable for the teu to test; without it is the one that `make build` has made.
 	TeuVar = "TEU"
+	// PayloadVar names the variable for a payload that was built before; without it the suite builds one, with Go. With
+	// both set a test binary can be taken to another machine, or kernel.
+	PayloadVar = "TEU_PAYLOAD"
 )
 
 var (
@@ -150,6 +153,13 @@ func furnish() error {
 	}
 	if err := os.WriteFile(Teu(), binary, 0o755); err != nil {
 		return err
+	}
+	if built := os.Getenv(PayloadVar); built != "" {
+		binary, err := os.ReadFile(built)
+		if err != nil {
+			return fmt.Errorf("payload of the tests: %w", err)
+		}
+		return os.WriteFile(Payload(), binary, 0o755)
 	}
 	build := exec.Command("go", "build", "-trimpath", "-o", Payload(), "teu/tests/payload")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

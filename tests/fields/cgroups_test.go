@@ -1,0 +1,148 @@
+package fields
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+const cgroupTop = "/sys/fs/cgroup"
+
+func ptr[T any](v T) *T { return &v }
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// v2Top is where the v2 tree is mounted, "" when it is not.
+func v2Top() string {
+	for _, dir := range []string{cgroupTop, cgroupTop + "/unified"} {
+		if exists(dir + "/cgroup.controllers") {
+			return dir
+		}
+	}
+	return ""
+}
+
+// hierarchy is where the host has a controller: v1 controllers are looked for below more too.
+func hierarchy(controller string, more ...string) (top string, v2 bool) {
+	for _, dir := range append([]string{cgroupTop}, more...) {
+		if dir += "/" + controller; exists(dir+"/cgroup.procs") && !exists(dir+"/cgroup.controllers") {
+			return dir, false
+		}
+	}
+	if v2 := v2Top(); v2 != "" {
+		if text, err := os.ReadFile(v2 + "/cgroup.controllers"); err == nil && slices.Contains(strings.Fields(string(text)), controller) {
+			return v2, true
+		}
+	}
+	return "", false
+}
+
+func resources(f func(r *specs.LinuxResources)) edit {
+	return linux(func(l *specs.Linux) {
+		if l.Resources == nil {
+			l.Resources = new(specs.LinuxResources)
+		}
+		f(l.Resources)
+	})
+}
+
+// asked is some resources and what the control files of the container's cgroup hold then, for each version: lines
+// "FILE TEXT", where TEXT is a line of the file. One that begins with "!" is an error that create has to give instead,
+// "?" a warning.
+type asked struct {
+	name   string
+	set    func(r *specs.LinuxResources)
+	v1, v2 []string
+}
+
+// ask makes a container of each and looks. The controller's name is given for both versions.
+func ask(t *testing.T, v1, v2 string, list []asked, mounted ...string) {
+	t.Helper()
+	for _, c := range list {
+		t.Run(c.name, func(t *testing.T) {
+			top, isV2 := hierarchy(v1, mounted...)
+			want := c.v1
+			if top == "" || isV2 {
+				top, isV2 = hierarchy(v2)
+				want = c.v2
+			}
+			if top == "" {
+				t.Skipf("no %s or %s cgroup controller in %s %q", v1, v2, cgroupTop, mounted)
+			}
+			if want == nil {
+				t.Skipf("nothing to ask of %s", top)
+			}
+			b := kit.New(t, kit.Args("sleep", "forever"), resources(c.set))
+			b.Edit(linux(func(l *specs.Linux) { l.CgroupsPath = "/" + b.ID }))
+			if err, fails := strings.CutPrefix(want[0], "!"); fails {
+				b.Fails([]string{"create", b.ID}, err)
+				return
+			}
+			res := b.Start()
+			dir := filepath.Join(top, b.ID)
+			for _, w := range want {
+				if warning, ok := strings.CutPrefix(w, "?"); ok {
+					if !strings.Contains(res.Stderr, warning) {
+						t.Errorf("no warning %q: %v", warning, res)
+					}
+					continue
+				}
+				holds(t, dir, w)
+			}
+			b.OK("delete", "--force", b.ID)
+			if exists(dir) {
+				t.Errorf("%s is left", dir)
+			}
+		})
+	}
+}
+
+// holds wants a line in a control file.
+func holds(t *testing.T, dir, want string) {
+	t.Helper()
+	file, line, _ := strings.Cut(want, " ")
+	text, err := os.ReadFile(filepath.Join(dir, file))
+	if os.IsNotExist(err) {
+		t.Skipf("this kernel has no %s", file)
+	}
+	check(t, err)
+	for got := range strings.Lines(string(text)) {
+		if strings.Join(strings.Fields(got), " ") == line {
+			return
+		}
+	}
+	t.Errorf("%s/%s is %q, want a line %q", dir, file, text, line)
+}
+
+func TestCgroupsPath(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.cgroupsPath")
+	for _, path := range []string{"/ID/a/b", "ID/c"} {
+		b := kit.New(t, kit.Args("sleep", "forever"))
+		path = strings.ReplaceAll(path, "ID", b.ID)
+		b.Edit(linux(func(l *specs.Linux) { l.CgroupsPath = path }))
+		b.Start()
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", b.State().Pid))
+		check(t, err)
+		for line := range strings.Lines(string(text)) {
+			f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+			name := strings.TrimPrefix(f[1], "name=")
+			if name != "" && !exists(cgroupTop+"/"+name) || name == "" && v2Top() == "" {
+				continue // not mounted
+			}
+			if path[0] == '/' && f[2] != path || !strings.HasSuffix(f[2], "/"+strings.TrimPrefix(path, "/")) {
+				t.Errorf("%s: want %s", line, path)
+			}
+		}
+	}
+}
