@@ -84,8 +84,8 @@ func ask(t *testing.T, v1, v2 string, list []asked, mounted ...string) {
 			}
 			b := kit.New(t, kit.Args("sleep", "forever"), resources(c.set))
 			b.Edit(linux(func(l *specs.Linux) { l.CgroupsPath = "/" + b.ID }))
-			if err, fails := strings.CutPrefix(want[0], "!"); fails {
-				b.Fails([]string{"create", b.ID}, err)
+			if len(want) == 1 && want[0][0] == '!' {
+				refused(b, want[0][1:])
 				return
 			}
 			res := b.Start()
@@ -105,6 +105,12 @@ func ask(t *testing.T, v1, v2 string, list []asked, mounted ...string) {
 			}
 		})
 	}
+}
+
+// refused wants an error of create, whose quotes the log has escaped.
+func refused(b *kit.Bundle, want string) {
+	b.T.Helper()
+	b.Fails([]string{"create", b.ID}, strings.ReplaceAll(want, `"`, `\"`))
 }
 
 // holds wants a line in a control file.
