@@ -77,10 +77,10 @@ func (c *compiler) cpuV1(p *specs.LinuxCPU) error {
 	}
 	runtime := value(p.RealtimeRuntime)
 	if n := value(p.RealtimePeriod); n != 0 {
-		c.cpuWrite("cpu.rt_period_us", strconv.FormatUint(n, 10), fieldRTPeriod, runtime != 0)
+		c.realtime("cpu.rt_period_us", strconv.FormatUint(n, 10), fieldRTPeriod, runtime != 0)
 	}
 	if runtime != 0 {
-		c.cpuWrite("cpu.rt_runtime_us", strconv.FormatInt(runtime, 10), fieldRTRuntime, false)
+		c.realtime("cpu.rt_runtime_us", strconv.FormatInt(runtime, 10), fieldRTRuntime, false)
 	}
 	return nil
 }
@@ -147,6 +147,10 @@ func (c *compiler) shares(p *specs.LinuxCPU, file, text string) {
 
 func (c *compiler) cpuWrite(file, text, field string, late bool) {
 	c.write(Write{Controller: "cpu", File: file, Value: text, Field: field, Late: late})
+}
+
+func (c *compiler) realtime(file, text, field string, late bool) {
+	c.write(Write{Controller: "cpu", File: file, Value: text, Field: field, Late: late, Needs: "needs CONFIG_RT_GROUP_SCHED"})
 }
 
 // Weight converts cpu.shares (2 to 262144, 1024 the default) to cpu.weight (1 to 10000, 100 the default) by the

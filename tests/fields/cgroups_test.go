@@ -39,12 +39,15 @@ func hierarchy(controller string, more ...string) (top string, v2 bool) {
 			return dir, false
 		}
 	}
-	if v2 := v2Top(); v2 != "" {
-		if text, err := os.ReadFile(v2 + "/cgroup.controllers"); err == nil && slices.Contains(strings.Fields(string(text)), controller) {
-			return v2, true
-		}
+	if inV2(controller) {
+		return v2Top(), true
 	}
 	return "", false
+}
+
+func inV2(controller string) bool {
+	text, err := os.ReadFile(v2Top() + "/cgroup.controllers")
+	return err == nil && slices.Contains(strings.Fields(string(text)), controller)
 }
 
 func resources(f func(r *specs.LinuxResources)) edit {
@@ -82,28 +85,32 @@ func ask(t *testing.T, v1, v2 string, list []asked, mounted ...string) {
 			if want == nil {
 				t.Skipf("nothing to ask of %s", top)
 			}
-			b := kit.New(t, kit.Args("sleep", "forever"), resources(c.set))
-			b.Edit(linux(func(l *specs.Linux) { l.CgroupsPath = "/" + b.ID }))
-			if len(want) == 1 && want[0][0] == '!' {
-				refused(b, want[0][1:])
-				return
-			}
-			res := b.Start()
-			dir := filepath.Join(top, b.ID)
-			for _, w := range want {
-				if warning, ok := strings.CutPrefix(w, "?"); ok {
-					if !strings.Contains(res.Stderr, warning) {
-						t.Errorf("no warning %q: %v", warning, res)
-					}
-					continue
-				}
-				holds(t, dir, w)
-			}
-			b.OK("delete", "--force", b.ID)
-			if exists(dir) {
-				t.Errorf("%s is left", dir)
-			}
+			c.ask(t, top, want)
 		})
+	}
+}
+
+// ask makes a container and looks into its cgroup in one hierarchy.
+func (c *asked) ask(t *testing.T, top string, want []string) {
+	t.Helper()
+	b := kit.New(t, kit.Args("sleep", "forever"), resources(c.set))
+	b.Edit(linux(func(l *specs.Linux) { l.CgroupsPath = "/" + b.ID }))
+	if len(want) == 1 && want[0][0] == '!' {
+		refused(b, want[0][1:])
+		return
+	}
+	res := b.Start()
+	dir := filepath.Join(top, b.ID)
+	for _, w := range want {
+		if warning, ok := strings.CutPrefix(w, "?"); !ok {
+			holds(t, dir, w)
+		} else if !strings.Contains(res.Stderr, warning) {
+			t.Errorf("no warning %q: %v", warning, res)
+		}
+	}
+	b.OK("delete", "--force", b.ID)
+	if exists(dir) {
+		t.Errorf("%s is left", dir)
 	}
 }
 

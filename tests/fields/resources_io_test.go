@@ -276,42 +276,51 @@ func TestRdma(t *testing.T) {
 func TestUnified(t *testing.T) {
 	kit.Rooted(t)
 	kit.Covers(t, "linux.resources.unified{}")
-	unified := func(m map[string]string) func(r *specs.LinuxResources) {
-		return func(r *specs.LinuxResources) { r.Unified = m }
+	one := func(file, text string) func(*specs.LinuxResources) {
+		return func(r *specs.LinuxResources) { r.Unified = map[string]string{file: text} }
 	}
-	one := func(file, text string) func(*specs.LinuxResources) { return unified(map[string]string{file: text}) }
-	if v2Top() == "" {
+	top := v2Top()
+	if top == "" {
 		b := kit.New(t, resources(one("memory.high", "1")))
 		refused(b, `linux.resources.unified["memory.high"]: needs cgroup v2`)
 		return
 	}
-	ask(t, "", "hugetlb", []asked{
-		{"huge pages", one("hugetlb.2MB.max", "2097152"), nil, []string{"hugetlb.2MB.max 2097152"}},
-		{"no such file", one("hugetlb.2MB.most", "1"), nil, []string{`!linux.resources.unified["hugetlb.2MB.most"]: write `}},
-		{"no such value", one("hugetlb.2MB.max", "much"), nil, []string{`!/hugetlb.2MB.max "much": invalid argument`}},
-		{"no such controller", one("nothing.max", "1"), nil, []string{`!linux.resources.unified["nothing.max"]: no nothing cgroup controller`}},
-		{"of the cgroup", one("cgroup.max.depth", "3"), nil, []string{"cgroup.max.depth 3"}},
-		{"of the runtime", one("cgroup.freeze", "1"), nil, []string{`!linux.resources.unified["cgroup.freeze"]: is the runtime's to write`}},
-	})
-	if _, v2 := hierarchy("memory"); !v2 {
-		b := kit.New(t, resources(one("memory.high", "1")))
-		refused(b, `linux.resources.unified["memory.high"]: no memory cgroup controller`)
-		return
-	}
-	ask(t, "", "memory", []asked{
-		{
-			"memory", func(r *specs.LinuxResources) {
+	disk, _ := loopDevice(t)
+	nr := fmt.Sprintf("%d:%d", disk.Major, disk.Minor)
+	for controller, list := range map[string][]asked{
+		"": {
+			{"of the cgroup", one("cgroup.max.depth", "3"), nil, []string{"cgroup.max.depth 3"}},
+			{"of the runtime", one("cgroup.freeze", "1"), nil, []string{`!linux.resources.unified["cgroup.freeze"]: is the runtime's to write`}},
+			{"of nothing", one("nothing.max", "1"), nil, []string{`!linux.resources.unified["nothing.max"]: no nothing cgroup controller`}},
+		},
+		"hugetlb": {
+			{"huge pages", one("hugetlb.2MB.max", "2097152"), nil, []string{"hugetlb.2MB.max 2097152"}},
+			{"no such file", one("hugetlb.2MB.most", "1"), nil, []string{`!linux.resources.unified["hugetlb.2MB.most"]: write `}},
+			{"no such value", one("hugetlb.2MB.max", "much"), nil, []string{`!/hugetlb.2MB.max "much": invalid argument`}},
+		},
+		"memory": {{
+			"memory, twice", func(r *specs.LinuxResources) {
 				r.Memory = &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}
 				r.Unified = map[string]string{"memory.max": "134217728", "memory.high": "100663296", "memory.oom.group": "1"}
 			}, nil, []string{"memory.max 134217728", "memory.high 100663296", "memory.oom.group 1"},
+		}},
+		"cpu": {{
+			"one after the other", func(r *specs.LinuxResources) {
+				r.Unified = map[string]string{"cpu.max.burst": "20000", "cpu.max": "40000 50000", "cpu.weight": "7"}
+			}, nil, []string{"cpu.max 40000 50000", "cpu.max.burst 20000", "cpu.weight 7"},
+		}},
+		"cpuset": {{"no value", one("cpuset.cpus", ""), nil, []string{}}},
+		"io": {
+			{"lines", one("io.max", nr+" rbps=2097152\n"+nr+" wiops=120\n"), nil, []string{"io.max " + nr + " rbps=2097152 wbps=max riops=max wiops=120"}},
 		},
-		{"one after the other", unified(map[string]string{"cpu.max.burst": "20000", "cpu.max": "40000 50000", "cpu.weight": "7", "pids.max": "70"}), nil,
-			[]string{"cpu.max 40000 50000", "cpu.max.burst 20000", "cpu.weight 7", "pids.max 70"}},
-		{"processors, none", one("cpuset.cpus", ""), nil, []string{}},
-	})
-	disk, _ := loopDevice(t)
-	nr := fmt.Sprintf("%d:%d", disk.Major, disk.Minor)
-	ask(t, "", "io", []asked{
-		{"lines", one("io.max", nr+" rbps=2097152\n"+nr+" wiops=120\n"), nil, []string{"io.max " + nr + " rbps=2097152 wbps=max riops=max wiops=120"}},
-	})
+	} {
+		for i := range list {
+			t.Run(list[i].name, func(t *testing.T) {
+				if controller != "" && !inV2(controller) {
+					list[i].v2 = []string{"!: no " + controller + " cgroup controller"}
+				}
+				list[i].ask(t, top, list[i].v2)
+			})
+		}
+	}
 }

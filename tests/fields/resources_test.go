@@ -16,6 +16,12 @@ func TestCPU(t *testing.T) {
 	cpu := func(c specs.LinuxCPU) func(r *specs.LinuxResources) {
 		return func(r *specs.LinuxResources) { r.CPU = &c }
 	}
+	realtime := func(lines ...string) []string {
+		if top, v2 := hierarchy("cpu"); top != "" && !v2 && !exists(top+"/cpu.rt_period_us") {
+			return []string{"!: needs CONFIG_RT_GROUP_SCHED"}
+		}
+		return lines
+	}
 	ask(t, "cpu", "cpu", []asked{
 		{"shares", cpu(specs.LinuxCPU{Shares: ptr(uint64(512))}), []string{"cpu.shares 512"}, []string{"cpu.weight 59"}},
 		{"quota", cpu(specs.LinuxCPU{Quota: ptr(int64(50000))}), []string{"cpu.cfs_quota_us 50000", "cpu.cfs_period_us 100000"}, []string{"cpu.max 50000 100000"}},
@@ -27,9 +33,9 @@ func TestCPU(t *testing.T) {
 		{"idle", cpu(specs.LinuxCPU{Idle: ptr(int64(1))}), []string{"cpu.idle 1"}, []string{"cpu.idle 1"}},
 		{
 			"real time", cpu(specs.LinuxCPU{RealtimeRuntime: ptr(int64(9000)), RealtimePeriod: ptr(uint64(2000000))}),
-			[]string{"cpu.rt_runtime_us 9000", "cpu.rt_period_us 2000000"}, []string{"!linux.resources.cpu.realtimeRuntime: no equivalent on cgroup v2"},
+			realtime("cpu.rt_runtime_us 9000", "cpu.rt_period_us 2000000"), []string{"!linux.resources.cpu.realtimeRuntime: no equivalent on cgroup v2"},
 		},
-		{"real-time period", cpu(specs.LinuxCPU{RealtimePeriod: ptr(uint64(2000000))}), []string{"cpu.rt_period_us 2000000"},
+		{"real-time period", cpu(specs.LinuxCPU{RealtimePeriod: ptr(uint64(2000000))}), realtime("cpu.rt_period_us 2000000"),
 			[]string{"!linux.resources.cpu.realtimePeriod: no equivalent on cgroup v2"}},
 		{"a burst above the quota", cpu(specs.LinuxCPU{Quota: ptr(int64(40000)), Burst: ptr(uint64(50000))}),
 			[]string{"!linux.resources.cpu.burst: 50000"}, []string{"!linux.resources.cpu.burst: 50000"}},
