@@ -16,6 +16,7 @@ import (
 	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
 	"teu/nsenter"
+	"teu/rootfs"
 )
 
 /*
@@ -140,6 +141,9 @@ func (c *creation) load() error {
 	}
 	if err := report.Err(bundle + "/" + spec.ConfigFile); err != nil {
 		return err
+	}
+	for _, w := range rootfs.Ignored(s.Mounts) {
+		c.r.Log.Warnf("%s", w)
 	}
 	c.spec, c.facts.bundle = s, bundle
 	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot

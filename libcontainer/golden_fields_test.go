@@ -121,13 +121,6 @@ var fileFields = []with{
 		s.Process.Terminal, s.Process.ConsoleSize = true, &specs.Box{Height: 24, Width: 80}
 		s.Process.User = specs.User{UID: 1000, GID: 1000}
 	}},
-	{"propagation-shared", propagation("shared")},
-	{"propagation-rshared", propagation("rshared")},
-	{"propagation-slave", propagation("slave")},
-	{"propagation-rslave", propagation("rslave")},
-	{"propagation-private", propagation("private")},
-	{"propagation-rprivate", propagation("rprivate")},
-	{"propagation-unbindable", propagation("unbindable")},
 	{"cgroup-v1-shared", cgroupMount(rootfs.Cgroups{Hierarchy: v1Hierarchies()}, "ro", "nosuid")},
 	{"cgroup-v1-own", cgroupMount(rootfs.Cgroups{Hierarchy: v1Hierarchies(), OwnNS: true}, "ro")},
 	{"cgroup-v2-shared", cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup/c"}, "rw")},
@@ -190,7 +183,7 @@ var processFields = []with{
 func goldenFields() map[string][]with {
 	return map[string][]with{
 		"namespaces": namespaceFields, "kernel": kernelFields, "files": fileFields, "process": processFields,
-		"around": aroundFields, "attributes": attributeFields,
+		"around": aroundFields, "attributes": attributeFields, "mounts": mountFields,
 	}
 }
 

@@ -109,12 +109,10 @@ func bundleFacts(s *specs.Spec, name string) *initFacts {
 }
 
 // sourcesOf lists what the parent opens for a process that may not reach it.
-func sourcesOf(s *specs.Spec) []string {
-	names := []string{"root"}
-	for i := range s.Mounts {
-		if _, bind := rootfs.BindFlags(&s.Mounts[i]); bind {
-			names = append(names, fmt.Sprintf("mounts[%d].source", i))
-		}
+func sourcesOf(s *specs.Spec) (names []string) {
+	list, _ := compileSources(s, "/bundle") // what is wrong the compiler says as well
+	for i := range list {
+		names = append(names, list[i].name)
 	}
 	return names
 }

@@ -37,65 +37,6 @@ func rootfsPath(s *specs.Spec, bundle string) string {
 	return (&rootfs.Config{Spec: s, Bundle: bundle}).Path()
 }
 
-// openSources opens on behalf of init, which as the root of a user namespace may not reach them, the root and the
-// sources of bind mounts.
-//
-// They are opened in init's mount namespace, when it has it from birth: there the kernel has locked what the host's mounts
-// are read-only, nosuid, nodev for, and what is mounted below them (mount_namespaces(7)), so that root of the container
-// can undo neither.
-func (c *creation) openSources(ns *namespaces) error {
-	if !ns.inUserNS() || !ns.has(sys.CloneNewNs) {
-		return nil
-	}
-	if ns.cloned()&sys.CloneNewNs == 0 {
-		return c.openHere()
-	}
-	if err := <-c.spawned; err != nil {
-		return err
-	}
-	return sys.InMountNamespace("/proc/"+strconv.Itoa(c.init.Pid)+"/ns/mnt", c.openHere)
-}
-
-// openHere opens them in the mount namespace of the calling thread.
-func (c *creation) openHere() error {
-	open := func(name, path string, flags uint) error {
-		fd, err := sys.OpenTree(path, flags)
-		if errors.Is(err, syscall.EINVAL) && flags&sys.AtRecursive == 0 {
-			err = fmt.Errorf("%w: a user namespace must not uncover what is mounted below it: want rbind", err)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %s: %w", name, path, err)
-		}
-		c.inputs[name] = fd
-		c.facts.parentSources = append(c.facts.parentSources, name)
-		// Cloned in the host's mount namespace, it is a peer there: what init mounts on it would show on the host.
-		if err := sys.MakeSlave(fd); err != nil {
-			return fmt.Errorf("%s: %s: %w", name, path, err)
-		}
-		return nil
-	}
-	path := rootfsPath(c.spec, c.facts.bundle)
-	if st, err := sys.Lstatat(sys.AtFdcwd, path); err != nil {
-		return fmt.Errorf("root.path: %s: %w", path, err)
-	} else if !sys.IsDir(&st) {
-		return fmt.Errorf("root.path: %s: %w", path, syscall.ENOTDIR)
-	}
-	if err := open("root", path, sys.OpenTreeClone|sys.AtRecursive); err != nil {
-		return err
-	}
-	for i := range c.spec.Mounts {
-		m := &c.spec.Mounts[i]
-		flags, bind := rootfs.BindFlags(m)
-		if !bind {
-			continue
-		}
-		if err := open(fmt.Sprintf("mounts[%d].source", i), rootfs.Source(c.facts.bundle, m), flags); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // processFacts asks what compileInit has to know about the process.
 func (c *creation) processFacts() error {
 	ns := parseNamespaces(c.spec)

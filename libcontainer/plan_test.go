@@ -39,7 +39,7 @@ func (p *plan) bytes() string {
 // planOf compiles everything that create compiles.
 func planOf(s *specs.Spec, f *initFacts) (*plan, error) {
 	var b strings.Builder
-	for _, part := range []func(*strings.Builder, *specs.Spec) error{planRecord, planStart, planCgroups, planOutside} {
+	for _, part := range []func(*strings.Builder, *specs.Spec) error{planRecord, planStart, planCgroups, planOutside, planSources} {
 		if err := part(&b, s); err != nil {
 			return nil, err
 		}
@@ -57,6 +57,9 @@ func derive(s *specs.Spec, f *initFacts) {
 	f.process.Process = s.Process
 	if s.Linux != nil {
 		f.process.Personality, f.process.MemoryPolicy = s.Linux.Personality, s.Linux.MemoryPolicy
+	}
+	if translated := sourcesOf(s); f.parentSources == nil {
+		f.parentSources = translated
 	}
 	if s.Process.Capabilities != nil {
 		f.process.Caps, _ = process.ParseCaps(s.Process.Capabilities, allCaps)
@@ -190,6 +193,26 @@ func planOutside(b *strings.Builder, s *specs.Spec) error {
 		for i := range l.list {
 			fmt.Fprintf(b, "# from outside, %s, %s: %s\n", l.name, l.list[i].where, l.list[i].what)
 		}
+	}
+	return nil
+}
+
+// planSources has the mounts whose ids are translated.
+func planSources(b *strings.Builder, s *specs.Spec) error {
+	list, err := compileSources(s, "/bundle")
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		src := &list[i]
+		if src.ids == nil {
+			continue
+		}
+		from := "a clone of " + src.path
+		if src.fs != nil {
+			from = fmt.Sprintf("a new %s of %q with %q", src.fs.Type, src.path, src.fs.Options)
+		}
+		fmt.Fprintf(b, "# from outside, %s: %s, translated: %+v\n", src.name, from, *src.ids)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@
  *   hook        clone3, dup3, close_range, execve; poll, waitid
  *   sig_reset   rt_sigaction, rt_sigprocmask
  *   exec        execve for each candidate
+ *   copy, copy_link are in copy.c
  */
 #define _GNU_SOURCE
 #include "interp.h"
@@ -426,6 +427,10 @@ int64_t builtin(struct vm *vm, const struct call *c)
 		return sig_reset();
 	case OP_CHECK_CWD:
 		return check_cwd();
+	case OP_COPY:
+		return copy(vm, c);
+	case OP_COPY_LINK:
+		return copy_link(c);
 	case OP_EXEC:
 		return exec(vm, c);
 	}

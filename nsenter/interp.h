@@ -33,6 +33,8 @@ enum op {
 	OP_HOOK,
 	OP_SIG_RESET,
 	OP_CHECK_CWD,
+	OP_COPY,
+	OP_COPY_LINK,
 	OP_EXEC,
 };
 
@@ -101,6 +103,10 @@ int64_t openat2_again(uint64_t dir, uint64_t path, uint64_t how, uint64_t size);
 
 /* builtin runs one instruction that is more than one system call: its result, or a negative errno. */
 int64_t builtin(struct vm *vm, const struct call *c);
+
+/* copy and copy_link are the instructions of those names (copy.c). */
+int64_t copy(struct vm *vm, const struct call *c);
+int64_t copy_link(const struct call *c);
 
 /* sc makes a system call: its result, or a negative errno. The fuzzer brings its own. */
 int64_t sc(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);

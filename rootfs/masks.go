@@ -96,18 +96,20 @@ func (c *Compiler) readonly(where, p string) {
 
 // kept is a mount in its place on dest.
 type kept struct {
-	dest string
-	mnt  program.Slot
+	dest   string
+	mnt    program.Slot
+	fstype string // of a filesystem of its own, else ""
 }
 
-// placed lets go of a mount that is in its place, unless masked or read-only paths lead through it. Those are looked up
+// placed lets go of a mount that is in its place, unless it is remounted, or masked or read-only paths lead through it. Those are looked up
 // from the mount itself: whoever can rename in the image meanwhile could else put a directory of files in the place of
 // /proc, have that masked, and leave the real one open (youki CVE-2025-62161).
-func (c *Compiler) placed(dest string, mnt program.Slot) {
+func (c *Compiler) placed(dest, fstype string, mnt program.Slot) {
 	through := func(path string) bool { _, ok := below(dest, path); return ok }
 	l := c.c.Spec.Linux
-	if l != nil && (slices.ContainsFunc(l.MaskedPaths, through) || slices.ContainsFunc(l.ReadonlyPaths, through)) {
-		c.kept = append(c.kept, kept{dest, mnt})
+	if slices.Contains(c.remounts, dest) ||
+		l != nil && (slices.ContainsFunc(l.MaskedPaths, through) || slices.ContainsFunc(l.ReadonlyPaths, through)) {
+		c.kept = append(c.kept, kept{dest, mnt, fstype})
 		return
 	}
 	c.b.Close(mnt)

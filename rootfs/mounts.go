@@ -3,7 +3,7 @@ package rootfs
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
+	"slices"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -17,10 +17,18 @@ The system calls behind each mount:
 
 	bind      open_tree CLONE                                     } mount_setattr; openat2 | target; move_mount;
 	other     fsopen, fsconfig…, fsconfig CREATE, fsmount          } mount_setattr (propagation)
+	remount   openat2; mount_setattr; fspick, fsconfig…, fsconfig RECONFIGURE
+
+A mount whose ids are translated is made by the parent, and comes as an input: see libcontainer/sources.go.
 */
 
 // Mounts compiles mounts, in the order listed.
 func (c *Compiler) Mounts() error {
+	for i := range c.c.Spec.Mounts {
+		if m := &c.c.Spec.Mounts[i]; slices.Contains(m.Options, "remount") {
+			c.remounts = append(c.remounts, destination(m))
+		}
+	}
 	for i := range c.c.Spec.Mounts {
 		if err := c.mount(i, &c.c.Spec.Mounts[i]); err != nil {
 			return fmt.Errorf("mounts[%d].%w", i, err)
@@ -31,19 +39,18 @@ func (c *Compiler) Mounts() error {
 
 func (c *Compiler) mount(i int, m *specs.Mount) error {
 	where := fmt.Sprintf("mounts[%d]", i)
-	o, err := parseOptions(m.Options, m.Type == "bind")
+	o, err := optionsOf(m)
 	if err != nil {
 		return err
 	}
-	if len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0 {
-		return fmt.Errorf("uidMappings: not supported: %w", syscall.EOPNOTSUPP)
-	}
 	dest := destination(m)
-	if dest == "/" {
+	if dest == "/" && !o.has(remount) {
 		return fmt.Errorf("destination: %s: is the root itself: %w", m.Destination, syscall.EINVAL)
 	}
 	switch {
-	case o.bind:
+	case o.has(remount):
+		return c.remount(where, m, &o)
+	case o.has(bind):
 		return c.bind(where, m, &o)
 	case m.Type == "cgroup" && len(c.c.Cgroups.Hierarchy) > 0:
 		c.cgroupV1(where, dest, &o)
@@ -69,38 +76,96 @@ func Source(bundle string, m *specs.Mount) string {
 }
 
 // BindFlags tells whether m is a bind mount, and the flags of open_tree that clone its source.
-func BindFlags(m *specs.Mount) (flags uint, bind bool) {
-	o, err := parseOptions(m.Options, m.Type == "bind")
-	if err != nil || !o.bind {
+func BindFlags(m *specs.Mount) (flags uint, isBind bool) {
+	o, err := optionsOf(m)
+	if err != nil || !o.has(bind) || o.has(remount) {
 		return 0, false
 	}
-	flags = sys.OpenTreeClone
-	if o.recursive {
+	return o.treeFlags(), true
+}
+
+func (o *options) treeFlags() uint {
+	flags := uint(sys.OpenTreeClone)
+	if o.has(recursive) {
 		flags |= sys.AtRecursive
 	}
-	return flags, true
+	if o.does&(srcNofollow|copySymlink) != 0 {
+		flags |= sys.AtSymlinkNofollow
+	}
+	return flags
 }
 
 func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	if m.Source == "" {
 		return fmt.Errorf("source: none given for a bind mount: %w", syscall.EINVAL)
 	}
-	b, source := c.b, Source(c.c.Bundle, m)
+	b, source, dest := c.b, Source(c.c.Bundle, m), destination(m)
 	b.At(where, "bind "+source+" on "+m.Destination)
-	flags, _ := BindFlags(m)
 	src, given := c.c.Sources[where+".source"]
 	if given {
 		c.cutOff(src)
 	} else {
-		src = b.OpenTree(program.Host, source, flags)
+		src = b.OpenTree(program.Host, source, o.treeFlags())
 	}
+	if o.has(copySymlink) {
+		// What is at the destination may be a symlink: nothing is looked up through this mount.
+		copied := c.copySymlink(src, dest)
+		c.bindOn(src, dest, o)
+		b.Here(copied)
+		b.Close(src)
+		return nil
+	}
+	c.bindOn(src, dest, o)
+	c.placed(dest, "", src)
+	return nil
+}
+
+func (c *Compiler) bindOn(src program.Slot, dest string, o *options) {
+	b := c.b
 	c.attributes(src, o, true)
-	dst := b.TargetLike(c.root, destination(m), src)
+	var dst program.Slot
+	if o.has(destNofollow) {
+		dst = c.mountpoint(dest, program.How{Flags: sys.OPath | sys.ONofollow, Resolve: program.InRoot}, nil, func() program.Slot {
+			return b.TargetLike(c.root, dest, src)
+		})
+	} else {
+		dst = b.TargetLike(c.root, dest, src)
+	}
 	b.MoveMount(src, dst)
 	b.Close(dst)
 	c.propagate(src, o)
-	c.placed(destination(m), src)
-	return nil
+}
+
+// copySymlink makes the symlink that src is anew at dest, and goes to copied then; if src is none it goes on.
+func (c *Compiler) copySymlink(src program.Slot, dest string) (copied *program.Label) {
+	b := c.b
+	copied = b.Label()
+	plain := b.Label()
+	dir := b.TargetDir(c.root, filepath.Dir(dest))
+	b.CopyLink(src, dir, filepath.Base(dest))
+	b.On(plain, syscall.EINVAL)
+	b.Close(dir)
+	b.Jump(copied)
+	b.Here(plain)
+	b.Close(dir)
+	return copied
+}
+
+// mountpoint opens dest as how says; where it is missing, missing makes and opens it. found is called for one that was
+// there.
+func (c *Compiler) mountpoint(dest string, how program.How, found func(dst program.Slot), missing func() program.Slot) program.Slot {
+	b := c.b
+	none, done := b.Label(), b.Label()
+	dst := b.Openat2(c.root, dest, how)
+	b.On(none, syscall.ENOENT)
+	if found != nil {
+		found(dst)
+	}
+	b.Jump(done)
+	b.Here(none)
+	b.Alias(missing(), dst)
+	b.Here(done)
+	return dst
 }
 
 // attributes sets the mount attributes of a mount that is not attached yet. own says whether the plain ones are
@@ -133,81 +198,35 @@ func (c *Compiler) propagate(mnt program.Slot, o *options) {
 	}
 }
 
-// inMemory: a filesystem without a device, whose superblock others may have mounted writable.
-func inMemory(fstype string) bool {
-	switch fstype {
-	case "proc", "sysfs", "tmpfs", "devpts", "mqueue", "cgroup", "cgroup2", "securityfs", "debugfs", "tracefs", "bpf":
-		return true
-	}
-	return false
-}
-
 // label is the SELinux label of a new filesystem (linux.mountLabel), "" for those that the policy labels itself.
-func (c *Compiler) label(fstype string) string {
-	if c.c.Spec == nil || c.c.Spec.Linux == nil {
+func label(s *specs.Spec, fstype string) string {
+	if s == nil || s.Linux == nil {
 		return ""
 	}
 	switch fstype {
 	case "proc", "sysfs", "cgroup", "cgroup2", "mqueue":
 		return ""
 	}
-	return c.c.Spec.Linux.MountLabel
+	return s.Linux.MountLabel
 }
 
 // newFilesystem makes a detached mount of a new filesystem.
 func (c *Compiler) newFilesystem(fstype, source string, data []string, attrs uint64) program.Slot {
 	b := c.b
 	fs := b.Fsopen(fstype)
-	if label := c.label(fstype); label != "" {
+	if label := label(c.c.Spec, fstype); label != "" {
 		b.FsSet(fs, "context", label)
 	}
 	if source != "" {
 		b.FsSet(fs, "source", source)
 	}
 	for _, opt := range data {
-		if key, value, ok := strings.Cut(opt, "="); ok {
-			b.FsSet(fs, key, value)
-		} else {
-			b.FsFlag(fs, opt)
-		}
+		c.fsOption(fs, opt)
 	}
 	b.FsCreate(fs)
 	mnt := b.Fsmount(fs, attrs)
 	b.Close(fs)
 	return mnt
-}
-
-func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
-	b, dest := c.b, destination(m)
-	b.At(where, "mount "+m.Type+" on "+m.Destination)
-	attrs, readonlyLater := o.set, false
-	if dest == "/dev" && attrs&sys.MountAttrRdonly != 0 {
-		attrs, readonlyLater = attrs&^uint64(sys.MountAttrRdonly), true
-	}
-	data := o.data
-	if attrs&sys.MountAttrRdonly != 0 && !inMemory(m.Type) {
-		// mount(2) makes the superblock read-only as well: a filesystem on a device that is needs that.
-		data = append([]string{"ro"}, data...)
-	}
-	mnt := c.newFilesystem(m.Type, m.Source, data, attrs)
-	c.attributes(mnt, o, false)
-	c.attach(mnt, dest, m.Type)
-	c.propagate(mnt, o)
-	if dest != "/dev" {
-		c.placed(dest, mnt)
-		return
-	}
-	if covered := c.dev; covered != program.None {
-		// It may yet have to be made read-only.
-		c.late = append(c.late, func() { b.Close(covered) })
-	}
-	c.dev = mnt
-	if readonlyLater {
-		c.late = append(c.late, func() {
-			b.At(where, "make "+m.Destination+" read-only")
-			b.MountSetattr(mnt, 0, program.MountAttr{Set: sys.MountAttrRdonly})
-		})
-	}
 }
 
 // attach mounts mnt on dest. proc and sysfs only go where no symlink leads: what is written through them later must
@@ -216,15 +235,9 @@ func (c *Compiler) attach(mnt program.Slot, dest, fstype string) {
 	b := c.b
 	var dst program.Slot
 	if fstype == "proc" || fstype == "sysfs" {
-		missing, found := b.Label(), b.Label()
-		dst = b.Openat2(c.root, dest, program.How{
+		dst = c.mountpoint(dest, program.How{
 			Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: program.InRoot | sys.ResolveNoSymlinks,
-		})
-		b.On(missing, syscall.ENOENT)
-		b.Jump(found)
-		b.Here(missing)
-		b.Alias(b.TargetDir(c.root, dest), dst)
-		b.Here(found)
+		}, nil, func() program.Slot { return b.TargetDir(c.root, dest) })
 	} else {
 		dst = b.TargetDir(c.root, dest)
 	}
@@ -237,6 +250,13 @@ func (c *Compiler) enterCgroupNS() {
 		c.c.EnterCgroupNS = nil
 		f()
 	}
+}
+
+// readOnly is o with nothing that would make the mount writable.
+func readOnly(o options) options {
+	o.set |= sys.MountAttrRdonly
+	o.recClr &^= sys.MountAttrRdonly // rrw
+	return o
 }
 
 // cgroupV2 mounts the unified hierarchy: the namespace's own view of it, or, when the cgroup namespace is the host's,
@@ -254,9 +274,8 @@ func (c *Compiler) cgroupV2(where, dest string, m *specs.Mount, o *options) erro
 			return fmt.Errorf("type: cgroup2: no such hierarchy on this host: %w", syscall.ENODEV)
 		}
 		mnt = b.OpenTree(program.Host, c.c.Cgroups.Unified, sys.OpenTreeClone)
-		o.set |= sys.MountAttrRdonly
-		o.recClr &^= sys.MountAttrRdonly // rrw
-		c.attributes(mnt, o, true)
+		closed := readOnly(*o)
+		c.attributes(mnt, &closed, true)
 	}
 	c.attach(mnt, dest, "cgroup2")
 	c.propagate(mnt, o)
@@ -269,6 +288,7 @@ func (c *Compiler) cgroupV1(where, dest string, o *options) {
 	b := c.b
 	c.enterCgroupNS()
 	b.At(where, "mount the cgroup v1 hierarchies on "+dest)
+	closed := readOnly(*o)
 	attrs := o.set &^ sys.MountAttrRdonly
 	tmpfs := c.newFilesystem("tmpfs", "tmpfs", []string{"mode=755"}, attrs)
 	c.attach(tmpfs, dest, "tmpfs")
@@ -277,9 +297,10 @@ func (c *Compiler) cgroupV1(where, dest string, o *options) {
 		var mnt program.Slot
 		if c.c.Cgroups.OwnNS {
 			mnt = c.newFilesystem("cgroup", "cgroup", h.Options, o.set)
+			c.attributes(mnt, o, false)
 		} else {
 			mnt = b.OpenTree(program.Host, h.Path, sys.OpenTreeClone)
-			b.MountSetattr(mnt, 0, program.MountAttr{Set: o.set | sys.MountAttrRdonly, Clear: atimeField(o.set)})
+			c.attributes(mnt, &closed, true)
 		}
 		dst := b.TargetDir(tmpfs, h.Name)
 		b.MoveMount(mnt, dst)
@@ -288,8 +309,9 @@ func (c *Compiler) cgroupV1(where, dest string, o *options) {
 			b.Symlinkat(h.Name, tmpfs, name)
 		}
 	}
-	if o.set&sys.MountAttrRdonly != 0 {
+	if (o.set|o.recSet)&sys.MountAttrRdonly != 0 {
 		b.MountSetattr(tmpfs, 0, program.MountAttr{Set: sys.MountAttrRdonly})
 	}
+	c.propagate(tmpfs, o)
 	b.Close(tmpfs)
 }

@@ -3,9 +3,12 @@ package rootfs
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
 )
@@ -43,25 +46,75 @@ func TestEveryOption(t *testing.T) {
 		check(t, name, one(t, name), options{propagation: []propagation{{kind, false}}})
 		check(t, "r"+name, one(t, "r"+name), options{propagation: []propagation{{kind, true}}})
 	}
-	for _, name := range []string{"", "defaults", "loud", "silent", "mand", "nomand", "async"} {
+	for _, name := range []string{
+		"", "defaults", "loud", "silent", "mand", "nomand", "auto", "noauto", "nouser", "_netdev", "x-systemd.automount", "X-own=1", "comment=x",
+		"X-mount.mkdir", "X-mount.mkdir=0755",
+	} {
 		check(t, name, one(t, name), options{})
 	}
-	check(t, "bind", one(t, "bind"), options{bind: true})
-	check(t, "rbind", one(t, "rbind"), options{bind: true, recursive: true})
-	for _, name := range []string{"size=1m", "mode=755", "rsize=8", "newinstance", "sync", "dirsync", "lazytime", "r", "rr", "=", "ro=1", "RO"} {
+	for name, does := range map[string]uint64{
+		"bind": bind, "rbind": bind | recursive, "remount": remount, "tmpcopyup": copyUp, "idmap": idmap, "ridmap": idmap, "idmap=uids=0-1-2": idmap,
+		"copy-symlink": copySymlink, "src-nofollow": srcNofollow, "dest-nofollow": destNofollow,
+	} {
+		check(t, name, one(t, name), options{does: does})
+	}
+	for name, want := range map[string]options{
+		"sync": {super: sbSync}, "async": {superClr: sbSync}, "dirsync": {super: sbDirsync}, "lazytime": {super: sbLazytime},
+		"nolazytime": {superClr: sbLazytime}, "iversion": {super: sbIversion}, "noiversion": {superClr: sbIversion},
+		"user": {set: nosuid | nodev | noexec}, "users": {set: nosuid | nodev | noexec}, "owner": {set: nosuid | nodev}, "group": {set: nosuid | nodev},
+	} {
+		check(t, name, one(t, name), want)
+	}
+	for _, name := range []string{"size=1m", "mode=755", "rsize=8", "newinstance", "ruser", "rsync", "rdefaults", "r", "rr", "=", "ro=1", "RO"} {
 		check(t, name, one(t, name), options{data: []string{name}})
 	}
-	for _, name := range []string{"remount", "tmpcopyup", "idmap", "ridmap", "copy-symlink", "src-nofollow", "dest-nofollow"} {
-		_, err := parseOptions([]string{"ro", name}, false)
+	for _, name := range []string{"nofail", "X-mount.subdir=a"} {
+		_, err := optionsOf(&specs.Mount{Options: []string{"ro", name}})
 		if !errors.Is(err, syscall.EOPNOTSUPP) || !strings.HasPrefix(err.Error(), "options[1]: "+name+": ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
+// specOptions is the table of config.md, "Linux mount options".
+var specOptions = strings.Fields(`async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand noatime nodev
+	nodiratime noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow private ratime rbind rdev rdiratime
+	relatime remount rexec rnoatime rnodiratime rnoexec rnorelatime rnostrictatime rnosuid rnosymfollow ro rprivate rrelatime rro
+	rrw rshared rslave rstrictatime rsuid rsymfollow runbindable rw shared silent slave strictatime suid symfollow sync tmpcopyup
+	unbindable idmap ridmap`)
+
+// TestMountOptions ties the table, what it is looked up by, and the list that others print together.
+func TestMountOptions(t *testing.T) {
+	if !slices.IsSortedFunc(mountOptions[:], func(a, b option) int { return strings.Compare(a.name, b.name) }) {
+		t.Error("the table is not sorted, which looking up needs")
+	}
+	for i := range mountOptions {
+		if o, rec := findOption(mountOptions[i].name); o != &mountOptions[i] || rec {
+			t.Errorf("%s is not found", mountOptions[i].name)
+		}
+	}
+	list := MountOptions()
+	if !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != len(list) {
+		t.Errorf("not sorted, or not once each: %q", list)
+	}
+	for _, name := range list {
+		if o := one(t, name); o.data != nil {
+			t.Errorf("%s is listed, and left to the filesystem", name)
+		}
+	}
+	for _, name := range append(specOptions, "copy-symlink", "src-nofollow", "dest-nofollow") {
+		if !slices.Contains(list, name) {
+			t.Errorf("%s is not listed", name)
+		}
+	}
+	if slices.Contains(list, "nofail") {
+		t.Error("nofail is listed, and refused")
+	}
+}
+
 func one(t *testing.T, name string) options {
 	t.Helper()
-	o, err := parseOptions([]string{name}, false)
+	o, err := optionsOf(&specs.Mount{Options: []string{name}})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -89,7 +142,7 @@ func TestLastOptionWins(t *testing.T) {
 		"nodev dev nodev":              {nodev, nodev},
 		"atime noatime nodev diratime": {noatime | nodev, atime | nodiratime},
 	} {
-		o, err := parseOptions(strings.Fields(list), false)
+		o, err := optionsOf(&specs.Mount{Options: strings.Fields(list)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,15 +157,43 @@ func TestLastOptionWins(t *testing.T) {
 }
 
 func TestBindDropsData(t *testing.T) {
-	for _, c := range []struct {
-		list     []string
-		bindType bool
-	}{
-		{[]string{"bind", "size=1m"}, false}, {[]string{"size=1m", "rbind"}, false}, {[]string{"size=1m"}, true},
+	for _, m := range []specs.Mount{
+		{Options: []string{"bind", "size=1m", "sync"}}, {Options: []string{"size=1m", "rbind"}}, {Options: []string{"size=1m"}, Type: "bind"},
 	} {
-		o, err := parseOptions(c.list, c.bindType)
-		if err != nil || !o.bind || o.data != nil {
-			t.Errorf("%v: %+v, %v", c.list, o, err)
+		o, err := optionsOf(&m)
+		if err != nil || !o.has(bind) || o.data != nil || o.super != 0 {
+			t.Errorf("%v: %+v, %v", m, o, err)
+		}
+	}
+}
+
+// TestIgnored: what a bind mount drops is told.
+func TestIgnored(t *testing.T) {
+	got := Ignored([]specs.Mount{
+		{Type: "tmpfs", Options: []string{"size=1m", "sync"}},
+		{Options: []string{"ro", "size=1m", "rbind", "lazytime", "async", "x-own"}},
+	})
+	want := []string{
+		"mounts[1].options[1]: size=1m: has no effect on a bind mount", "mounts[1].options[3]: lazytime: has no effect on a bind mount",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestFilesystemOptions: the flags of the superblock go to the filesystem by its names for them.
+func TestFilesystemOptions(t *testing.T) {
+	for _, c := range []struct{ fstype, list, want string }{
+		{"tmpfs", "size=1m sync dirsync lazytime", "size=1m sync dirsync lazytime"},
+		{"tmpfs", "sync async lazytime nolazytime", ""},
+		{"tmpfs", "iversion", ""},
+		{"ext4", "iversion", "i_version"},
+		{"ext4", "iversion noiversion", ""},
+		{"tmpfs", "remount async nolazytime noiversion", "async nolazytime"},
+	} {
+		o, err := optionsOf(&specs.Mount{Type: c.fstype, Options: strings.Fields(c.list)})
+		if got := strings.Join(o.filesystemOptions(c.fstype), " "); err != nil || got != c.want {
+			t.Errorf("%s %s: %q, %v; want %q", c.fstype, c.list, got, err, c.want)
 		}
 	}
 }

@@ -63,6 +63,8 @@ type Compiler struct {
 	kept []kept       // mounts that masked and read-only paths lead through
 	cut  uint64       // how mounts of the host's are cut off from it: the propagation they get, or 0
 	late []func()     // what has to wait until everything is in its place
+
+	remounts []string // destinations that are remounted
 }
 
 // New starts compiling into b.

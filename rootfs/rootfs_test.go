@@ -117,9 +117,11 @@ func TestRefusedMounts(t *testing.T) {
 		"mounts[0].type: none given, and no bind among the options": {Destination: "/a", Source: "/b"},
 		"mounts[0].type: none given, and no bind":                   {Destination: "/a", Source: "/b", Type: "none"},
 		"mounts[0].source: none given for a bind mount":             {Destination: "/a", Options: []string{"bind"}},
-		"mounts[0].options[1]: remount: not supported":              {Destination: "/a", Options: []string{"ro", "remount"}},
-		"mounts[0].uidMappings: not supported":                      {Destination: "/a", Type: "tmpfs", UIDMappings: make([]specs.LinuxIDMapping, 1)},
-		"mounts[0].type: cgroup2: no such hierarchy on this host":   {Destination: "/a", Type: "cgroup2"},
+		"mounts[0].options[1]: nofail: not supported":               {Destination: "/a", Options: []string{"ro", "nofail"}},
+		`mounts[0].options: ["remount" "size=1m"]: the filesystem on /a may be another's as well`: {
+			Destination: "/a", Type: "tmpfs", Options: []string{"remount", "size=1m"},
+		},
+		"mounts[0].type: cgroup2: no such hierarchy on this host": {Destination: "/a", Type: "cgroup2"},
 	} {
 		_, fs := compiler(spec(func(s *specs.Spec) { s.Mounts = []specs.Mount{m} }))
 		var errno syscall.Errno

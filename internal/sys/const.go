@@ -20,6 +20,7 @@ const (
 	SysFsconfig      = unix.SYS_FSCONFIG
 	SysFsmount       = unix.SYS_FSMOUNT
 	SysFsopen        = unix.SYS_FSOPEN
+	SysFspick        = unix.SYS_FSPICK
 	SysIoctl         = unix.SYS_IOCTL
 	SysKeyctl        = unix.SYS_KEYCTL
 	SysMknodat       = unix.SYS_MKNODAT
@@ -81,9 +82,13 @@ const (
 	FsopenCloexec  = unix.FSOPEN_CLOEXEC
 	FsmountCloexec = unix.FSMOUNT_CLOEXEC
 
-	FsconfigSetFlag   = unix.FSCONFIG_SET_FLAG
-	FsconfigSetString = unix.FSCONFIG_SET_STRING
-	FsconfigCreate    = unix.FSCONFIG_CMD_CREATE
+	FsconfigSetFlag     = unix.FSCONFIG_SET_FLAG
+	FsconfigSetString   = unix.FSCONFIG_SET_STRING
+	FsconfigCreate      = unix.FSCONFIG_CMD_CREATE
+	FsconfigReconfigure = unix.FSCONFIG_CMD_RECONFIGURE
+
+	FspickCloexec   = unix.FSPICK_CLOEXEC
+	FspickEmptyPath = unix.FSPICK_EMPTY_PATH
 
 	MountAttrRdonly      = unix.MOUNT_ATTR_RDONLY
 	MountAttrNosuid      = unix.MOUNT_ATTR_NOSUID

@@ -9,29 +9,6 @@ var notYet = [...]struct {
 	field string
 	find  func(s *specs.Spec, found func(path, value string))
 }{
-	{"mounts[].uidMappings", func(s *specs.Spec, found func(string, string)) {
-		for i, m := range s.Mounts {
-			if len(m.UIDMappings) > 0 {
-				found(at("mounts", i)+".uidMappings", "")
-			}
-		}
-	}},
-	{"mounts[].gidMappings", func(s *specs.Spec, found func(string, string)) {
-		for i, m := range s.Mounts {
-			if len(m.GIDMappings) > 0 {
-				found(at("mounts", i)+".gidMappings", "")
-			}
-		}
-	}},
-	{"mounts[].options: idmap, ridmap", func(s *specs.Spec, found func(string, string)) {
-		for i, m := range s.Mounts {
-			for j, o := range m.Options {
-				if o == "idmap" || o == "ridmap" {
-					found(at(at("mounts", i)+".options", j), o)
-				}
-			}
-		}
-	}},
 	{"linux.intelRdt", func(s *specs.Spec, found func(string, string)) {
 		if s.Linux == nil || s.Linux.IntelRdt == nil {
 			return

@@ -161,33 +161,7 @@ func seccompRules() []rule {
 
 func notYetRules() []rule {
 	linux := func(f func(*specs.Linux)) func(*specs.Spec) { return func(s *specs.Spec) { f(s.Linux) } }
-	ids := []specs.LinuxIDMapping{{Size: 1}}
-	idmap := func(m specs.Mount) func(*specs.Spec) {
-		m.Destination, m.Type = "/a", "tmpfs"
-		return mount(m)
-	}
 	return []rule{
-		{
-			name: "mounts[].uidMappings",
-			bad:  idmap(specs.Mount{UIDMappings: ids}),
-			want: []string{"mounts[0].uidMappings: not supported"},
-			good: idmap(specs.Mount{UIDMappings: []specs.LinuxIDMapping{}}),
-		},
-		{
-			name: "mounts[].gidMappings",
-			bad:  idmap(specs.Mount{GIDMappings: ids}),
-			want: []string{"mounts[0].gidMappings: not supported"},
-			good: idmap(specs.Mount{GIDMappings: []specs.LinuxIDMapping{}}),
-		},
-		{
-			name: "mounts[].options: idmap, ridmap",
-			bad:  idmap(specs.Mount{Options: []string{"ro", "ridmap", "idmap"}}),
-			want: []string{
-				"mounts[0].options[1]: ridmap is not supported",
-				"mounts[0].options[2]: idmap is not supported",
-			},
-			good: none,
-		},
 		{
 			name: "linux.intelRdt",
 			bad:  linux(func(l *specs.Linux) { l.IntelRdt = &specs.LinuxIntelRdt{EnableMonitoring: true} }),

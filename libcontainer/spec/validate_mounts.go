@@ -23,13 +23,66 @@ func (c *checker) mounts() {
 		case !absolute(m.Destination):
 			c.warn(at("mounts", i)+".destination", quote(m.Destination), "an absolute path: it is taken from /")
 		}
-		bind := slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
-		if m.Type == "" && !bind && !slices.Contains(m.Options, "remount") {
-			c.bad(at("mounts", i)+".type", "nothing", `a filesystem type, or "bind" in the options`)
+		c.mountKind(i, m)
+		c.mountIDs(i, m)
+	}
+}
+
+// mountKind checks that type, source and options go together.
+func (c *checker) mountKind(i int, m *specs.Mount) {
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(m.Options, func(o string) bool { return slices.Contains(names, o) })
+	}
+	remount, bind := has("remount"), has("bind", "rbind")
+	if m.Type == "" && !bind && !remount {
+		c.bad(at("mounts", i)+".type", "nothing", `a filesystem type, or "bind" in the options`)
+	}
+	if m.Source == "" && (bind || m.Type == "bind") && !remount {
+		c.bad(at("mounts", i)+".source", "nothing", "the path to bind")
+	}
+	bind = bind || m.Type == "bind"
+	for j, o := range m.Options {
+		path := at(at("mounts", i)+".options", j)
+		switch o {
+		case "tmpcopyup":
+			if m.Type != "tmpfs" || bind || remount {
+				c.bad(path, o+" on a mount of type "+quote(m.Type), "a new tmpfs")
+			}
+		case "copy-symlink", "src-nofollow", "dest-nofollow":
+			if !bind || remount {
+				c.bad(path, o, "bind or rbind beside it")
+			}
 		}
-		if m.Source == "" && (bind || m.Type == "bind") {
-			c.bad(at("mounts", i)+".source", "nothing", "the path to bind")
-		}
+	}
+}
+
+// mountIDs checks how the ids of a mount are translated.
+func (c *checker) mountIDs(i int, m *specs.Mount) {
+	ids, p := MountIDsOf(m, c.Linux)
+	if p != nil {
+		c.bad(at("mounts", i)+"."+p.Path, p.Found, p.Want)
+		return
+	}
+	if ids == nil {
+		return
+	}
+	path := at("mounts", i)
+	switch m.Type {
+	case "cgroup", "cgroup2", "proc", "sysfs":
+		c.bad(path, "mappings of ids for a filesystem of type "+m.Type, "a type of filesystem that can")
+	}
+	if slices.Contains(m.Options, "remount") {
+		c.bad(path, "mappings of ids for a mount that is there already", "no remount in the options")
+	}
+	uids, gids := path+".uidMappings", path+".gidMappings"
+	if len(m.UIDMappings) == 0 {
+		uids, gids = path+".options.uids", path+".options.gids"
+	} else if !slices.Contains(m.Options, "idmap") && !slices.Contains(m.Options, "ridmap") {
+		c.warn(path+".options", "none of idmap and ridmap", "idmap beside uidMappings: older runtimes ignore them in silence")
+	}
+	if !ids.Container {
+		c.mappings(uids, ids.UIDs)
+		c.mappings(gids, ids.GIDs)
 	}
 }
 

@@ -105,6 +105,8 @@ func TestValidate(t *testing.T) {
 		generalRules(),
 		processRules(),
 		mountRules(),
+		mountOptionRules(),
+		mountIDRules(),
 		namespaceRules(),
 		cgroupAndSysctlRules(),
 		seccompRules(),

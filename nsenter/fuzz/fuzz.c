@@ -7,6 +7,7 @@
  */
 #include "../interp.c"
 #include "../builtins.c"
+#include "../copy.c"
 
 #include <limits.h>
 #include <setjmp.h>
@@ -86,6 +87,30 @@ static void check_plain(long nr, const uint64_t *v)
 	}
 }
 
+/* How many more names a directory has: a tree comes to its end. */
+static uint32_t names_left;
+
+static int64_t names(uint64_t p, uint64_t n)
+{
+	uint32_t len = 0;
+
+	while (names_left > 0 && next() % 4) {
+		struct dirent64 *d = (struct dirent64 *)(uintptr_t)(p + len);
+		uint32_t name = 1 + next() % 255, size = (uint32_t)offsetof(struct dirent64, name) + name + 1;
+
+		size = (size + 7) / 8 * 8;
+		if (len + size > n)
+			break;
+		names_left--;
+		memset(d, 0, size);
+		d->reclen = (uint16_t)size;
+		for (uint32_t i = 0; i < name; i++)
+			d->name[i] = (char)(next() % 8 ? '.' : 1 + next() % 255);
+		len += size;
+	}
+	return len;
+}
+
 static int64_t failure(void)
 {
 	static const int common[] = { ENOENT, EEXIST, ENOTDIR, EACCES, EINTR, EAGAIN, EINVAL, EPERM, EBADF, ENOEXEC };
@@ -122,7 +147,41 @@ static int64_t serve(long nr, const uint64_t *v)
 		return 3 + next() % 1000;
 	case SYS_mkdirat:
 	case SYS_mknodat:
+	case SYS_fchownat:
+	case SYS_fchmodat:
 		reads_string(v[1]);
+		return 0;
+	case SYS_symlinkat:
+		reads_string(v[0]);
+		reads_string(v[2]);
+		return 0;
+	case SYS_getdents64:
+		return names(v[1], v[2]);
+	case SYS_flistxattr: {
+		uint64_t n = next() % 64;
+
+		fills(v[1], n);
+		return (int64_t)n;
+	}
+	case SYS_fgetxattr:
+		reads_string(v[1]);
+		fills(v[2], v[3] < 64 ? v[3] : 64);
+		return next() % 65;
+	case SYS_fsetxattr:
+		reads_string(v[1]);
+		reads(v[2], v[3]);
+		return 0;
+	case SYS_utimensat:
+		if (v[1])
+			reads_string(v[1]);
+		reads(v[2], 2 * sizeof(struct timespec));
+		return 0;
+	case SYS_write:
+		reads(v[1], v[2]);
+		return next() % 4 ? (int64_t)v[2] : (int64_t)(next() % (v[2] + 1));
+	case SYS_fchown:
+	case SYS_fchmod:
+	case SYS_ftruncate:
 		return 0;
 	case SYS_readlinkat: {
 		uint64_t n = next() % 16 ? next() % 12 : next() % (v[3] + 1);
@@ -138,6 +197,7 @@ static int64_t serve(long nr, const uint64_t *v)
 		fills(v[1], sizeof(struct stat));
 		if (next() % 2)
 			((struct stat *)(uintptr_t)v[1])->st_mode = next() % 2 ? S_IFDIR : S_IFREG;
+		((struct stat *)(uintptr_t)v[1])->st_size = next() % 4096;
 		return 0;
 	case SYS_fstatfs:
 		fills(v[1], sizeof(struct statfs));
@@ -241,6 +301,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		answer = image + vm.h->notes_off;
 		answers_end = image + size;
 		state = 1;
+		names_left = 256;
 		if (setjmp(end) == 0) {
 			int r = vm_run(&vm);
 

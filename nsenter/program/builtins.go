@@ -94,6 +94,32 @@ func (b *Builder) SigReset() { b.add(Insn{Op: OpSigReset, Out: None}) }
 // CheckCwd fails with EXDEV unless the working directory is inside the root (CVE-2024-21626).
 func (b *Builder) CheckCwd() { b.add(Insn{Op: OpCheckCwd, Out: None}) }
 
+// Copies is what Copy copies, as bits.
+type Copies uint64
+
+// CopyTree is everything in the directory, the others are about the directory itself.
+const (
+	CopyTree Copies = 1 << iota
+	CopyMode
+	CopyUID
+	CopyGID
+	copyAll = 1<<iota - 1
+)
+
+// Copy copies from the directory from to the root of to, a filesystem that was mounted by fsmount and nobody else can see
+// yet: directories, files with their holes, symlinks, nodes, with owners, modes, times and extended attributes. What is
+// mounted below from is EXDEV, more than 128 directories inside one another ENAMETOOLONG. What vanishes meanwhile is left
+// out. The report's text is the name at which it failed.
+func (b *Builder) Copy(from, to Slot, what Copies) {
+	b.add(Insn{Op: OpCopy, Out: None}, fd(from), fd(to), num(uint64(what)))
+}
+
+// CopyLink makes the symlink that link, an O_PATH descriptor, refers to anew as name, a single component, in dir. It fails
+// with EINVAL when link is none, and with EEXIST when there is something else of that name.
+func (b *Builder) CopyLink(link, dir Slot, name string) {
+	b.add(Insn{Op: OpCopyLink, Out: None}, fd(link), fd(dir), str(name))
+}
+
 // Exec tries the candidates in turn as execvp(3) does and replaces the process by the first that runs.
 func (b *Builder) Exec(candidates, args, env []string) {
 	b.add(Insn{Op: OpExec, Out: None}, vec(candidates), vec(args), vec(env))

@@ -102,6 +102,16 @@ func (b *Builder) FsCreate(fs Slot) {
 	b.call(sys.SysFsconfig, fd(fs), num(uint64(sys.FsconfigCreate)), num(0), num(0), num(0))
 }
 
+// Fspick opens a configuration context for the superblock of the mount mnt.
+func (b *Builder) Fspick(mnt Slot) Slot {
+	return b.open(sys.SysFspick, fd(mnt), str(""), num(uint64(sys.FspickCloexec|sys.FspickEmptyPath)))
+}
+
+// FsReconfigure gives a superblock the options that were set.
+func (b *Builder) FsReconfigure(fs Slot) {
+	b.call(sys.SysFsconfig, fd(fs), num(uint64(sys.FsconfigReconfigure)), num(0), num(0), num(0))
+}
+
 // Fsmount makes a detached mount of the superblock with the given mount attributes.
 func (b *Builder) Fsmount(fs Slot, attrs uint64) Slot {
 	return b.open(sys.SysFsmount, fd(fs), num(uint64(sys.FsmountCloexec)), num(attrs))

@@ -57,6 +57,7 @@ func every() *Program {
 
 func everyFile(b *Builder, root Slot) {
 	b.At("mounts[0]", "mount tmpfs")
+	none := b.Label()
 	fs := b.Fsopen("tmpfs")
 	b.FsSet(fs, "size", "1m")
 	b.FsFlag(fs, "noswap")
@@ -65,20 +66,25 @@ func everyFile(b *Builder, root Slot) {
 	mnt := b.Fsmount(fs, sys.MountAttrNosuid|sys.MountAttrStrictatime)
 	b.MountSetattr(mnt, sys.AtRecursive, MountAttr{Set: sys.MountAttrRdonly, Clear: sys.MountAttrAtime})
 	dst := b.TargetDir(root, "/tmp")
+	b.Copy(dst, mnt, CopyTree|CopyMode|CopyUID|CopyGID)
 	b.MoveMount(mnt, dst)
+	super := b.Fspick(mnt)
+	b.FsReconfigure(super)
+	b.CopyLink(super, root, "link")
+	b.On(none, syscall.EINVAL)
 	file := b.TargetFile(root, "/etc/x")
 	like := b.TargetLike(root, "/data", file)
 	b.CheckFs(mnt, sys.ProcSuperMagic)
 	key := b.Openat2(mnt, "sys/x", How{Flags: sys.OWronly, Resolve: Strict})
 	b.Write(key, "value")
-	none, done := b.Label(), b.Label()
+	done := b.Label()
 	other := b.OpenTree(Host, "/src", sys.OpenTreeClone)
 	b.On(none, syscall.ENOENT, syscall.EACCES)
 	b.Jump(done)
 	b.Here(none)
 	b.Fail(syscall.EROFS)
 	b.Here(done)
-	b.Close(fs, mnt, dst, file, like, key, other)
+	b.Close(fs, mnt, super, dst, file, like, key, other)
 }
 
 func everyDevice(b *Builder, root Slot) {

@@ -48,17 +48,18 @@ type flow struct {
 	mount   bitset   // fsmount: a filesystem of our own making
 	checked bitset   // a mount whose filesystem was checked
 	strict  bitset   // a file opened strictly below a checked one
+	placed  bitset   // mounts that some way has attached
 	open    bitset   // files, directories and mounts that some way has left open
 }
 
-const flowSets = 6
+const flowSets = 7
 
 func newFlow(p *Program) *flow {
 	n := (p.Slots + 63) / 64
 	w := make([]uint64, flowSets*n)
 	return &flow{
 		inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
-		open: w[5*n : 6*n],
+		open: w[5*n : 6*n], placed: w[6*n : 7*n],
 	}
 }
 
@@ -74,6 +75,7 @@ func (f *flow) meet(g *flow) {
 	for i := range f.outside {
 		f.outside[i] |= g.outside[i]
 		f.open[i] |= g.open[i]
+		f.placed[i] |= g.placed[i]
 	}
 	f.set.keep(g.set)
 	f.mount.keep(g.mount)
@@ -99,6 +101,7 @@ func (f *flow) fill(s uint64) {
 	f.checked.del(s)
 	f.strict.del(s)
 	f.open.del(s)
+	f.placed.del(s)
 }
 
 // enter records that what is held is outside of where the process is now.

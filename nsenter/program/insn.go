@@ -42,6 +42,10 @@ const (
 	OpSigReset
 	// OpCheckCwd checks that the working directory is inside the root.
 	OpCheckCwd
+	// OpCopy copies what a directory holds to a new filesystem.
+	OpCopy
+	// OpCopyLink makes a symlink anew.
+	OpCopyLink
 	// OpExec replaces the process by the workload.
 	OpExec
 	opEnd

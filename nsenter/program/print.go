@@ -151,6 +151,10 @@ func printNum(v uint64, t argType) string {
 			"CREATE", "RECONFIGURE"}[v&7]
 	case aPrctl:
 		return prctlName(v)
+	case aCopies:
+		return flagNames(v, func() []flagName {
+			return []flagName{{uint64(CopyTree), "TREE"}, {uint64(CopyMode), "MODE"}, {uint64(CopyUID), "UID"}, {uint64(CopyGID), "GID"}}
+		})
 	}
 	return strconv.FormatInt(int64(v), 10)
 }

@@ -115,6 +115,9 @@ func (f *flow) below(in *Insn, a int) error {
 
 // nofollow reports whether the last component of in's paths is not followed when it is a symlink.
 func nofollow(in *Insn) bool {
+	if in.Op == OpCopyLink {
+		return true
+	}
 	switch in.Nr {
 	case sys.SysMknodat, sys.SysSymlinkat:
 		return true
@@ -180,6 +183,14 @@ func (f *flow) order(in *Insn) error {
 		f.enter()
 		f.do(entered | rooted)
 		f.undo(cwdChecked)
+	case sys.SysFspick:
+		if s := &in.Args[0]; s.Kind != Use || !f.mount.has(s.Val) {
+			return fmt.Errorf("of a filesystem that the program has not mounted itself")
+		}
+	case sys.SysMoveMount:
+		if s := &in.Args[0]; s.Kind == Use {
+			f.placed.add(s.Val)
+		}
 	case sys.SysFchdir:
 		if f.may(entered) {
 			return fmt.Errorf("to a directory that may be outside, after the change of root")
@@ -282,12 +293,26 @@ func (f *flow) builtin(in *Insn) error {
 		if in.Args[1].Val == 0 {
 			return fmt.Errorf("without arguments")
 		}
+	case OpCopy:
+		return f.copy(in)
 	case OpSigReset:
 		f.do(signals)
 	case OpCheckCwd:
 		f.do(cwdChecked)
 	case OpExec:
 		return f.exec(in)
+	}
+	return nil
+}
+
+// copy writes to where nobody else can be yet: nothing there is a symlink that somebody has put in the way.
+func (f *flow) copy(in *Insn) error {
+	to := &in.Args[1]
+	if to.Kind != Use || to.Val >= f.inputs && !f.mount.has(to.Val) {
+		return fmt.Errorf("to a filesystem that is not of our own making")
+	}
+	if f.placed.has(to.Val) {
+		return fmt.Errorf("to slot s%d, where others can be since it was attached", to.Val)
 	}
 	return nil
 }

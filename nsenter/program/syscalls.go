@@ -40,6 +40,7 @@ const (
 	aVec            // an array of strings
 	aMask           // a buffer, or NULL
 	aKey            // the name or the number of a key
+	aCopies         // what Copy copies
 )
 
 // kinds is the kinds of argument that a type may have, as bits.
@@ -50,6 +51,7 @@ var kinds = [...]uint8{
 	aAttr: 1 << Imm, aLen: 1 << Len, aCmd: 1 << Imm, aPrctl: 1 << Imm, aRoot: 1 << Use, aInside: 1 << Str,
 	aWant: 1 << Imm, aLike: 1<<Use | 1<<Imm, aByte: 1 << Imm, aVec: 1 << Vec,
 	aMask: 1<<Buf | 1<<Imm, aKey: 1<<Str | 1<<Imm,
+	aCopies: 1 << Imm,
 }
 
 // takes reports whether a, which is of one of the kinds of t, has a value that t may have.
@@ -69,6 +71,8 @@ func (t argType) takes(a *Arg) bool {
 		return a.Kind == Use || a.Val == noFd
 	case aByte:
 		return a.Val <= 0xff
+	case aCopies:
+		return a.Val&^copyAll == 0
 	case aHow:
 		return len(a.Text) == howLen
 	case aMntSet:
@@ -129,6 +133,7 @@ const (
 	sigFsconfig
 	sigFsmount
 	sigFsopen
+	sigFspick
 	sigIoctl
 	sigKeyctl
 	sigMknodat
@@ -160,7 +165,7 @@ var signatureAt = [...]uint8{
 	sys.SysCapset: sigCapset, sys.SysChdir: sigChdir, sys.SysChroot: sigChroot, sys.SysClose: sigClose,
 	sys.SysCloseRange: sigCloseRange, sys.SysDup3: sigDup3, sys.SysFchdir: sigFchdir,
 	sys.SysFchown: sigFchown, sys.SysFchownat: sigFchownat, sys.SysFsconfig: sigFsconfig, sys.SysFsmount: sigFsmount,
-	sys.SysFsopen: sigFsopen, sys.SysIoctl: sigIoctl, sys.SysKeyctl: sigKeyctl, sys.SysMknodat: sigMknodat,
+	sys.SysFsopen: sigFsopen, sys.SysFspick: sigFspick, sys.SysIoctl: sigIoctl, sys.SysKeyctl: sigKeyctl, sys.SysMknodat: sigMknodat,
 	sys.SysMountSetattr: sigMountSetattr, sys.SysMoveMount: sigMoveMount, sys.SysOpenat2: sigOpenat2,
 	sys.SysOpenTree: sigOpenTree, sys.SysPersonality: sigPersonality, sys.SysPivotRoot: sigPivotRoot, sys.SysPrctl: sigPrctl, sys.SysSeccomp: sigSeccomp,
 	sys.SysSetMempolicy: sigSetMempolicy, sys.SysSetdomainname: sigSetdomainname, sys.SysSethostname: sigSethostname, sys.SysSetgroups: sigSetgroups,
@@ -182,6 +187,7 @@ var signatures = [...]signature{
 	sigFsconfig:      {name: "fsconfig", args: []argType{aFd, aCmd, aName, aName, aNum}},
 	sigFsmount:       {name: "fsmount", args: []argType{aFd, aHex, aAttr}, result: makesFd, cloexec: 1, flag: sys.FsmountCloexec},
 	sigFsopen:        {name: "fsopen", args: []argType{aName, aHex}, result: makesFd, cloexec: 1, flag: sys.FsopenCloexec},
+	sigFspick:        {name: "fspick", args: []argType{aDirFd, aPath, aHex}, result: makesFd, cloexec: 2, flag: sys.FspickCloexec, paths: true},
 	sigIoctl:         {name: "ioctl", args: []argType{aFd, aHex, aReq}, result: mayMakeFd, cloexec: 2, flag: sys.OCloexec},
 	sigKeyctl:        {name: "keyctl", args: []argType{aNum, aKey, aHex}},
 	sigMknodat:       {name: "mknodat", args: []argType{aDirFd, aPath, aMode, aDev}, paths: true},
@@ -224,6 +230,8 @@ var builtins = [opEnd]signature{
 	OpHook:     {name: "hook", args: []argType{aAbs, aVec, aVec, aFd, aFd, aNum}, paths: true},
 	OpSigReset: {name: "sig_reset"},
 	OpCheckCwd: {name: "check_cwd"},
+	OpCopy:     {name: "copy", args: []argType{aFd, aFd, aCopies}},
+	OpCopyLink: {name: "copy_link", args: []argType{aFd, aDirFd, aPath}, paths: true},
 	OpExec:     {name: "exec", args: []argType{aVec, aVec, aVec}},
 }
 
