@@ -10,6 +10,7 @@ import (
 	"teu/libcontainer/preflight"
 	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
+	"teu/rootfs"
 )
 
 // Validation is what `validate` found in a bundle.
@@ -74,6 +75,9 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 	v.problem(err)
 	_, warnings := process.ParseCaps(s.Process.Capabilities, grantable)
 	v.warnings(warnings)
+	v.warnings(rootfs.Ignored(s.Mounts))
+	_, err = compileSources(s, bundle)
+	v.problem(err)
 	_, err = compileInit(s, facts)
 	v.problem(err)
 	_, err = compileOutside(s)

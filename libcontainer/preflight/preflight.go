@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -76,23 +77,28 @@ func (c *checker) root() {
 	}
 }
 
-// sources: what is bound has to be there.
+// sources: what is bound has to be there. A symlink that is bound itself may lead nowhere.
 func (c *checker) sources() {
 	for i := range c.Mounts {
-		if m := &c.Mounts[i]; isBind(m) && m.Source != "" {
-			c.exists(fmt.Sprintf("mounts[%d].source", i), c.abs(m.Source), "the path of what to bind", nil)
+		m := &c.Mounts[i]
+		if !isBind(m) || m.Source == "" || hasOption(m, "remount") {
+			continue
 		}
+		path := c.abs(m.Source)
+		if hasOption(m, "src-nofollow") || hasOption(m, "copy-symlink") {
+			if _, err := sys.Lstatat(sys.AtFdcwd, path); err == nil {
+				continue
+			}
+		}
+		c.exists(fmt.Sprintf("mounts[%d].source", i), path, "the path of what to bind", nil)
 	}
 }
 
 func isBind(m *specs.Mount) bool {
-	for _, o := range m.Options {
-		if o == "bind" || o == "rbind" {
-			return true
-		}
-	}
-	return m.Type == "bind"
+	return hasOption(m, "bind") || hasOption(m, "rbind") || m.Type == "bind"
 }
+
+func hasOption(m *specs.Mount, name string) bool { return slices.Contains(m.Options, name) }
 
 // filesystems: one that is not in /proc/filesystems may yet come as a module.
 func (c *checker) filesystems() {

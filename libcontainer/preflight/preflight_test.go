@@ -51,11 +51,14 @@ func TestCheck(t *testing.T) {
 				s.Mounts = []specs.Mount{
 					{Destination: "/a", Source: "rootfs", Options: []string{"bind"}}, {Destination: "/b", Type: "bind", Source: "nothing"},
 					{Destination: "/c", Source: "/dev/null/x", Options: []string{"rbind"}},
+					{Destination: "/d", Source: "nothing", Options: []string{"bind", "remount"}},
+					{Destination: "/e", Source: "nothing", Options: []string{"bind", "copy-symlink"}},
 				}
 			},
 			problems: []string{
 				`mounts[1].source: got "DIR/nothing": no such file or directory, want the path of what to bind`,
 				`mounts[2].source: got "/dev/null/x": not a directory, want the path of what to bind`,
+				`mounts[4].source: got "DIR/nothing": no such file or directory, want the path of what to bind`,
 			},
 		},
 		{
