@@ -1,0 +1,137 @@
+package security
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+func tmpcopyup(path string) edit {
+	return mounts(specs.Mount{Destination: path, Type: "tmpfs", Source: "tmpfs", Options: []string{"tmpcopyup", "size=1m"}})
+}
+
+// Class A: somebody who can write to the image swaps files for symlinks to the host, FIFOs and devices while its tree is
+// copied: what is the host's does not come along, nothing is waited for, and nothing hangs.
+func TestCopiedWhileSwapped(t *testing.T) {
+	b := kit.New(t)
+	host := newCanary(t, b)
+	for i := range 20 {
+		b.File(fmt.Sprintf("data/real/dir%d/file", i), "of the image", 0o644)
+	}
+	b.File("data/a", "of the image", 0o644)
+	check(t, os.Symlink(host.dir, b.Rootfs+"/data/evil"))
+	check(t, os.Symlink(host.dir+"/file", b.Rootfs+"/data/b"))
+	check(t, syscall.Mkfifo(b.Rootfs+"/data/c", 0o644))
+	check(t, syscall.Mknod(b.Rootfs+"/data/d", syscall.S_IFCHR|0o666, 1<<8|5))
+	shell(b, `busybox find /data -type f -exec busybox grep -l "`+canaryText+`" {} +; exit 0`, writable, tmpcopyup("/data"))
+	data := b.Rootfs + "/data"
+	swapped := 0
+	stop := meanwhile(func() {
+		for _, pair := range [][2]string{{"real", "evil"}, {"a", "b"}, {"a", "c"}, {"a", "d"}, {"real", "c"}} {
+			if exchange(data, pair[0], pair[1]) == nil {
+				swapped++
+			}
+		}
+	})
+	ran := 0
+	race(b, func(r kit.Result) {
+		if r.Code == 0 {
+			ran++
+		}
+		if r.Stdout != "" || r.Code != 0 && !oneLine(r) {
+			t.Error(r)
+		}
+	})
+	stop()
+	host.intact()
+	if swapped == 0 || ran == 0 {
+		t.Errorf("swapped %d times, %d containers ran", swapped, ran)
+	}
+}
+
+// Devices and FIFOs of the image are made anew, not opened; a tree that is too deep and a file that is too large end the
+// container, in one line.
+func TestCopiedTree(t *testing.T) {
+	b := kit.New(t, writable, tmpcopyup("/data"))
+	check(t, os.Mkdir(b.Rootfs+"/data", 0o755))
+	check(t, syscall.Mkfifo(b.Rootfs+"/data/fifo", 0o644))
+	check(t, syscall.Mknod(b.Rootfs+"/data/zero", syscall.S_IFCHR|0o666, 1<<8|5))
+	fifo, zero := opened(t, b.Rootfs+"/data/fifo"), opened(t, b.Rootfs+"/data/zero")
+	b.Run(kit.Args("stat", "/data/fifo", "/data/zero"))
+	if fifo() || zero() {
+		t.Error("opened")
+	}
+
+	check(t, os.MkdirAll(b.Rootfs+"/data/"+strings.Repeat("d/", 300), 0o755))
+	if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "copy: file name too long (d)") {
+		t.Error(res)
+	}
+	check(t, os.RemoveAll(b.Rootfs+"/data/d"))
+	b.File("data/huge", "", 0o644)
+	check(t, os.Truncate(b.Rootfs+"/data/huge", 1<<42)) // nothing but a hole
+	b.Run(kit.Args("true"))
+	f, err := os.OpenFile(b.Rootfs+"/data/huge", os.O_WRONLY, 0)
+	check(t, err)
+	_, err = f.Write(make([]byte, 2<<20))
+	check(t, err)
+	check(t, f.Close())
+	if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "no space left") {
+		t.Error(res)
+	}
+}
+
+// A destination that is remounted is looked up in the root, whatever symlinks the image has.
+func TestRemountStaysInside(t *testing.T) {
+	b := kit.New(t)
+	host := newCanary(t, b)
+	check(t, syscall.Mount("tmpfs", host.dir, "tmpfs", 0, ""))
+	defer func() { check(t, syscall.Unmount(host.dir, 0)) }()
+	b.Symlink(host.dir, "data")
+	b.Symlink("../../../../../../.."+host.dir, "up")
+	for _, dest := range []string{"/data", "/up"} {
+		c := mounts(specs.Mount{Destination: dest, Options: []string{"remount", "ro", "noexec"}})
+		c(b.Spec)
+		b.Edit()
+		if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "remount "+dest) {
+			t.Error(res)
+		}
+		b.Spec.Mounts = b.Spec.Mounts[:len(b.Spec.Mounts)-1]
+	}
+	var st syscall.Statfs_t
+	check(t, syscall.Statfs(host.dir, &st))
+	if st.Flags&(syscall.MS_RDONLY|syscall.MS_NOEXEC) != 0 {
+		t.Errorf("the host's mount has flags %#x", st.Flags)
+	}
+}
+
+// Through a mount whose ids are translated nobody becomes who he is not: a file that root of the host has made setuid is
+// that of the id that it is translated to, and what has no id on the filesystem cannot be written.
+func TestTranslatedSetuid(t *testing.T) {
+	b := kit.New(t, writable, func(s *specs.Spec) {
+		s.Process.NoNewPrivileges = false
+		s.Process.User = specs.User{UID: 5000, GID: 5000}
+	})
+	check(t, os.Mkdir(b.Dir+"/src", 0o777))
+	check(t, os.Chmod(b.Dir+"/src", 0o777))
+	text, err := os.ReadFile(kit.Payload())
+	check(t, err)
+	check(t, os.WriteFile(b.Dir+"/src/payload", text, 0o755))
+	check(t, syscall.Chmod(b.Dir+"/src/payload", 0o6755))
+	maps := []specs.LinuxIDMapping{{HostID: 1000, Size: 10}}
+	b.Edit(mounts(specs.Mount{Destination: "/data", Source: "src", Options: []string{"bind", "idmap"}, UIDMappings: maps, GIDMappings: maps}))
+	b.Edit(process("/data/payload", "id"))
+	id := kit.JSON[struct{ UID, EUID, EGID int }](b, b.Run().Stdout)
+	if id.UID != 5000 || id.EUID != 1000 || id.EGID != 1000 {
+		t.Errorf("%+v", id)
+	}
+	b.Edit(kit.Args("write", "/data/new", "x"))
+	if res := b.Teu("run", b.ID); res.Code != 1 || res.Stdout != "EOVERFLOW\n" {
+		t.Error(res)
+	}
+}
