@@ -107,6 +107,7 @@ var (
 		"", "x", "/", "//", ".", "..", "/..", "../x", "/dev", "/dev/pts", "/dev/null", "/proc", "/proc/self/fd/3", "/sys", "a b",
 		"a,b", "a=b", "=", "none", "bind", "rbind", "tmpfs", "proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "overlay", "ro", "rro",
 		"rw", "nosuid", "rshared", "slave", "runbindable", "remount", "tmpcopyup", "idmap", "ridmap", "copy-symlink", "src-nofollow", "dest-nofollow",
+		"idmap=uids=0-1-2#5-@6-7;gids=@0-0-9", "ridmap=gids=@0-1-2", "sync", "nofail", "user",
 		"mode=755", "size=1k", "CAP_SYS_ADMIN", "CAP_X", "RLIMIT_NOFILE", "SCMP_ACT_ALLOW", "SCMP_ACT_NOTIFY", "SCMP_CMP_MASKED_EQ",
 		"SCMP_ARCH_X32", "SECCOMP_FILTER_FLAG_LOG", "read", "execve", "c", "b", "p", "u", "rwm", "0-3", "0-", "1,2", "pid", "mount", "user", "time",
 		"network", "net.ipv4.ip_forward", "kernel.shmmax", "SCHED_DEADLINE", "SCHED_FIFO", "IOPRIO_CLASS_RT", "MPOL_BIND", "MPOL_F_STATIC_NODES",

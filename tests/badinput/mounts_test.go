@@ -48,8 +48,21 @@ func TestMounts(t *testing.T) {
 		{name: "a file over a directory", spec: mount(bind("/etc/passwd", "/tmp")), want: []string{"mounts[7]: bind /etc/passwd on /tmp", "not a directory"}},
 		{name: "a directory over a file", spec: mount(bind("/etc", "/bin/payload")), want: []string{"mounts[7]: bind /etc on /bin/payload", "not a directory"}},
 		{name: "a name too long", spec: mount(bind("/etc", "/"+strings.Repeat("x", 256))), want: []string{"mounts[7]: bind /etc on /xxx", "file name too long"}},
-		{name: "an idmapped mount", spec: mount(bind("/etc", "/x", "idmap")), want: []string{"mounts[7].options[0]", "idmap", "not supported"}},
-		{name: "a remount", spec: mount(bind("/etc", "/x", "remount")), want: []string{"mounts[7].options[0]: remount: not supported"}},
+		{name: "an idmapped mount, and by what", spec: mount(bind("/etc", "/x", "idmap")), want: []string{"mounts[7].options[0]: got idmap, want uidMappings and gidMappings"}},
+		{name: "an idmapping of nothing", spec: mount(bind("/etc", "/x", "idmap=")), want: []string{"mounts[7].options[0]: got idmap, want uidMappings and gidMappings"}},
+		{name: "an idmapping of nonsense", spec: mount(bind("/etc", "/x", "idmap=uids=1-2;gids=x")), want: []string{`mounts[7].options[0]: got "1-2", want three numbers`}},
+		{name: "a filesystem that maps no ids", spec: mount(specs.Mount{
+			Destination: "/x", Type: "mqueue", Options: []string{"idmap"}, UIDMappings: []specs.LinuxIDMapping{{Size: 1}}, GIDMappings: []specs.LinuxIDMapping{{Size: 1}},
+		}), want: []string{"mounts[7]: translate the ids of a new filesystem, of type mqueue, for /x", "invalid argument"}},
+		{name: "a remount of nothing", spec: mount(bind("/etc", "/x", "remount")), want: []string{"mounts[7]: remount /x, which has to be a mount", "no such file or directory"}},
+		{name: "a remount of no mount", spec: mount(bind("", "/tmp", "remount", "ro")), want: []string{"mounts[7]: remount /tmp, which has to be a mount", "invalid argument"}},
+		{name: "a remount of another's filesystem", spec: mount(specs.Mount{Destination: "/tmp", Options: []string{"remount", "size=1m"}}),
+			want: []string{"mounts[7].options", "the filesystem on /tmp may be another's as well"}},
+		{name: "tmpcopyup of a bind mount", spec: mount(bind("/etc", "/x", "tmpcopyup")), want: []string{"mounts[7].options[0]: got tmpcopyup"}},
+		{name: "src-nofollow of a filesystem", spec: mount(tmpfs("src-nofollow")), want: []string{"mounts[7].options[0]: got src-nofollow, want bind"}},
+		{name: "nofail", spec: mount(bind("/absent", "/x", "nofail")), want: []string{"mounts[7].options[0]: nofail: not supported"}},
+		{name: "a tmpfs too small for what it covers", spec: mount(specs.Mount{Destination: "/data", Type: "tmpfs", Options: []string{"tmpcopyup", "size=4k"}}),
+			set: func(b *kit.Bundle) { b.File("data/large", strings.Repeat("x", 5000), 0o644) }, want: []string{"mounts[7]: mount tmpfs on /data", "no space left on device (large)"}},
 		{name: "a device that is no disk", spec: mount(specs.Mount{Destination: "/x", Type: "ext4", Source: "/dev/null"}), want: []string{"mounts[7]: mount ext4 on /x", "block device required"}},
 	} {
 		r.run(t)
