@@ -148,6 +148,7 @@ const (
 	CloseRangeCloexec = unix.CLOSE_RANGE_CLOEXEC
 
 	AfInet   = unix.AF_INET
+	AfInet6  = unix.AF_INET6
 	SockDgrm = unix.SOCK_DGRAM | unix.SOCK_CLOEXEC
 	IffUp    = unix.IFF_UP
 
@@ -165,6 +166,8 @@ const (
 	ProcSuperMagic   = unix.PROC_SUPER_MAGIC
 	DevptsSuperMagic = unix.DEVPTS_SUPER_MAGIC
 	NsfsMagic        = unix.NSFS_MAGIC
+
+	ResctrlSuperMagic = unix.RDTGROUP_SUPER_MAGIC
 )
 
 // Makedev packs a device number as mknod(2) takes it.

@@ -35,11 +35,13 @@ func InMountNamespace(path string, f func() error) error {
 	return <-done
 }
 
-// onOtherThread calls f, which does not return, locked to a thread that is not the first of the process.
+// onOtherThread calls f locked to a thread that is not the first of the process. f does not return, or not before it has
+// unlocked the thread, which would end.
 func onOtherThread(f func()) {
 	runtime.LockOSThread()
 	if unix.Gettid() != unix.Getpid() {
 		f()
+		return
 	}
 	go onOtherThread(f) // cannot get this thread as long as we have it
 	select {}

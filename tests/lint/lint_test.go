@@ -47,6 +47,7 @@ var ranks = []struct {
 	{"internal/cli", 50},
 	{"libcontainer/preflight", 35}, {"libcontainer/process", 30}, {"libcontainer/spec", 20}, {"libcontainer/host", 20}, {"libcontainer/seccomp", 20},
 	{"libcontainer/hooks", 20}, {"libcontainer/lsm", 20}, {"libcontainer/store", 20}, {"libcontainer/console", 20},
+	{"libcontainer/netdev", 20}, {"libcontainer/intelrdt", 20},
 	{"libcontainer", 40},
 	{"rootfs", 30}, {"cgroups/devices", 18}, {"cgroups/limits", 18}, {"cgroups", 20},
 	{"nsenter/program", 10}, {"nsenter", 15},

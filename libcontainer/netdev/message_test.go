@@ -1,0 +1,200 @@
+package netdev
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"teu/internal/sys"
+)
+
+func TestRequestIsPaddedAndCounted(t *testing.T) {
+	r := newRequest(sys.RtmSetlink, sys.NlmFAck, linkHeader{index: 7, flags: 1, change: 1})
+	r.text(sys.IflaIfname, "eth0")
+	r.uint32(sys.IflaNetNsFd, 9)
+	b, err := r.bytes(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := parse(b)
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	m := list[0]
+	if m.typ != sys.RtmSetlink || m.flags != sys.NlmFRequest|sys.NlmFAck || m.seq != 3 || len(b)%4 != 0 {
+		t.Errorf("%+v", m)
+	}
+	got := map[uint16][]byte{}
+	if err := attributes(m.body[sys.SizeofIfInfomsg:], func(typ uint16, data []byte) error {
+		got[typ] = data
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if string(got[sys.IflaIfname]) != "eth0\x00" || native.Uint32(got[sys.IflaNetNsFd]) != 9 || len(got) != 2 {
+		t.Errorf("%x", got)
+	}
+}
+
+// TestLongAttribute: CVE-2021-43784 was a length that wrapped around.
+func TestLongAttribute(t *testing.T) {
+	for n, want := range map[int]error{65531: nil, 65532: syscall.EMSGSIZE, 65536 + 8: syscall.EMSGSIZE} {
+		r := newRequest(sys.RtmSetlink, 0, linkHeader{})
+		r.attr(1, make([]byte, n))
+		r.attr(2, []byte("more"))
+		b, err := r.bytes(1)
+		if !errors.Is(err, want) {
+			t.Errorf("%d: %v, want %v", n, err, want)
+		}
+		if err != nil && b != nil {
+			t.Errorf("%d: a message beside the error", n)
+		}
+	}
+}
+
+// reply is a message of type NLMSG_ERROR.
+func reply(flags uint16, code int32, rest ...byte) *message {
+	body := native.AppendUint32(nil, uint32(code))
+	body = append(body, make([]byte, sys.SizeofNlMsghdr)...)
+	native.PutUint32(body[4:], sys.SizeofNlMsghdr)
+	return &message{typ: sys.NlmsgError, flags: flags, body: append(body, rest...)}
+}
+
+func ackText(text string) []byte {
+	r := &request{}
+	r.text(sys.NlmsgerrAttrMsg, text)
+	return r.buf
+}
+
+func TestErrorsSayWhatTheKernelSays(t *testing.T) {
+	const tlvs, capped = sys.NlmFAckTlvs, sys.NlmFCapped
+	echo := reply(tlvs, -22, append([]byte("12345678"), ackText("no")...)...)
+	native.PutUint32(echo.body[4:], sys.SizeofNlMsghdr+8)
+	for name, c := range map[string]struct {
+		m     *message
+		errno error
+		text  string
+	}{
+		"success":                 {reply(capped, 0), nil, ""},
+		"a number":                {reply(capped, -19), syscall.ENODEV, "no such device"},
+		"words":                   {reply(tlvs|capped, -17, ackText("it exists")...), syscall.EEXIST, "file exists: it exists"},
+		"words after the request": {echo, syscall.EINVAL, "invalid argument: no"},
+		"a positive number":       {reply(0, 5), errMessage, ""},
+		"not an errno":            {reply(0, -5000), errMessage, ""},
+		"short":                   {&message{typ: sys.NlmsgError, body: []byte{1, 2}}, errMessage, ""},
+		"words cut off":           {reply(tlvs|capped, -17, 200, 0, 1, 0), errMessage, ""},
+		"done":                    {&message{typ: sys.NlmsgDone, body: native.AppendUint32(nil, 0)}, nil, ""},
+		"done without words":      {&message{typ: sys.NlmsgDone}, nil, ""},
+		"done with an error":      {&message{typ: sys.NlmsgDone, flags: tlvs, body: append([]byte{0xff, 0xff, 0xff, 0xff}, ackText("x")...)}, syscall.EPERM, "operation not permitted: x"},
+	} {
+		err := c.m.result()
+		if !errors.Is(err, c.errno) || (err == nil) != (c.errno == nil) || c.text != "" && err.Error() != c.text {
+			t.Errorf("%s: %v, want %v %q", name, err, c.errno, c.text)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	good, err := newRequest(sys.RtmGetlink, 0, linkHeader{}).bytes(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, edit := range map[string]func(b []byte) []byte{
+		"a short header":                func(b []byte) []byte { return b[:15] },
+		"a length below its own header": func(b []byte) []byte { native.PutUint32(b, 15); return b },
+		"no length":                     func(b []byte) []byte { native.PutUint32(b, 0); return b },
+		"more than there is":            func(b []byte) []byte { native.PutUint32(b, uint32(len(b))+1); return b },
+		"a huge length":                 func(b []byte) []byte { native.PutUint32(b, 1<<32-1); return b },
+	} {
+		if list, err := parse(edit(bytes.Clone(good))); err == nil {
+			t.Errorf("%s: accepted as %v", name, list)
+		}
+	}
+	for name, b := range map[string][]byte{
+		"a short header": {4, 0, 1}, "a length of 3": {3, 0, 1, 0}, "more than there is": {9, 0, 1, 0, 1, 2, 3, 4},
+	} {
+		if err := attributes(b, func(uint16, []byte) error { return nil }); err == nil {
+			t.Errorf("attribute with %s: accepted", name)
+		}
+	}
+}
+
+func TestRelabel(t *testing.T) {
+	for _, c := range [][4]string{
+		{"eth0", "eth0", "net0", "net0"},
+		{"eth0:1", "eth0", "net0", "net0:1"},
+		{"eth0", "eth0", "eth0", "eth0"},
+		{"eth01", "eth0", "net0", "eth01"},
+		{"mine", "eth0", "net0", "mine"},
+		{"eth0:123456789", "eth0", "container_eth0", "conta:123456789"},
+		{"eth0:abcdefghijklmn", "eth0", "net0", "eth0:abcdefghijklmn"},
+	} {
+		if got := relabel(c[0], c[1], c[2]); got != c[3] {
+			t.Errorf("%s of %s, now %s: %s, want %s", c[0], c[1], c[2], got, c[3])
+		}
+	}
+}
+
+func TestLastingAddresses(t *testing.T) {
+	for want, list := range map[bool][]address{
+		true:  {{flags: sys.IfaFPermanent}, {flags: sys.IfaFPermanent | 1<<9}},
+		false: {{}, {flags: sys.IfaFPermanent, scope: 253}, {flags: sys.IfaFPermanent, scope: 254}, {scope: 253}},
+	} {
+		for _, a := range list {
+			if a.lasting() != want {
+				t.Errorf("%+v: %v", a, !want)
+			}
+		}
+	}
+}
+
+// FuzzReplies takes any datagram through all that reads what the kernel sends. What it makes of an address can be sent.
+func FuzzReplies(f *testing.F) {
+	r := newRequest(sys.RtmNewlink, 0, linkHeader{index: 2})
+	r.text(sys.IflaIfname, "eth0")
+	b, _ := r.bytes(1)
+	f.Add(b)
+	a := newRequest(sys.RtmNewaddr, 0, addressHeader{family: syscall.AF_INET, prefix: 24, index: 2})
+	a.attr(sys.IfaLocal, []byte{10, 0, 0, 1})
+	a.uint32(sys.IfaFlags, sys.IfaFPermanent)
+	a.text(sys.IfaLabel, "eth0:1")
+	b, _ = a.bytes(2)
+	f.Add(b)
+	e := reply(sys.NlmFAckTlvs|sys.NlmFCapped, -17, ackText("it exists")...)
+	b = native.AppendUint32(nil, uint32(sys.SizeofNlMsghdr+len(e.body)))
+	b = native.AppendUint16(native.AppendUint16(b, e.typ), e.flags)
+	f.Add(append(append(b, make([]byte, 8)...), e.body...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		list, err := parse(data)
+		if err != nil {
+			return
+		}
+		for i := range list {
+			m := &list[i]
+			if err := m.result(); err != nil && err.Error() == "" {
+				t.Error("an error without words")
+			}
+			if l, err := parseLink(m); err == nil && strings.Contains(l.name, "\x00") {
+				t.Errorf("%+v", l)
+			}
+			index, a, err := parseAddress(m)
+			if err != nil {
+				continue
+			}
+			r := newRequest(sys.RtmNewaddr, 0, addressHeader{a.family, a.prefix, a.scope, index})
+			for _, x := range a.attrs {
+				r.attr(x.typ, x.data)
+			}
+			b, err := r.bytes(1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := parse(b); err != nil || len(again) != 1 {
+				t.Errorf("%x: %v", b, err)
+			}
+			_ = a.String()
+		}
+	})
+}
