@@ -32,7 +32,6 @@ func captured(t testing.TB) map[string][]byte {
 
 // capturedProblems are what validation says to some of them, and rightly.
 var capturedProblems = map[string]string{
-	"containerd/rdt": "linux.intelRdt: not supported",
 	// crun maps the caller's own ids where a new user namespace has no mappings, which the specification does not say.
 	"crun/spec-rootless": "linux.uidMappings: got nothing, want at least one mapping for the new user namespace; " +
 		"linux.gidMappings: got nothing, want at least one mapping for the new user namespace",

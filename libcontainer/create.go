@@ -13,6 +13,8 @@ import (
 	"teu/libcontainer/console"
 	"teu/libcontainer/hooks"
 	"teu/libcontainer/host"
+	"teu/libcontainer/intelrdt"
+	"teu/libcontainer/netdev"
 	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
 	"teu/nsenter"
@@ -40,6 +42,8 @@ type creation struct {
 	entry    *store.Container
 	state    store.State
 	cgroup   *cgroup
+	rdt      *intelrdt.Group // nil without linux.intelRdt
+	devices  netdev.Mover
 	init     *nsenter.Init
 	facts    initFacts
 	inputs   map[string]int
@@ -105,6 +109,7 @@ func (c *creation) close() {
 	for _, fd := range c.inputs {
 		sys.Close(fd)
 	}
+	c.devices.Close()
 	if c.init != nil {
 		c.init.Close()
 	}
@@ -223,6 +228,9 @@ func (c *creation) claim() (err error) {
 		return err
 	}
 	c.state.Cgroup = c.cgroup.Record().String()
+	if err = c.planRdt(); err != nil {
+		return err
+	}
 	c.entry, err = c.r.store().Create(c.o.ID, &c.state, lockWait)
 	return err
 }
@@ -241,7 +249,7 @@ func (c *creation) outside() error {
 		return err
 	}
 	c.times.mark("apply from outside")
-	steps, err := compileOutside(c.spec)
+	steps, err := compileOutside(c.spec, &c.devices, c.rdt)
 	if err != nil {
 		return err
 	}
@@ -257,7 +265,7 @@ func (c *creation) outside() error {
 	if err := c.fillStates(); err != nil {
 		return err
 	}
-	if err := c.sync(syncCgroup, c.handOver); err != nil {
+	if err := c.sync(syncCgroup, func() error { return c.inNamespaces(steps.network) }); err != nil {
 		return err
 	}
 	if c.hasHooks() {

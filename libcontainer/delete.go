@@ -51,13 +51,16 @@ func (r *Runtime) Delete(id string, force bool) error {
 	return r.destroy(entry, cg)
 }
 
-// destroy ends what runs, removes the cgroup, runs the poststop hooks and forgets the container.
+// destroy ends what runs, removes the cgroup and the resctrl group, runs the poststop hooks and forgets the container.
 func (r *Runtime) destroy(entry *store.Container, cg *cgroup) error {
 	st := entry.State
 	if err := killInit(st, cg); err != nil {
 		return err
 	}
 	if err := cg.remove(); err != nil {
+		return err
+	}
+	if err := removeRdt(st); err != nil {
 		return err
 	}
 	r.poststop(st)

@@ -100,6 +100,9 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.moveInto(e.at); err != nil {
 		return err
 	}
+	if err := joinRdt(e.st, e.init.Pid); err != nil {
+		return err
+	}
 	steps, err := compileExecOutside(e.process)
 	if err != nil {
 		return err

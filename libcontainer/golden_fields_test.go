@@ -183,7 +183,7 @@ var processFields = []with{
 func goldenFields() map[string][]with {
 	return map[string][]with{
 		"namespaces": namespaceFields, "kernel": kernelFields, "files": fileFields, "process": processFields,
-		"around": aroundFields, "attributes": attributeFields, "mounts": mountFields,
+		"around": aroundFields, "attributes": attributeFields, "mounts": mountFields, "netdev": netdevFields,
 	}
 }
 

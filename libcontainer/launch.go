@@ -27,6 +27,9 @@ func (c *creation) launch() error {
 	if err := c.cgroup.CreateUnified(); err != nil {
 		return err
 	}
+	if err := c.makeRdt(); err != nil {
+		return err
+	}
 	start := startOf(c.spec)
 	start.CgroupDir = c.cgroup.dir()
 	if err := c.spawn(start); err != nil {

@@ -11,6 +11,8 @@ import (
 	"teu/cgroups"
 	"teu/cgroups/devices"
 	"teu/cgroups/limits"
+	"teu/libcontainer/intelrdt"
+	"teu/libcontainer/netdev"
 	"teu/libcontainer/process"
 	"teu/libcontainer/seccomp"
 	"teu/nsenter/program"
@@ -171,7 +173,14 @@ func planCgroups(b *strings.Builder, s *specs.Spec) error {
 }
 
 func planOutside(b *strings.Builder, s *specs.Spec) error {
-	st, err := compileOutside(s)
+	var g *intelrdt.Group
+	if s.Linux != nil && s.Linux.IntelRdt != nil {
+		g = intelrdt.Compile("id", s.Linux.IntelRdt)
+		for line := range strings.Lines(g.String()) {
+			fmt.Fprintf(b, "# resctrl: %s", line)
+		}
+	}
+	st, err := compileOutside(s, new(netdev.Mover), g)
 	if err != nil {
 		return err
 	}
@@ -189,7 +198,7 @@ func planOutside(b *strings.Builder, s *specs.Spec) error {
 	for _, l := range []struct {
 		name string
 		list []step
-	}{{"early", st.early}, {"offsets", st.offsets}, {"late", st.late}, {"exec, late", other.late}} {
+	}{{"early", st.early}, {"offsets", st.offsets}, {"network", st.network}, {"late", st.late}, {"exec, late", other.late}} {
 		for i := range l.list {
 			fmt.Fprintf(b, "# from outside, %s, %s: %s\n", l.name, l.list[i].where, l.list[i].what)
 		}

@@ -27,6 +27,7 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 		c.fail(err)
 		return -1, err
 	}
+	c.devices.Close() // its network namespace is to end with the container
 	if o.Detach {
 		return 0, fg.notify.awaitReady(c.init.PidFd)
 	}

@@ -11,6 +11,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/intelrdt"
+	"teu/libcontainer/netdev"
 	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
 )
@@ -19,8 +21,9 @@ import (
 What the parent does to the process from outside, on its pid. It is compiled like the program, so that it can be printed
 and tested without root:
 
-	early    once the process is there, while it builds the container: oom_score_adj
+	early    once the process is there, while it builds the container: oom_score_adj, tasks of resctrl
 	offsets  at its sync 't', in its new time namespace: timens_offsets
+	network  at its sync 'c', when it has its namespaces, and before its sysctls and all hooks: network devices
 	late     when it has built the container, before it is released: prlimit, sched_setattr, ioprio_set,
 	         sched_setaffinity (exec)
 
@@ -37,7 +40,7 @@ type step struct {
 func (s *step) String() string { return "# " + s.where + ": " + s.what + "\n" }
 
 // steps is all that is done from outside, by when it is due.
-type steps struct{ early, offsets, late []step }
+type steps struct{ early, offsets, network, late []step }
 
 // run does a list of steps to process pid.
 func run(list []step, pid int) error {
@@ -50,12 +53,15 @@ func run(list []step, pid int) error {
 	return nil
 }
 
-// compileOutside compiles what is done from outside for a container's first process.
-func compileOutside(s *specs.Spec) (steps, error) {
+// compileOutside compiles what is done from outside for a container's first process: m moves its network devices, g is its
+// place in resctrl, nil for none.
+func compileOutside(s *specs.Spec, m *netdev.Mover, g *intelrdt.Group) (steps, error) {
 	st, err := processSteps(s.Process)
 	if err != nil || s.Linux == nil {
 		return st, err
 	}
+	st.early = append(st.early, intelRdt(g)...)
+	st.network = netDevices(s.Linux, m)
 	if ns := parseNamespaces(s); ns.fresh&sys.CloneNewTime != 0 && len(s.Linux.TimeOffsets) > 0 {
 		st.offsets = []step{timeOffsets(s.Linux.TimeOffsets)}
 	}

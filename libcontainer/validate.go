@@ -7,6 +7,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/host"
+	"teu/libcontainer/netdev"
 	"teu/libcontainer/preflight"
 	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
@@ -80,7 +81,9 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 	v.problem(err)
 	_, err = compileInit(s, facts)
 	v.problem(err)
-	_, err = compileOutside(s)
+	g, err := surveyRdt("validate", s)
+	v.problem(err)
+	_, err = compileOutside(s, new(netdev.Mover), g)
 	v.problem(err)
 }
 

@@ -9,20 +9,6 @@ var notYet = [...]struct {
 	field string
 	find  func(s *specs.Spec, found func(path, value string))
 }{
-	{"linux.intelRdt", func(s *specs.Spec, found func(string, string)) {
-		if s.Linux == nil || s.Linux.IntelRdt == nil {
-			return
-		}
-		r := s.Linux.IntelRdt
-		if r.ClosID != "" || len(r.Schemata) > 0 || r.L3CacheSchema != "" || r.MemBwSchema != "" || r.EnableMonitoring {
-			found("linux.intelRdt", "")
-		}
-	}},
-	{"linux.netDevices", func(s *specs.Spec, found func(string, string)) {
-		if s.Linux != nil && len(s.Linux.NetDevices) > 0 {
-			found("linux.netDevices", "")
-		}
-	}},
 	{"linux.seccomp: SCMP_ACT_NOTIFY", func(s *specs.Spec, found func(string, string)) {
 		if s.Linux == nil || s.Linux.Seccomp == nil {
 			return

@@ -160,20 +160,7 @@ func seccompRules() []rule {
 }
 
 func notYetRules() []rule {
-	linux := func(f func(*specs.Linux)) func(*specs.Spec) { return func(s *specs.Spec) { f(s.Linux) } }
 	return []rule{
-		{
-			name: "linux.intelRdt",
-			bad:  linux(func(l *specs.Linux) { l.IntelRdt = &specs.LinuxIntelRdt{EnableMonitoring: true} }),
-			want: []string{"linux.intelRdt: not supported"},
-			good: linux(func(l *specs.Linux) { l.IntelRdt = &specs.LinuxIntelRdt{} }),
-		},
-		{
-			name: "linux.netDevices",
-			bad:  linux(func(l *specs.Linux) { l.NetDevices = map[string]specs.LinuxNetDevice{"eth0": {}} }),
-			want: []string{"linux.netDevices: not supported"},
-			good: linux(func(l *specs.Linux) { l.NetDevices = map[string]specs.LinuxNetDevice{} }),
-		},
 		{
 			name: "linux.seccomp: SCMP_ACT_NOTIFY",
 			bad: seccomp(specs.LinuxSeccomp{

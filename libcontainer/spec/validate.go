@@ -104,6 +104,8 @@ func Validate(s *specs.Spec, f Facts) Report {
 		c.devices()
 		c.rootfs()
 		c.seccomp()
+		c.netDevices()
+		c.intelRdt()
 		c.personality()
 		c.memoryPolicy()
 	}

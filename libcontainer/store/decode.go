@@ -45,6 +45,8 @@ func decode(data []byte) (*State, error) {
 			st.Namespaces = s.strings()
 		case "cgroup":
 			st.Cgroup = s.str()
+		case "intelRdt":
+			st.IntelRdt = s.str()
 		case "hooks":
 			st.Hooks = s.skip()
 		default:

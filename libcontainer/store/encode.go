@@ -41,6 +41,7 @@ func (st *State) encode() ([]byte, error) {
 	b = appendMap(b, `,"annotations":`, st.Annotations)
 	b = appendMap(b, `,"namespaces":`, st.Namespaces)
 	b = appendOptional(b, `,"cgroup":`, st.Cgroup)
+	b = appendOptional(b, `,"intelRdt":`, st.IntelRdt)
 	b, err := appendRaw(b, `,"hooks":`, st.Hooks)
 	return append(b, '}'), err
 }

@@ -61,6 +61,9 @@ type State struct {
 	// Cgroup is the record of the cgroup manager, opaque to this package.
 	Cgroup string `json:"cgroup,omitempty"`
 
+	// IntelRdt is the record of the resctrl group, opaque to this package.
+	IntelRdt string `json:"intelRdt,omitempty"`
+
 	// Hooks holds the hooks that are due after create (specs.Hooks), opaque to
 	// this package: the bundle may be gone when they are due.
 	Hooks json.RawMessage `json:"hooks,omitempty"`
