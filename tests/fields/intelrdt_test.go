@@ -1,0 +1,212 @@
+package fields
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+// resctrl is a directory in place of the filesystem, which needs a processor that has it. It shows where what is written in
+// which order, what is made and what is removed. It does not show that the kernel takes the values, that a pid moves
+// (a write is all that a tasks file gets, one over another), or that room for groups is limited.
+type resctrl struct {
+	*kit.Bundle
+	tree string
+}
+
+func newResctrl(t *testing.T, r *specs.LinuxIntelRdt, edits ...edit) resctrl {
+	t.Helper()
+	kit.Covers(t, "linux.intelRdt.closID")
+	b := kit.New(t, append([]edit{kit.Args("sleep", "forever"), linux(func(l *specs.Linux) { l.IntelRdt = r })}, edits...)...)
+	c := resctrl{b, b.Dir + "/resctrl"}
+	for file, text := range map[string]string{
+		"tasks": "", "schemata": "L3:0=fff;1=fff\n", "info/last_cmd_status": "ok\n", "mon_groups/keep": "",
+		"gold/tasks": "", "gold/schemata": "    L3:0=7f0;1=01f\n    MB:0= 20;1= 70\n", "gold/mon_groups/keep": "",
+	} {
+		path := filepath.Join(c.tree, file)
+		check(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		check(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	return c
+}
+
+// teu runs a command with the directory in place of resctrl.
+func (c *resctrl) teu(args ...string) kit.Result {
+	c.T.Helper()
+	cmd := c.Command(args...)
+	cmd.Env = append(cmd.Env, "_TEU_RESCTRL="+c.tree)
+	return c.Do(cmd)
+}
+
+func (c *resctrl) ok(args ...string) {
+	c.T.Helper()
+	if res := c.teu(args...); res.Code != 0 {
+		c.T.Fatal(res)
+	}
+}
+
+func (c *resctrl) fails(want string, args ...string) {
+	c.T.Helper()
+	if res := c.teu(args...); res.Code == 0 || !strings.Contains(res.Stderr, want) {
+		c.T.Errorf("%v: want %q", res, want)
+	}
+}
+
+func (c *resctrl) file(path string) string {
+	c.T.Helper()
+	text, err := os.ReadFile(filepath.Join(c.tree, path))
+	if err != nil {
+		c.T.Fatal(err)
+	}
+	return string(text)
+}
+
+// groups are the classes and the monitoring groups there.
+func (c *resctrl) groups() string {
+	c.T.Helper()
+	var list []string
+	for _, pattern := range []string{"*/schemata", "mon_groups/*/tasks", "*/mon_groups/*/tasks"} {
+		found, err := filepath.Glob(filepath.Join(c.tree, pattern))
+		if err != nil {
+			c.T.Fatal(err)
+		}
+		for _, f := range found {
+			list = append(list, strings.ReplaceAll(strings.TrimPrefix(filepath.Dir(f), c.tree+"/"), c.ID, "ID"))
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, " ")
+}
+
+func TestIntelRdtOfTheContainersOwn(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.intelRdt.schemata[]", "linux.intelRdt.l3CacheSchema", "linux.intelRdt.memBwSchema", "linux.intelRdt.enableMonitoring")
+	c := newResctrl(t, &specs.LinuxIntelRdt{
+		Schemata: []string{"L3:1=1f", "L2:0=f"}, L3CacheSchema: "L3:0=7f0;1=ff", MemBwSchema: "MB:0=20", EnableMonitoring: true,
+	})
+	c.ok("create", c.ID)
+	pid := fmt.Sprint(c.State().Pid)
+	if got, want := c.file(c.ID+"/schemata"), "L3:0=7f0;1=ff\nMB:0=20\nL3:1=1f\nL2:0=f\n"; got != want {
+		t.Errorf("schemata %q, want %q", got, want)
+	}
+	tasks := []string{c.ID + "/tasks", c.ID + "/mon_groups/" + c.ID + "/tasks"}
+	for _, f := range tasks {
+		if got := c.file(f); got != pid {
+			t.Errorf("%s: %q, want %s", f, got, pid)
+		}
+	}
+	c.ok("start", c.ID)
+	c.ok("exec", "--detach", "--pid-file", c.Dir+"/pid", c.ID, kit.PayloadPath, "true")
+	text, err := os.ReadFile(c.Dir + "/pid")
+	check(t, err)
+	for _, f := range tasks {
+		if got := c.file(f); !strings.HasPrefix(got, string(text)) {
+			t.Errorf("%s: %q, want %s of exec", f, got, text)
+		}
+	}
+	c.ok("delete", "--force", c.ID)
+	if got := c.groups(); got != "gold" {
+		t.Errorf("left: %s", got)
+	}
+	if c.file("tasks") != "" || c.file("schemata") != "L3:0=fff;1=fff\n" {
+		t.Error("the default class has been written to")
+	}
+}
+
+func TestIntelRdtClasses(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.intelRdt.closID", "linux.intelRdt.schemata[]", "linux.intelRdt.enableMonitoring")
+	for _, c := range []struct {
+		name         string
+		r            specs.LinuxIntelRdt
+		tasks        string // where the pid is written
+		during, want string // the groups while the container is there, and afterwards
+	}{
+		{"empty", specs.LinuxIntelRdt{}, "ID/tasks", "ID gold", "gold"},
+		{"configured before", specs.LinuxIntelRdt{ClosID: "gold"}, "gold/tasks", "gold", "gold"},
+		{"the same", specs.LinuxIntelRdt{ClosID: "gold", L3CacheSchema: "L3:0=7f0;1=1f", EnableMonitoring: true}, "gold/mon_groups/ID/tasks", "gold gold/mon_groups/ID", "gold"},
+		{"new", specs.LinuxIntelRdt{ClosID: "new", Schemata: []string{"L3:0=f"}}, "new/tasks", "gold new", "gold new"},
+		{"default", specs.LinuxIntelRdt{ClosID: "/", EnableMonitoring: true}, "tasks", "gold mon_groups/ID", "gold"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newResctrl(t, &c.r)
+			b.ok("create", b.ID)
+			if got, want := b.file(strings.ReplaceAll(c.tasks, "ID", b.ID)), fmt.Sprint(b.State().Pid); got != want {
+				t.Errorf("%s: %q, want %s", c.tasks, got, want)
+			}
+			if got := b.groups(); got != c.during {
+				t.Errorf("groups %s, want %s", got, c.during)
+			}
+			b.ok("delete", "--force", b.ID)
+			if got := b.groups(); got != c.want {
+				t.Errorf("groups afterwards %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestIntelRdtRefused(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.intelRdt.closID", "linux.intelRdt.memBwSchema")
+	for want, r := range map[string]specs.LinuxIntelRdt{
+		"linux.intelRdt.closID: ":                            {ClosID: "none"},
+		"the class that is there already has L3:1=01f":       {ClosID: "gold", L3CacheSchema: "L3:1=f"},
+		"linux.intelRdt.memBwSchema: MB:0=30: the class":     {ClosID: "gold", MemBwSchema: "MB:0=30"},
+		"linux.intelRdt.schemata[0]: got":                    {Schemata: []string{"a\nb"}},
+		"linux.intelRdt.schemata[0]: MB:7=1: the class that": {ClosID: "gold", Schemata: []string{"MB:7=1"}, EnableMonitoring: true},
+	} {
+		c := newResctrl(t, &r)
+		c.fails(want, "create", c.ID)
+		if got := c.groups(); got != "gold" || c.file("gold/tasks") != "" {
+			t.Errorf("%s: left %s", want, got)
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	check(t, err)
+	if strings.Contains(string(mounts), " - resctrl ") {
+		t.Skip("resctrl is mounted here")
+	}
+	c := newResctrl(t, &specs.LinuxIntelRdt{})
+	c.Fails([]string{"create", c.ID}, "linux.intelRdt: no resctrl filesystem is mounted")
+}
+
+// TestIntelRdtGoesWithAFailure: also with that of teu itself, once somebody clears up behind it.
+func TestIntelRdtGoesWithAFailure(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.intelRdt.closID", "linux.intelRdt.enableMonitoring")
+	hook := func(script string) edit {
+		return func(s *specs.Spec) {
+			s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}}}}
+		}
+	}
+	for _, r := range []specs.LinuxIntelRdt{
+		{EnableMonitoring: true},
+		{ClosID: "new", MemBwSchema: "MB:0=20", EnableMonitoring: true},
+		{ClosID: "gold", EnableMonitoring: true},
+	} {
+		c := newResctrl(t, &r, hook("exit 7"))
+		c.fails("hooks.createRuntime[0]", "create", c.ID)
+		if got := c.groups(); got != "gold" {
+			t.Errorf("%+v: left %s", r, got)
+		}
+		c = newResctrl(t, &r, hook("kill -9 $PPID"))
+		if res := c.teu("create", c.ID); res.Code != 128+9 {
+			t.Fatal(res)
+		}
+		if got := c.groups(); !strings.Contains(got, "/mon_groups/ID") {
+			t.Fatalf("%+v: killed before it made anything: %s", r, got)
+		}
+		c.ok("delete", "--force", c.ID)
+		if got := c.groups(); got != "gold" {
+			t.Errorf("%+v: left after delete --force: %s", r, got)
+		}
+	}
+}
