@@ -9,6 +9,7 @@
  *   sig_reset   rt_sigaction, rt_sigprocmask
  *   exec        execve for each candidate
  *   copy, copy_link are in copy.c
+ *   listen      is in listener.c
  */
 #define _GNU_SOURCE
 #include "interp.h"
@@ -433,6 +434,8 @@ int64_t builtin(struct vm *vm, const struct call *c)
 		return copy_link(c);
 	case OP_EXEC:
 		return exec(vm, c);
+	case OP_LISTEN:
+		return listen_and_pass(vm, c);
 	}
 	return -ENOSYS;
 }

@@ -19,6 +19,7 @@ static const char *const builtin_args[] = {
 	[OP_JUMP] = "n",     [OP_FAIL] = "n",  [OP_TARGET] = "nsnn", [OP_CHECK_DEV] = "nnn", [OP_CHECK_FS] = "nn",
 	[OP_FORK] = "nn",    [OP_SYNC] = "nnn", [OP_SEND_FD] = "nnbn", [OP_GATE] = "n",	     [OP_HOOK] = "svvnnn",
 	[OP_SIG_RESET] = "", [OP_CHECK_CWD] = "", [OP_COPY] = "nnn", [OP_COPY_LINK] = "nns", [OP_EXEC] = "vvv",
+	[OP_LISTEN] = "nnnb",
 };
 
 static int check_builtin(const struct insn *in)
@@ -53,7 +54,7 @@ static int check_builtin(const struct insn *in)
 
 static int check_insn(const struct header *h, uint32_t i, const struct insn *in)
 {
-	if (in->op < OP_SYSCALL || in->op > OP_EXEC || in->nargs > MAX_ARGS || in->nbranch > MAX_BRANCHES)
+	if (in->op < OP_SYSCALL || in->op >= OP_END || in->nargs > MAX_ARGS || in->nbranch > MAX_BRANCHES)
 		return -EBADMSG;
 	if (in->out != NO_SLOT && in->out >= h->nslot)
 		return -EBADMSG;

@@ -36,6 +36,8 @@ enum op {
 	OP_COPY,
 	OP_COPY_LINK,
 	OP_EXEC,
+	OP_LISTEN,
+	OP_END,
 };
 
 enum kind { K_IMM, K_USE, K_STR, K_BUF, K_LEN };
@@ -116,5 +118,15 @@ int64_t sc(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, 
 
 /* die leaves at once, as though killed. */
 _Noreturn void die(int status);
+
+/* listen_and_pass is the instruction listen: its result, or a negative errno. */
+int64_t listen_and_pass(struct vm *vm, const struct call *c);
+
+/*
+ * start_thread runs run(arg) in a thread, the only one that may be running: 0 or a negative errno. *tid is not 0 until the
+ * thread is gone. relax is what to do between two looks at it. The fuzzer brings its own of both.
+ */
+int64_t start_thread(int (*run)(void *), void *arg, int32_t *tid);
+void relax(void);
 
 #endif

@@ -1,6 +1,7 @@
 package sys
 
 import (
+	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -8,11 +9,25 @@ import (
 
 // Flags of SECCOMP_SET_MODE_FILTER, seccomp(2).
 const (
+	SeccompFilterTsync            = unix.SECCOMP_FILTER_FLAG_TSYNC
 	SeccompFilterLog              = unix.SECCOMP_FILTER_FLAG_LOG
 	SeccompFilterSpecAllow        = unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW
 	SeccompFilterNewListener      = unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
 	SeccompFilterWaitKillableRecv = unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV // Linux 5.19
 )
+
+// SeccompHasFlags asks whether the kernel has all of the flags of SECCOMP_SET_MODE_FILTER: with them and no filter it gets as
+// far as EFAULT, else it says EINVAL (seccomp(2)). Nothing is loaded. Some flags are EINVAL without another.
+func SeccompHasFlags(flags uint32) (bool, error) {
+	_, _, e := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(flags), 0)
+	switch e {
+	case unix.EFAULT:
+		return true, nil
+	case unix.EINVAL:
+		return false, nil
+	}
+	return false, os.NewSyscallError("seccomp", e)
+}
 
 // SeccompRetErrno is the verdict "fail with the errno in the low 16 bits" of a filter.
 const SeccompRetErrno = unix.SECCOMP_RET_ERRNO

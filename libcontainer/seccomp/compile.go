@@ -18,8 +18,8 @@ import (
 type Filter struct {
 	BPF   []byte // array of struct sock_filter, at most sys.BPFMaxInsns of them
 	Flags uint32 // SECCOMP_FILTER_FLAG_*
-	// Listener says that the filter has SCMP_ACT_NOTIFY: Flags has NEW_LISTENER, seccomp(2) returns an fd, and
-	// whoever loads the filter must pass it to linux.seccomp.listenerPath by calls that the filter lets through.
+	// Listener says that the filter has SCMP_ACT_NOTIFY: Flags has NEW_LISTENER, and seccomp(2) returns an fd, which
+	// goes to linux.seccomp.listenerPath.
 	Listener bool
 }
 
@@ -31,7 +31,7 @@ const manyRules = 32
 // Compile turns a profile into a filter. The result is taken from the directory cacheDir if it has it, and
 // left there otherwise; "" means no cache. What is wrong with the profile is an error that names its place in
 // config.json. A cache that cannot be used costs time, not correctness: that is a warning, as is a system call
-// which the profile means to restrict and libseccomp does not know.
+// which the profile means to restrict, or to have watched, and libseccomp does not know.
 func Compile(profile *specs.LinuxSeccomp, cacheDir string) (f Filter, warnings []error, err error) {
 	if cacheDir == "" {
 		e, err := compile(profile)
@@ -84,6 +84,7 @@ type compiler struct {
 	action  libseccomp.ScmpAction // the default
 	tops    []top                 // one for each architecture
 	rules   int
+	said    map[libseccomp.ScmpSyscall][]said
 	entry   entry
 }
 
@@ -192,7 +193,7 @@ func (c *compiler) syscalls(i int) error {
 			return fmt.Errorf("%s.names[%d]: empty name", where, j)
 		}
 		nr, known, here := c.resolve(name)
-		if !known && permissive(c.action) && !permissive(act) {
+		if !known && freedom(act) < freedom(c.action) {
 			c.entry.warnings = append(c.entry.warnings,
 				fmt.Sprintf("%s.names[%d]: %s: not known, so not restricted", where, j, name))
 		}
@@ -200,11 +201,45 @@ func (c *compiler) syscalls(i int) error {
 		if !here || act == c.action {
 			continue
 		}
-		if err := c.add(nr, act, conds); err != nil {
-			return fmt.Errorf("%s.names[%d]: %s: %w", where, j, name, err)
+		at := where + ".names[" + strconv.Itoa(j) + "]"
+		c.conflicts(nr, said{act, conds == nil, at, rule.Action}, name)
+		err := c.add(nr, act, conds)
+		if err == syscall.EEXIST {
+			err = fmt.Errorf("another action than an earlier rule for the same arguments: %w", err)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %s: %w", at, name, err)
 		}
 	}
 	return nil
+}
+
+// said is what a rule says about a system call.
+type said struct {
+	act  libseccomp.ScmpAction
+	all  bool // whatever the arguments
+	at   string
+	name specs.LinuxSeccompAction
+}
+
+// conflicts warns of a rule that has no effect beside another one for system call nr: libseccomp keeps the first one that
+// is for all arguments, and that alone.
+func (c *compiler) conflicts(nr libseccomp.ScmpSyscall, s said, name string) {
+	for _, e := range c.said[nr] {
+		if e.act == s.act || !e.all && !s.all {
+			continue
+		}
+		lost, kept := s, e
+		if !e.all {
+			lost, kept = e, s
+		}
+		c.entry.warnings = append(c.entry.warnings,
+			fmt.Sprintf("%s: %s: %s without effect, as %s has %s", lost.at, name, lost.name, kept.at, kept.name))
+	}
+	if c.said == nil {
+		c.said = map[libseccomp.ScmpSyscall][]said{}
+	}
+	c.said[nr] = append(c.said[nr], s)
 }
 
 // resolve finds the number of a system call, for libseccomp that of the native architecture, and notes its

@@ -426,6 +426,55 @@ func TestErrorsNameThePlace(t *testing.T) {
 	}
 }
 
+// Two rules for one call: the first that is for all arguments, whatever else there is; and a warning for what has no effect.
+func TestConflictingRules(t *testing.T) {
+	amd64Only(t)
+	on := func(action specs.LinuxSeccompAction, args ...uint64) (r specs.LinuxSyscall) {
+		r = rule(action, "umask")
+		for _, v := range args {
+			r.Args = append(r.Args, specs.LinuxSeccompArg{Value: v, Op: specs.OpEqualTo})
+		}
+		return r
+	}
+	const first, second = "linux.seccomp.syscalls[0].names[0]: umask: ", "linux.seccomp.syscalls[1].names[0]: umask: "
+	for _, c := range []struct {
+		name         string
+		rules        []specs.LinuxSyscall
+		seven, other uint32
+		warning, err string
+	}{
+		{"twice", []specs.LinuxSyscall{on(specs.ActTrap), on(specs.ActTrap)}, trap, trap, "", ""},
+		{"twice with arguments", []specs.LinuxSyscall{on(specs.ActTrap, 7), on(specs.ActTrap, 7)}, trap, allow, "", ""},
+		{"other arguments", []specs.LinuxSyscall{on(specs.ActTrap, 7), on(specs.ActErrno, 8)}, trap, allow, "", ""},
+		{"same action", []specs.LinuxSyscall{on(specs.ActTrap, 7), on(specs.ActTrap)}, trap, trap, "", ""},
+		{"the default action", []specs.LinuxSyscall{on(specs.ActTrap), on(specs.ActAllow)}, trap, trap, "", ""},
+		{"other action", []specs.LinuxSyscall{on(specs.ActTrap), on(specs.ActErrno)}, trap, trap,
+			second + "SCMP_ACT_ERRNO without effect, as linux.seccomp.syscalls[0].names[0] has SCMP_ACT_TRAP", ""},
+		{"some, then all", []specs.LinuxSyscall{on(specs.ActTrap, 7), on(specs.ActErrno)}, errno | 1, errno | 1,
+			first + "SCMP_ACT_TRAP without effect, as linux.seccomp.syscalls[1].names[0] has SCMP_ACT_ERRNO", ""},
+		{"all, then some", []specs.LinuxSyscall{on(specs.ActTrap), on(specs.ActErrno, 7)}, trap, trap,
+			second + "SCMP_ACT_ERRNO without effect, as linux.seccomp.syscalls[0].names[0] has SCMP_ACT_TRAP", ""},
+		{"same arguments", []specs.LinuxSyscall{on(specs.ActTrap, 7), on(specs.ActErrno, 7)}, 0, 0, "",
+			second + "another action than an earlier rule for the same arguments: file exists"},
+	} {
+		f, warnings, err := Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: c.rules}, "")
+		if c.err != "" {
+			if err == nil || err.Error() != c.err {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			continue
+		}
+		if err != nil || (len(warnings) > 0) != (c.warning != "") || len(warnings) > 0 && warnings[0].Error() != c.warning {
+			t.Errorf("%s: %v, warnings %q", c.name, err, warnings)
+		}
+		for arg, want := range map[uint64]uint32{7: c.seven, 9: c.other} {
+			if got := verdict(t, f, call{arch: sys.AuditArchX86_64, nr: 95, args: [6]uint64{arg}}); got != want {
+				t.Errorf("%s: %d: %#x, want %#x", c.name, arg, got, want)
+			}
+		}
+	}
+}
+
 func TestUnknownNames(t *testing.T) {
 	unknown := []specs.LinuxSyscall{
 		rule(specs.ActErrno, "mkdir", "no_such_call"),
@@ -445,6 +494,13 @@ func TestUnknownNames(t *testing.T) {
 	})
 	if !reflect.DeepEqual(f, without) {
 		t.Error("an unknown name makes another filter")
+	}
+	_, warnings, err = Compile(&specs.LinuxSeccomp{
+		DefaultAction: specs.ActAllow,
+		Syscalls:      []specs.LinuxSyscall{rule(specs.ActNotify, "no_such_call")},
+	}, "")
+	if err != nil || len(warnings) != 1 {
+		t.Errorf("a list of what is to be watched: %v, %q", err, warnings)
 	}
 	_, warnings, err = Compile(&specs.LinuxSeccomp{
 		DefaultAction: specs.ActErrno,

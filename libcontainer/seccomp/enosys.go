@@ -13,6 +13,10 @@ import (
 // A C library tries new system calls first and falls back to old ones on ENOSYS. A profile that answers EPERM
 // to all it does not name breaks the fallback for each call that is newer than the profile (runc #2151). So
 // the filter gets a stub in front: a number above the highest one that the profile names is ENOSYS.
+//
+// runc has the same stub (patchbpf), but for two things. It has it where the default is to kill, to trap or to notify, too;
+// the spec says that the default action is taken, so here it is. And it does not count the calls that socketcall(2) and
+// ipc(2) were split into.
 
 // top is the highest system call the profile names on an architecture; the kernel has numbered new calls
 // upwards on all architectures alike since 5.1.
@@ -121,6 +125,10 @@ const (
 // it there when it is another one.
 func stubFor(t top, x32 *top) []byte {
 	load := insn(nil, sys.BPFLoadWord, 0, 0, sys.SeccompDataNr)
+	if t.arch.scmp == libseccomp.ArchS390 || t.arch.scmp == libseccomp.ArchS390X {
+		// What the kernel has no entry for comes as number 0, setup(2), which nobody calls any more (as in runc).
+		load = insn(load, sys.BPFJumpEq, toENOSYS, 0, 0)
+	}
 	test := t.test()
 	if x32 != nil {
 		rest := x32.test()

@@ -12,7 +12,7 @@ import (
 
 // format numbers what compile makes of a profile and how the cache writes it down. It must change with
 // either: TestFilterFormat says so when the filters changed.
-const format = 1
+const format = 2
 
 // key stands for a profile and all else that its filter depends on: what makes filters, on what machine.
 type key [sha256.Size]byte

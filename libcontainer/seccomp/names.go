@@ -9,99 +9,109 @@ import (
 	"teu/internal/sys"
 )
 
+// The names of config.json and what they stand for. What is not in these tables is refused, and lists.go tells what is.
+// The compiler lays them out: nothing runs at start.
+
 // maxErrno is the highest errno that libseccomp takes: one less than the kernel's MAX_ERRNO.
 const maxErrno = 4094
 
 // eperm is the errno of SCMP_ACT_ERRNO and SCMP_ACT_TRACE when the config names none (config-linux.md).
 const eperm = 1
 
+var actions = [...]struct {
+	name  specs.LinuxSeccompAction
+	scmp  libseccomp.ScmpAction
+	limit uint // the highest errno that goes with it; 0: none does
+}{
+	{specs.ActAllow, libseccomp.ActAllow, 0},
+	{specs.ActErrno, libseccomp.ActErrno, maxErrno},
+	{specs.ActKill, libseccomp.ActKillThread, 0},
+	{specs.ActKillProcess, libseccomp.ActKillProcess, 0},
+	{specs.ActKillThread, libseccomp.ActKillThread, 0},
+	{specs.ActLog, libseccomp.ActLog, 0},
+	{specs.ActNotify, libseccomp.ActNotify, 0},
+	{specs.ActTrace, libseccomp.ActTrace, 0xffff},
+	{specs.ActTrap, libseccomp.ActTrap, 0},
+}
+
 // action translates an action and its errno. where and errnoAt are their places in config.json.
 func action(a specs.LinuxSeccompAction, errno *uint, where, errnoAt string) (libseccomp.ScmpAction, error) {
-	switch a {
-	case specs.ActErrno:
-		return withErrno(libseccomp.ActErrno, errno, maxErrno, errnoAt)
-	case specs.ActTrace:
-		return withErrno(libseccomp.ActTrace, errno, 0xffff, errnoAt)
+	for i := range actions {
+		t := &actions[i]
+		switch {
+		case t.name != a:
+			continue
+		case t.limit == 0 && errno != nil:
+			return libseccomp.ActInvalid, fmt.Errorf("%s: action %s takes no errno", errnoAt, a)
+		case t.limit == 0:
+			return t.scmp, nil
+		case errno == nil:
+			return t.scmp.SetReturnCode(eperm), nil
+		case *errno > t.limit:
+			return libseccomp.ActInvalid, fmt.Errorf("%s: %d is more than %d", errnoAt, *errno, t.limit)
+		}
+		return t.scmp.SetReturnCode(int16(*errno)), nil
 	}
-	act, ok := plainAction(a)
-	if !ok {
-		return libseccomp.ActInvalid, fmt.Errorf("%s: unknown action %q", where, a)
-	}
-	if errno != nil {
-		return libseccomp.ActInvalid, fmt.Errorf("%s: action %s takes no errno", errnoAt, a)
-	}
-	return act, nil
+	return libseccomp.ActInvalid, fmt.Errorf("%s: unknown action %q", where, a)
 }
 
-func withErrno(a libseccomp.ScmpAction, errno *uint, limit uint, errnoAt string) (libseccomp.ScmpAction, error) {
-	if errno == nil {
-		return a.SetReturnCode(eperm), nil
-	}
-	if *errno > limit {
-		return libseccomp.ActInvalid, fmt.Errorf("%s: %d is more than %d", errnoAt, *errno, limit)
-	}
-	return a.SetReturnCode(int16(*errno)), nil
-}
-
-func plainAction(a specs.LinuxSeccompAction) (libseccomp.ScmpAction, bool) {
-	switch a {
-	case specs.ActKill, specs.ActKillThread:
-		return libseccomp.ActKillThread, true
-	case specs.ActKillProcess:
-		return libseccomp.ActKillProcess, true
-	case specs.ActTrap:
-		return libseccomp.ActTrap, true
-	case specs.ActAllow:
-		return libseccomp.ActAllow, true
-	case specs.ActLog:
-		return libseccomp.ActLog, true
-	case specs.ActNotify:
-		return libseccomp.ActNotify, true
-	}
-	return libseccomp.ActInvalid, false
-}
-
-// permissive reports whether system calls run under action a, if not always as they asked.
-func permissive(a libseccomp.ScmpAction) bool {
+// freedom orders actions by what they leave to the process: all, what somebody else lets through, nothing.
+func freedom(a libseccomp.ScmpAction) int {
 	switch a & 0xffff {
-	case libseccomp.ActAllow, libseccomp.ActLog, libseccomp.ActTrace, libseccomp.ActNotify:
-		return true
+	case libseccomp.ActAllow, libseccomp.ActLog:
+		return 2
+	case libseccomp.ActTrace, libseccomp.ActNotify:
+		return 1
 	}
-	return false
+	return 0
+}
+
+var operators = [...]struct {
+	name specs.LinuxSeccompOperator
+	scmp libseccomp.ScmpCompareOp
+}{
+	{specs.OpEqualTo, libseccomp.CompareEqual},
+	{specs.OpGreaterEqual, libseccomp.CompareGreaterEqual},
+	{specs.OpGreaterThan, libseccomp.CompareGreater},
+	{specs.OpLessEqual, libseccomp.CompareLessOrEqual},
+	{specs.OpLessThan, libseccomp.CompareLess},
+	{specs.OpMaskedEqual, libseccomp.CompareMaskedEqual},
+	{specs.OpNotEqual, libseccomp.CompareNotEqual},
 }
 
 func operator(op specs.LinuxSeccompOperator) (libseccomp.ScmpCompareOp, bool) {
-	switch op {
-	case specs.OpNotEqual:
-		return libseccomp.CompareNotEqual, true
-	case specs.OpLessThan:
-		return libseccomp.CompareLess, true
-	case specs.OpLessEqual:
-		return libseccomp.CompareLessOrEqual, true
-	case specs.OpEqualTo:
-		return libseccomp.CompareEqual, true
-	case specs.OpGreaterEqual:
-		return libseccomp.CompareGreaterEqual, true
-	case specs.OpGreaterThan:
-		return libseccomp.CompareGreater, true
-	case specs.OpMaskedEqual:
-		return libseccomp.CompareMaskedEqual, true
+	for i := range operators {
+		if operators[i].name == op {
+			return operators[i].scmp, true
+		}
 	}
 	return libseccomp.CompareInvalid, false
 }
 
-// flag translates a flag of the config; WAIT_KILLABLE_RECV is for filters with a listener alone. TSYNC stands
-// for nothing: the filter is loaded by a process of one thread, before it executes the workload.
-func flag(f specs.LinuxSeccompFlag) (uint32, bool) {
-	switch f {
-	case "SECCOMP_FILTER_FLAG_TSYNC":
-		return 0, true
-	case specs.LinuxSeccompFlagLog:
-		return sys.SeccompFilterLog, true
-	case specs.LinuxSeccompFlagSpecAllow:
-		return sys.SeccompFilterSpecAllow, true
-	case specs.LinuxSeccompFlagWaitKillableRecv:
-		return sys.SeccompFilterWaitKillableRecv, true
+// flags are those of the config: the bit of seccomp(2), whether filters are loaded with it, and another bit without
+// which the kernel takes it not. TSYNC stands for nothing: the filter is loaded for the thread that executes the workload, and a
+// listener needs another thread that it does not bind.
+var flags = [...]struct {
+	name  specs.LinuxSeccompFlag
+	bit   uint32
+	used  bool
+	needs uint32
+}{
+	{specs.LinuxSeccompFlagLog, sys.SeccompFilterLog, true, 0},
+	{specs.LinuxSeccompFlagSpecAllow, sys.SeccompFilterSpecAllow, true, 0},
+	{"SECCOMP_FILTER_FLAG_TSYNC", sys.SeccompFilterTsync, false, 0},
+	{specs.LinuxSeccompFlagWaitKillableRecv, sys.SeccompFilterWaitKillableRecv, true, sys.SeccompFilterNewListener},
+}
+
+// flag is what a flag of the config adds to those of the filter.
+func flag(f specs.LinuxSeccompFlag) (bits uint32, known bool) {
+	for i := range flags {
+		if t := &flags[i]; t.name == f {
+			if t.used {
+				bits = t.bit
+			}
+			return bits, true
+		}
 	}
 	return 0, false
 }
@@ -112,76 +122,53 @@ type arch struct {
 	audit uint32
 }
 
-func architecture(a specs.Arch) (arch, bool) {
-	switch a {
-	case specs.ArchX86:
-		return arch{libseccomp.ArchX86, sys.AuditArchX86}, true
-	case specs.ArchX86_64:
-		return arch{libseccomp.ArchAMD64, sys.AuditArchX86_64}, true
-	case specs.ArchX32:
-		return arch{libseccomp.ArchX32, sys.AuditArchX86_64}, true
-	case specs.ArchARM:
-		return arch{libseccomp.ArchARM, sys.AuditArchARM}, true
-	case specs.ArchAARCH64:
-		return arch{libseccomp.ArchARM64, sys.AuditArchAARCH64}, true
-	case specs.ArchMIPS:
-		return arch{libseccomp.ArchMIPS, sys.AuditArchMIPS}, true
-	case specs.ArchMIPS64:
-		return arch{libseccomp.ArchMIPS64, sys.AuditArchMIPS64}, true
-	case specs.ArchMIPS64N32:
-		return arch{libseccomp.ArchMIPS64N32, sys.AuditArchMIPS64N32}, true
-	case specs.ArchMIPSEL:
-		return arch{libseccomp.ArchMIPSEL, sys.AuditArchMIPSEL}, true
-	case specs.ArchMIPSEL64:
-		return arch{libseccomp.ArchMIPSEL64, sys.AuditArchMIPSEL64}, true
-	case specs.ArchMIPSEL64N32:
-		return arch{libseccomp.ArchMIPSEL64N32, sys.AuditArchMIPSEL64N32}, true
-	}
-	return rareArchitecture(a)
+var archs = [...]struct {
+	name specs.Arch
+	arch arch
+}{
+	{specs.ArchAARCH64, arch{libseccomp.ArchARM64, sys.AuditArchAARCH64}},
+	{specs.ArchARM, arch{libseccomp.ArchARM, sys.AuditArchARM}},
+	{specs.ArchLOONGARCH64, arch{libseccomp.ArchLOONGARCH64, sys.AuditArchLOONGARCH64}},
+	{specs.ArchM68K, arch{libseccomp.ArchM68K, sys.AuditArchM68K}},
+	{specs.ArchMIPS, arch{libseccomp.ArchMIPS, sys.AuditArchMIPS}},
+	{specs.ArchMIPS64, arch{libseccomp.ArchMIPS64, sys.AuditArchMIPS64}},
+	{specs.ArchMIPS64N32, arch{libseccomp.ArchMIPS64N32, sys.AuditArchMIPS64N32}},
+	{specs.ArchMIPSEL, arch{libseccomp.ArchMIPSEL, sys.AuditArchMIPSEL}},
+	{specs.ArchMIPSEL64, arch{libseccomp.ArchMIPSEL64, sys.AuditArchMIPSEL64}},
+	{specs.ArchMIPSEL64N32, arch{libseccomp.ArchMIPSEL64N32, sys.AuditArchMIPSEL64N32}},
+	{specs.ArchPARISC, arch{libseccomp.ArchPARISC, sys.AuditArchPARISC}},
+	{specs.ArchPARISC64, arch{libseccomp.ArchPARISC64, sys.AuditArchPARISC64}},
+	{specs.ArchPPC, arch{libseccomp.ArchPPC, sys.AuditArchPPC}},
+	{specs.ArchPPC64, arch{libseccomp.ArchPPC64, sys.AuditArchPPC64}},
+	{specs.ArchPPC64LE, arch{libseccomp.ArchPPC64LE, sys.AuditArchPPC64LE}},
+	{specs.ArchRISCV64, arch{libseccomp.ArchRISCV64, sys.AuditArchRISCV64}},
+	{specs.ArchS390, arch{libseccomp.ArchS390, sys.AuditArchS390}},
+	{specs.ArchS390X, arch{libseccomp.ArchS390X, sys.AuditArchS390X}},
+	{specs.ArchSH, arch{libseccomp.ArchSH, sys.AuditArchSH}},
+	{specs.ArchSHEB, arch{libseccomp.ArchSHEB, sys.AuditArchSHEB}},
+	{specs.ArchX32, arch{libseccomp.ArchX32, sys.AuditArchX86_64}},
+	{specs.ArchX86, arch{libseccomp.ArchX86, sys.AuditArchX86}},
+	{specs.ArchX86_64, arch{libseccomp.ArchAMD64, sys.AuditArchX86_64}},
 }
 
-func rareArchitecture(a specs.Arch) (arch, bool) {
-	switch a {
-	case specs.ArchPPC:
-		return arch{libseccomp.ArchPPC, sys.AuditArchPPC}, true
-	case specs.ArchPPC64:
-		return arch{libseccomp.ArchPPC64, sys.AuditArchPPC64}, true
-	case specs.ArchPPC64LE:
-		return arch{libseccomp.ArchPPC64LE, sys.AuditArchPPC64LE}, true
-	case specs.ArchS390:
-		return arch{libseccomp.ArchS390, sys.AuditArchS390}, true
-	case specs.ArchS390X:
-		return arch{libseccomp.ArchS390X, sys.AuditArchS390X}, true
-	case specs.ArchPARISC:
-		return arch{libseccomp.ArchPARISC, sys.AuditArchPARISC}, true
-	case specs.ArchPARISC64:
-		return arch{libseccomp.ArchPARISC64, sys.AuditArchPARISC64}, true
-	case specs.ArchRISCV64:
-		return arch{libseccomp.ArchRISCV64, sys.AuditArchRISCV64}, true
-	case specs.ArchLOONGARCH64:
-		return arch{libseccomp.ArchLOONGARCH64, sys.AuditArchLOONGARCH64}, true
-	case specs.ArchM68K:
-		return arch{libseccomp.ArchM68K, sys.AuditArchM68K}, true
-	case specs.ArchSH:
-		return arch{libseccomp.ArchSH, sys.AuditArchSH}, true
-	case specs.ArchSHEB:
-		return arch{libseccomp.ArchSHEB, sys.AuditArchSHEB}, true
+func architecture(a specs.Arch) (arch, bool) {
+	for i := range archs {
+		if archs[i].name == a {
+			return archs[i].arch, true
+		}
 	}
 	return arch{}, false
 }
 
-// nativeArch is the architecture of this binary: libseccomp puts it into every filter.
+// nativeArch is the architecture of this binary: libseccomp puts it into every filter. It is never x32.
 func nativeArch() (arch, error) {
 	scmp, err := libseccomp.GetNativeArch()
 	if err != nil {
 		return arch{}, fmt.Errorf("linux.seccomp: native architecture: %w", err)
 	}
-	for _, name := range []specs.Arch{
-		specs.ArchX86_64, specs.ArchAARCH64, specs.ArchX86, specs.ArchARM, specs.ArchRISCV64, specs.ArchPPC64LE,
-		specs.ArchS390X, specs.ArchLOONGARCH64, specs.ArchMIPS, specs.ArchMIPS64, specs.ArchMIPSEL, specs.ArchMIPSEL64,
-	} {
-		if a, ok := architecture(name); ok && a.scmp == scmp {
-			return a, nil
+	for i := range archs {
+		if archs[i].arch.scmp == scmp {
+			return archs[i].arch, nil
 		}
 	}
 	return arch{}, fmt.Errorf("linux.seccomp: native architecture %s: not known", scmp)

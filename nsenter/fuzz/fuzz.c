@@ -8,8 +8,10 @@
 #include "../interp.c"
 #include "../builtins.c"
 #include "../copy.c"
+#include "../listener.c"
 
 #include <limits.h>
+#include <linux/filter.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,6 +216,8 @@ static int64_t serve(long nr, const uint64_t *v)
 
 		reads((uintptr_t)m->msg_iov->iov_base, m->msg_iov->iov_len);
 		reads((uintptr_t)m->msg_control, m->msg_controllen);
+		if (m->msg_iov->iov_len && next() % 2)
+			return 1 + (int64_t)(next() % m->msg_iov->iov_len);
 		return (int64_t)m->msg_iov->iov_len;
 	}
 	case SYS_recvmsg:
@@ -252,8 +256,29 @@ static int64_t serve(long nr, const uint64_t *v)
 	case SYS_dup3:
 	case SYS_lseek:
 		return next() % 1000;
+	case SYS_seccomp: {
+		/* The interpreter knows no more of a filter than its length: what it points to is the kernel's to check. */
+		if (!in_blob(v[2], sizeof(struct sock_fprog)))
+			bug("filter outside the blob", nr);
+		return 3 + next() % 1000;
+	}
+	case SYS_pread64: {
+		uint64_t n = next() % 4 ? next() % 100 : next() % (v[2] + 1);
+
+		fills(v[1], n);
+		return next() % 4 ? (int64_t)n : 0;
+	}
+	case SYS_sched_getscheduler:
+		return next() % 7;
+	case SYS_sched_getaffinity: {
+		uint64_t n = next() % (v[1] + 1) / 8 * 8;
+
+		fills(v[2], n);
+		return (int64_t)n;
+	}
 	case SYS_close:
 	case SYS_close_range:
+	case SYS_sched_yield:
 	case SYS_pidfd_send_signal:
 		return 0;
 	}
@@ -278,6 +303,28 @@ int64_t sc(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, 
 	if (plain)
 		return next() % 4 ? next() % 1000 : (int64_t)vm.h->blob_len;
 	return serve(nr, v);
+}
+
+/* There is no thread: it runs when it is waited for. */
+static int (*thread)(void *);
+static void *thread_arg;
+static int32_t *thread_id;
+
+int64_t start_thread(int (*run)(void *), void *arg, int32_t *tid)
+{
+	if (next() % 8 == 0)
+		return -EAGAIN;
+	thread = run;
+	thread_arg = arg;
+	thread_id = tid;
+	*tid = 7;
+	return 0;
+}
+
+void relax(void)
+{
+	thread(thread_arg);
+	*thread_id = 0;
 }
 
 _Noreturn void die(int status)
@@ -354,7 +401,7 @@ static void twist(uint8_t *data, unsigned int seed)
 	in = (struct insn *)(data + h->insn_off) + seed / 64 % h->ninsn;
 	switch (seed % 7) {
 	case 0:
-		in->op = (uint16_t)(1 + seed / 64 % OP_EXEC);
+		in->op = (uint16_t)(1 + seed / 64 % (OP_END - 1));
 		break;
 	case 1:
 		in->kind[a] = (uint8_t)(seed / 512 % 6);

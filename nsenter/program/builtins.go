@@ -1,6 +1,10 @@
 package program
 
-import "syscall"
+import (
+	"syscall"
+
+	"teu/internal/sys"
+)
 
 // Want says what Target makes when the last component of a path is missing.
 type Want uint64
@@ -118,6 +122,14 @@ func (b *Builder) Copy(from, to Slot, what Copies) {
 // with EINVAL when link is none, and with EEXIST when there is something else of that name.
 func (b *Builder) CopyLink(link, dir Slot, name string) {
 	b.add(Insn{Op: OpCopyLink, Out: None}, fd(link), fd(dir), str(name))
+}
+
+// Listen loads a filter with flags, to which it adds that for a listener, and sends the listener with what is in the
+// memfd state over the connected Unix socket conn, which it closes. The filter may catch every call: the process itself
+// makes none until it is done. ETIMEDOUT stands for a peer that reads nothing.
+func (b *Builder) Listen(conn, state Slot, flags uint64, bpf []byte) {
+	b.add(Insn{Op: OpListen, Out: None}, fd(conn), fd(state), num(flags|sys.SeccompFilterNewListener),
+		Arg{Kind: Prog, Text: string(bpf)})
 }
 
 // Exec tries the candidates in turn as execvp(3) does and replaces the process by the first that runs.

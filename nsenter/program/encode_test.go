@@ -50,6 +50,7 @@ func every() *Program {
 	b.Capset(1<<21, 1<<21|1<<40, 0)
 	b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll)
 	b.CloexecFrom(3)
+	b.Listen(conn, control, 4, []byte("12345678abcdefgh"))
 	b.Seccomp(2, []byte("12345678abcdefgh"))
 	b.Exec([]string{"/bin/a", "/usr/bin/a"}, []string{"a", "", "b c"}, []string{"A=1", "B="})
 	return b.Program()

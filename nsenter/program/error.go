@@ -41,6 +41,8 @@ func (e *Error) Error() string {
 		return strings.Join(append(parts, "not the device it should be", e.Report.Errno.Error()), ": ")
 	case n.Op == OpCopyLink && e.Report.Errno == syscall.EEXIST:
 		return strings.Join(append(parts, "something else is there", e.Report.Errno.Error()), ": ")
+	case n.Op == OpListen:
+		return strings.Join(append(parts, listenStep(e.Report.Detail), e.Report.Errno.Error()), ": ")
 	case n.Op == OpExec || n.Op == OpHook || n.Op == OpTarget:
 		// More than one call, and no name that says more than the purpose does.
 		return strings.Join(append(parts, e.Report.Errno.Error()), ": ")
@@ -52,6 +54,19 @@ func (e *Error) Error() string {
 		s += fmt.Sprintf(" (%s)", strings.TrimPrefix(e.Report.Text, "e "))
 	}
 	return s
+}
+
+// listenStep is what a listen failed at; nsenter/listener.c has the same numbers.
+func listenStep(detail uint32) string {
+	switch detail {
+	case 1:
+		return "start a thread that sends it"
+	case 2:
+		return "load the filter"
+	case 3:
+		return "send"
+	}
+	return OpListen.String()
 }
 
 func waitStatus(detail uint32) string {

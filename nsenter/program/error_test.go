@@ -12,6 +12,7 @@ func TestMessages(t *testing.T) {
 	mount := Note{Op: OpSyscall, Nr: sys.SysFsconfig, Where: "mounts[3]", What: "mount tmpfs on /tmp"}
 	hook := Note{Op: OpHook, Where: "hooks.createContainer[0]", What: "/bin/hook"}
 	exec := Note{Op: OpExec, Where: "process.args", What: `exec "sh"`}
+	listen := Note{Op: OpListen, Where: "linux.seccomp.listenerPath", What: "pass the listener to /s"}
 	for _, c := range []struct {
 		note Note
 		r    Report
@@ -34,6 +35,14 @@ func TestMessages(t *testing.T) {
 		{hook, Report{Status: Failed, Errno: syscall.ENOMEM}, "hooks.createContainer[0]: /bin/hook: cannot allocate memory"},
 		{exec, Report{Status: Failed, Errno: syscall.ENOENT}, `process.args: exec "sh": no such file or directory`},
 		{exec, Report{Status: Failed, Errno: syscall.EACCES}, `process.args: exec "sh": permission denied`},
+		{listen, Report{Status: Failed, Errno: syscall.EAGAIN, Detail: 1},
+			"linux.seccomp.listenerPath: pass the listener to /s: start a thread that sends it: resource temporarily unavailable"},
+		{listen, Report{Status: Failed, Errno: syscall.EINVAL, Detail: 2},
+			"linux.seccomp.listenerPath: pass the listener to /s: load the filter: invalid argument"},
+		{listen, Report{Status: Failed, Errno: syscall.EPIPE, Detail: 3},
+			"linux.seccomp.listenerPath: pass the listener to /s: send: broken pipe"},
+		{listen, Report{Status: Failed, Errno: syscall.EUCLEAN},
+			"linux.seccomp.listenerPath: pass the listener to /s: listen: structure needs cleaning"},
 		{mount, Report{Status: Running}, "mounts[3]: mount tmpfs on /tmp: init died"},
 		{mount, Report{Status: AtGate}, "mounts[3]: mount tmpfs on /tmp: init died"},
 		{Note{}, Report{Status: Running}, "init died"},

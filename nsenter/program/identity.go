@@ -47,16 +47,13 @@ func (f *flow) identity(in *Insn) error {
 			f.do(admin)
 		}
 	case sys.SysSeccomp:
-		if f.may(caps) && !f.has(admin) && !f.has(nnp) {
-			return fmt.Errorf("filter loaded after the capabilities went, without no_new_privs")
-		}
 		if in.Args[0].Val != sys.SeccompSetModeFilter {
 			return fmt.Errorf("request %d is none that programs use", in.Args[0].Val)
 		}
-		if (in.Args[1].Val&sys.SeccompFilterNewListener != 0) != (in.Out != None) {
-			return fmt.Errorf("listener that no slot keeps, or none for a slot")
+		if in.Args[1].Val&sys.SeccompFilterNewListener != 0 {
+			return fmt.Errorf("listener that the filter may keep from being passed on")
 		}
-		f.do(filtered)
+		return f.filter()
 	case sys.SysCloseRange:
 		if in.Args[0].Val < 3 || in.Args[1].Val != uint64(^uint32(0)) || in.Args[2].Val != sys.CloseRangeCloexec {
 			return fmt.Errorf("descriptors would survive it")
@@ -64,6 +61,31 @@ func (f *flow) identity(in *Insn) error {
 		f.do(closed)
 	}
 	return nil
+}
+
+// filter records that a filter is loaded.
+func (f *flow) filter() error {
+	if f.may(caps) && !f.has(admin) && !f.has(nnp) {
+		return fmt.Errorf("filter loaded after the capabilities went, without no_new_privs")
+	}
+	f.do(filtered)
+	return nil
+}
+
+func (f *flow) listen(in *Insn) error {
+	if in.Args[2].Val&sys.SeccompFilterNewListener == 0 {
+		return fmt.Errorf("filter without a listener")
+	}
+	if in.Args[2].Val&sys.SeccompFilterTsync != 0 {
+		return fmt.Errorf("filter for the thread that passes the listener on")
+	}
+	if f.may(filtered) {
+		return fmt.Errorf("after a filter that may refuse it")
+	}
+	if in.Args[0].Kind == Use {
+		f.close(in.Args[0].Val)
+	}
+	return f.filter()
 }
 
 // sameIDs reports whether the real, effective and saved id that in sets are one.

@@ -48,6 +48,8 @@ const (
 	OpCopyLink
 	// OpExec replaces the process by the workload.
 	OpExec
+	// OpListen loads a filter with a listener and passes that on over a Unix socket.
+	OpListen
 	opEnd
 )
 

@@ -35,13 +35,12 @@ func (f *flow) apply(in *Insn, sig *signature) error {
 	return err
 }
 
-// late reports whether in may come after close_range or a filter: the last steps before the workload, and passing on
-// the listener of the filter.
+// late reports whether in may come after close_range or a filter: the last steps before the workload.
 func late(in *Insn) bool {
 	switch in.Op {
 	case OpSyscall:
-		return in.Nr == sys.SysSeccomp || in.Nr == sys.SysCapset || in.Nr == sys.SysPrctl || in.Nr == sys.SysClose
-	case OpSendFd, OpJump, OpFail, OpExec:
+		return in.Nr == sys.SysSeccomp || in.Nr == sys.SysCapset || in.Nr == sys.SysPrctl
+	case OpListen, OpJump, OpFail, OpExec:
 		return true
 	}
 	return false
@@ -301,6 +300,8 @@ func (f *flow) builtin(in *Insn) error {
 		f.do(cwdChecked)
 	case OpExec:
 		return f.exec(in)
+	case OpListen:
+		return f.listen(in)
 	}
 	return nil
 }

@@ -198,7 +198,7 @@ var signatures = [...]signature{
 	sigPersonality:   {name: "personality", args: []argType{aHex}},
 	sigPivotRoot:     {name: "pivot_root", args: []argType{aAbs, aAbs}, paths: true},
 	sigPrctl:         {name: "prctl", args: []argType{aPrctl, aNum, aNum, aNum, aNum}},
-	sigSeccomp:       {name: "seccomp", args: []argType{aNum, aHex, aFilter}, result: mayMakeFd},
+	sigSeccomp:       {name: "seccomp", args: []argType{aNum, aHex, aFilter}},
 	sigSetMempolicy:  {name: "set_mempolicy", args: []argType{aHex, aMask, aNum}},
 	sigSetdomainname: {name: "setdomainname", args: []argType{aText, aLen}},
 	sigSethostname:   {name: "sethostname", args: []argType{aText, aLen}},
@@ -233,6 +233,7 @@ var builtins = [opEnd]signature{
 	OpCopy:     {name: "copy", args: []argType{aFd, aFd, aCopies}},
 	OpCopyLink: {name: "copy_link", args: []argType{aFd, aDirFd, aPath}, paths: true},
 	OpExec:     {name: "exec", args: []argType{aVec, aVec, aVec}},
+	OpListen:   {name: "listen", args: []argType{aFd, aFd, aHex, aFilter}},
 }
 
 // hasNUL reports whether a string of a cannot be passed to the kernel.

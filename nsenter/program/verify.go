@@ -165,6 +165,9 @@ func (v *verifier) branches(i int, in *Insn) error {
 	if len(in.Branch) > 0 && (in.Op == OpExec || in.Op == OpFail || in.Op == OpJump) {
 		return fmt.Errorf("branch of an instruction that is the last on its way")
 	}
+	if len(in.Branch) > 0 && in.Op == OpListen {
+		return fmt.Errorf("branch of a listen, which may fail with its filter loaded or without")
+	}
 	if in.Op == OpJump && !v.forward(i, in.Label) {
 		return fmt.Errorf("jump that does not lead forward")
 	}

@@ -61,12 +61,12 @@ func TestDescriptorRules(t *testing.T) {
 				b.Close(b.dir)
 				b.Here(l)
 			}},
-		{name: "listener that no slot keeps", at: atEntered, want: "seccomp: listener that no slot keeps",
+		{name: "listener that nobody passes on", at: atEntered, want: "seccomp: listener that the filter may keep from",
 			bad: func(b *scene) { b.Seccomp(sys.SeccompFilterNewListener, make([]byte, 8)) }},
 		{name: "close_range from a standard stream", at: atCaps, want: "close_range: descriptors would survive it",
-			twin: skip{closed: true},
+			twin: skip{left: true, closed: true},
 			bad:  func(b *scene) { b.CloexecFrom(2) },
-			good: func(b *scene) { b.CloexecFrom(5) }},
+			good: func(b *scene) { b.closeAll(); b.CloexecFrom(5) }},
 		{name: "close_range not to the end", at: atCaps, want: "descriptors would survive it",
 			bad: func(b *scene) { b.raw(sys.SysCloseRange, num(3), num(100), num(sys.CloseRangeCloexec)) }},
 		{name: "close_range that does something else", at: atCaps, want: "descriptors would survive it",
@@ -274,6 +274,8 @@ func TestNamespaceRules(t *testing.T) {
 }
 
 func TestIdentityRules(t *testing.T) {
+	// last is what comes before a filter: nothing is closed after it.
+	last := func(b *scene) { b.closeAll(); b.CloexecFrom(3) }
 	user := func(b *scene) { b.Prctl(sys.PrSetKeepcaps, 1); b.Setresgid(1); b.Setresuid(1) }
 	checkRules(t, []rule{
 		{name: "another user without keepcaps", at: atEntered, want: "setresuid: to another user, with no capabilities kept",
@@ -317,8 +319,8 @@ func TestIdentityRules(t *testing.T) {
 			good: func(b *scene) { b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientRaise, 1) }},
 		{name: "filter without privilege", at: atCaps, want: "seccomp: filter loaded after the capabilities went",
 			bad:  func(b *scene) { b.Seccomp(0, make([]byte, 8)) },
-			good: func(b *scene) { b.Prctl(sys.PrSetNoNewPrivs, 1); b.CloexecFrom(3); b.Seccomp(0, make([]byte, 8)) },
-			twin: skip{closed: true}},
+			good: func(b *scene) { b.Prctl(sys.PrSetNoNewPrivs, 1); last(b); b.Seccomp(0, make([]byte, 8)) },
+			twin: skip{left: true, closed: true}},
 		{name: "filter with no_new_privs on one way", at: atCaps, want: "seccomp: filter loaded after the capabilities went",
 			bad: func(b *scene) {
 				b.Prctl(sys.PrSetNoNewPrivs, 1)
@@ -329,8 +331,8 @@ func TestIdentityRules(t *testing.T) {
 			bad: func(b *scene) { b.Prctl(sys.PrSetNoNewPrivs, 0); b.Seccomp(0, make([]byte, 8)) }},
 		{name: "filter with CAP_SYS_ADMIN", at: atUser, want: "seccomp: filter loaded after the capabilities went",
 			bad:  func(b *scene) { b.Capset(1<<20, 1<<21, 1<<21); b.Seccomp(0, make([]byte, 8)) },
-			good: func(b *scene) { b.Capset(1<<21, 1<<21, 0); b.CloexecFrom(3); b.Seccomp(0, make([]byte, 8)) },
-			twin: skip{closed: true}},
+			good: func(b *scene) { b.Capset(1<<21, 1<<21, 0); last(b); b.Seccomp(0, make([]byte, 8)) },
+			twin: skip{left: true, closed: true}},
 		{name: "umask after the filter", at: atUser, want: "umask: after a filter that may refuse it",
 			bad:  func(b *scene) { b.Seccomp(0, make([]byte, 8)); b.Umask(0) },
 			good: func(b *scene) { b.Umask(0) }},
@@ -342,6 +344,43 @@ func TestIdentityRules(t *testing.T) {
 			}},
 		{name: "filter of no filter", at: atEntered, want: "seccomp: argument 2: not of the kind",
 			bad: func(b *scene) { b.raw(sys.SysSeccomp, num(1), num(0), buf("12345678")) }},
+	})
+}
+
+// TestListenRules: those of a filter, and what a listener needs beside.
+func TestListenRules(t *testing.T) {
+	filter := make([]byte, 8)
+	last := func(b *scene) { b.closeAll(); b.CloexecFrom(3) }
+	twin := skip{left: true, closed: true}
+	checkRules(t, []rule{
+		{name: "without privilege", at: atCaps, want: "listen: filter loaded after the capabilities went", twin: twin,
+			bad:  func(b *scene) { b.Listen(b.in, b.in, 0, filter) },
+			good: func(b *scene) { b.Prctl(sys.PrSetNoNewPrivs, 1); last(b); b.Listen(b.in, b.in, 0, filter) }},
+		{name: "capabilities after it", at: atUser, want: "umask: after a filter that may refuse it", twin: twin,
+			bad: func(b *scene) { b.Listen(b.in, b.in, 0, filter); b.Umask(0) },
+			good: func(b *scene) {
+				b.Capset(1<<21, 1<<21, 0)
+				last(b)
+				b.Listen(b.in, b.in, 0, filter)
+			}},
+		{name: "no listener", at: atUser, want: "listen: filter without a listener",
+			bad: func(b *scene) {
+				b.add(Insn{Op: OpListen, Out: None}, fd(b.in), fd(b.in), num(0), Arg{Kind: Prog, Text: string(filter)})
+			}},
+		{name: "no filter", at: atUser, want: "listen: argument 3: not of the kind",
+			bad: func(b *scene) {
+				b.add(Insn{Op: OpListen, Out: None}, fd(b.in), fd(b.in), num(sys.SeccompFilterNewListener), buf("12345678"))
+			}},
+		{name: "filter for all threads", at: atUser, want: "listen: filter for the thread that passes the listener on",
+			bad: func(b *scene) { b.Listen(b.in, b.in, sys.SeccompFilterTsync, filter) }},
+		{name: "after a filter", at: atUser, want: "listen: after a filter that may refuse it",
+			bad: func(b *scene) { b.Seccomp(0, filter); b.Listen(b.in, b.in, 0, filter) }},
+		{name: "socket that is closed", at: atUser, want: "is used before it is set, or after it was closed",
+			bad: func(b *scene) { b.Close(b.in); b.Listen(b.in, b.dir, 0, filter) }},
+		{name: "passed on by another call", at: atUser, want: "send_fd: after a filter that may refuse it",
+			bad: func(b *scene) { b.Seccomp(0, filter); b.SendFd(b.in, b.in, "x") }},
+		{name: "branch", at: atUser, want: "branch of a listen",
+			bad: func(b *scene) { b.Listen(b.in, b.in, 0, filter); b.Ignore(syscall.EAGAIN) }},
 	})
 }
 

@@ -1,0 +1,92 @@
+package seccomp
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+)
+
+// What the lists say is what Compile takes, and nothing else is.
+func TestListsAreWhatIsAccepted(t *testing.T) {
+	accepted := func(edit func(*specs.LinuxSeccomp)) bool {
+		s := &specs.LinuxSeccomp{DefaultAction: specs.ActTrap, Syscalls: []specs.LinuxSyscall{
+			{Names: []string{"mkdirat"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{{Op: specs.OpEqualTo}}},
+		}}
+		edit(s)
+		_, _, err := Compile(s, "")
+		return err == nil
+	}
+	for _, c := range []struct {
+		what    string
+		list    []string
+		others  []string
+		accepts func(name string) bool
+	}{
+		{"actions", Actions(), []string{"", "SCMP_ACT_USER_NOTIF", "allow"}, func(name string) bool {
+			return accepted(func(s *specs.LinuxSeccomp) { s.DefaultAction = specs.LinuxSeccompAction(name) }) &&
+				accepted(func(s *specs.LinuxSeccomp) { s.Syscalls[0].Action = specs.LinuxSeccompAction(name) })
+		}},
+		{"operators", Operators(), []string{"", "=="}, func(name string) bool {
+			return accepted(func(s *specs.LinuxSeccomp) { s.Syscalls[0].Args[0].Op = specs.LinuxSeccompOperator(name) })
+		}},
+		{"archs", Archs(), []string{"", "amd64", "SCMP_ARCH_NATIVE", "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_S390X", "SCMP_ARCH_SHEB", "SCMP_ARCH_M68K"}, func(name string) bool {
+			return accepted(func(s *specs.LinuxSeccomp) { s.Architectures = []specs.Arch{specs.Arch(name)} })
+		}},
+		{"flags", KnownFlags(), []string{"", "SECCOMP_FILTER_FLAG_NEW_LISTENER"}, func(name string) bool {
+			return accepted(func(s *specs.LinuxSeccomp) { s.Flags = []specs.LinuxSeccompFlag{specs.LinuxSeccompFlag(name)} })
+		}},
+	} {
+		if len(c.list) < 4 || !slices.IsSorted(c.list) || len(slices.Compact(slices.Clone(c.list))) != len(c.list) {
+			t.Errorf("%s: %q", c.what, c.list)
+		}
+		for _, name := range append(c.others, c.list...) {
+			if listed, takes := slices.Contains(c.list, name), c.accepts(name); listed != takes {
+				t.Errorf("%s: %q: listed %v, accepted %v", c.what, name, listed, takes)
+			}
+		}
+	}
+}
+
+// TestSupportedFlags: on a kernel of 5.19 or later all of the spec's are there.
+func TestSupportedFlags(t *testing.T) {
+	known, supported := KnownFlags(), SupportedFlags()
+	for _, name := range supported {
+		if !slices.Contains(known, name) {
+			t.Errorf("%s is supported, and not known", name)
+		}
+	}
+	if has, err := sys.SeccompHasFlags(sys.SeccompFilterWaitKillableRecv | sys.SeccompFilterNewListener); err != nil {
+		t.Skip(err)
+	} else if has && !slices.Equal(known, supported) {
+		t.Errorf("%q, of %q", supported, known)
+	}
+	if has, err := sys.SeccompHasFlags(1 << 30); err != nil || has {
+		t.Errorf("a flag that no kernel has: %v, %v", has, err)
+	}
+}
+
+func TestCheckFlags(t *testing.T) {
+	profile := &specs.LinuxSeccomp{Flags: []specs.LinuxSeccompFlag{"SECCOMP_FILTER_FLAG_TSYNC", specs.LinuxSeccompFlagLog}}
+	if err := (&Filter{Flags: sys.SeccompFilterLog}).CheckFlags(profile); err != nil {
+		t.Error(err)
+	}
+	// As though this kernel were older.
+	old := flags
+	defer func() { flags = old }()
+	for i := range flags {
+		if flags[i].name == specs.LinuxSeccompFlagLog {
+			flags[i].bit = 1 << 30
+		}
+	}
+	err := (&Filter{Flags: 1 << 30}).CheckFlags(profile)
+	if err == nil || !strings.HasPrefix(err.Error(), "linux.seccomp.flags[1]: SECCOMP_FILTER_FLAG_LOG: this kernel does not have it") {
+		t.Error(err)
+	}
+	if err := (&Filter{}).CheckFlags(profile); err != nil {
+		t.Errorf("a flag that the filter is not loaded with: %v", err)
+	}
+}
