@@ -107,6 +107,7 @@ func (c *initCompiler) inputs() map[string]program.Slot {
 			c.states[specs.StateCreated] = b.Input(inputState + string(specs.StateCreated))
 		}
 	}
+	declareListener(b, &c.f.process)
 	for _, name := range c.f.joins {
 		c.joins = append(c.joins, b.Input("cgroup "+name))
 	}

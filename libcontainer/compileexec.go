@@ -23,6 +23,7 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 	if p.Terminal {
 		consoleSock = b.Input(inputConsole)
 	}
+	declareListener(b, &f.process)
 	var joins []program.Slot
 	for _, name := range f.joins {
 		joins = append(joins, b.Input("cgroup "+name))

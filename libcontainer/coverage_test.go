@@ -26,9 +26,7 @@ The walk also writes docs/spec-conformance.md (make golden).
 
 // refused are the fields that make a container impossible, or have no effect, and why.
 var refused = map[string]string{
-	"linux.personality.flags[]":      "the specification has no flags yet",
-	"linux.seccomp.listenerMetadata": "not there yet",
-	"linux.seccomp.listenerPath":     "not there yet",
+	"linux.personality.flags[]": "the specification has no flags yet",
 }
 
 // field is a leaf of specs.Spec and what is known of it.

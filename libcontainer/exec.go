@@ -36,6 +36,7 @@ type execution struct {
 	creation // what it shares with create: explain, sync, expect, close
 	x        ExecOptions
 	st       *store.State
+	status   specs.ContainerState
 	process  *specs.Process
 	cgroup   *cgroup
 	pidfd    int
@@ -110,6 +111,9 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := run(steps.early, e.init.Pid); err != nil {
 		return err
 	}
+	if err := e.fillListener(storedState(e.st, e.status)); err != nil {
+		return err
+	}
 	if err := e.expect(syncReady); err != nil {
 		return err
 	}
@@ -160,6 +164,7 @@ func (e *execution) find(id string) error {
 	if err != nil {
 		return err
 	}
+	e.status = status
 	if status != specs.StateRunning && status != specs.StateCreated {
 		return fmt.Errorf("cannot exec in container %q: it is %s", id, status)
 	}

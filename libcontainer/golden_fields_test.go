@@ -184,6 +184,7 @@ func goldenFields() map[string][]with {
 	return map[string][]with{
 		"namespaces": namespaceFields, "kernel": kernelFields, "files": fileFields, "process": processFields,
 		"around": aroundFields, "attributes": attributeFields, "mounts": mountFields, "netdev": netdevFields,
+		"seccomp": seccompFields,
 	}
 }
 
@@ -223,6 +224,9 @@ var execFields = []struct {
 		f.joins = []string{"memory", "systemd"}
 	}},
 	{"seccomp", sys.CloneNewNs, func(_ *specs.Process, f *initFacts) { f.process.Filter = fakeFilter }},
+	{"listener", sys.CloneNewNs | sys.CloneNewPid, func(_ *specs.Process, f *initFacts) {
+		f.process.Filter, f.process.Listener = fakeFilter, &process.Listener{Path: "/run/supervisor"}
+	}},
 	{"preserve-fds", sys.CloneNewNs, func(_ *specs.Process, f *initFacts) { f.process.Preserve = 3 }},
 }
 

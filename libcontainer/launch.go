@@ -121,6 +121,7 @@ func (c *creation) send(p *program.Program) error {
 		return err
 	}
 	c.times.mark("send the program")
+	defer c.letGoOfListener()
 	return c.init.Run(p, c.inputs, program.Options{Stamp: c.times != nil, Fault: fault})
 }
 

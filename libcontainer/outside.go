@@ -140,6 +140,9 @@ func (c *creation) openHooks() error {
 
 // fillStates writes the states, once the pid is known, before init can come to a hook.
 func (c *creation) fillStates() error {
+	if err := c.fillListener(c.specState(specs.StateCreating)); err != nil {
+		return err
+	}
 	if len(c.states) == 0 {
 		return nil
 	}

@@ -47,6 +47,13 @@ func planOf(s *specs.Spec, f *initFacts) (*plan, error) {
 		}
 	}
 	derive(s, f)
+	if f.process.Listener != nil {
+		text, err := json.Marshal(processState(s.Linux.Seccomp, 7, &specs.State{Version: s.Version, Status: specs.StateCreating, Pid: 7}))
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "# listener state: %s\n", text)
+	}
 	prog, err := compileInit(s, f)
 	if err != nil {
 		return nil, err
@@ -72,6 +79,9 @@ func derive(s *specs.Spec, f *initFacts) {
 			filter.BPF = fmt.Append(nil, err) // what differs is what counts
 		}
 		f.process.Filter, f.process.FilterFlags = filter.BPF, uint64(filter.Flags)
+		if filter.Listener {
+			f.process.Listener = &process.Listener{Path: s.Linux.Seccomp.ListenerPath}
+		}
 	}
 }
 

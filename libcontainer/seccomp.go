@@ -22,6 +22,12 @@ func (c *creation) seccomp() error {
 	if err != nil {
 		return err
 	}
+	if err := filter.CheckFlags(c.spec.Linux.Seccomp); err != nil {
+		return err
+	}
 	c.facts.process.Filter, c.facts.process.FilterFlags = filter.BPF, uint64(filter.Flags)
+	if filter.Listener {
+		return c.openListener(c.spec.Linux.Seccomp.ListenerPath)
+	}
 	return nil
 }

@@ -2,6 +2,7 @@ package sys
 
 import (
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,12 @@ func UnixStreamPair() ([2]int, error) {
 // ConnectUnix connects sock to path, at most SunPathMax bytes.
 func ConnectUnix(sock int, path string) error {
 	return unix.Connect(sock, &unix.SockaddrUnix{Name: path})
+}
+
+// SetSendTimeout bounds the wait of connect and of each send (SO_SNDTIMEO, socket(7)); it is EAGAIN in the end.
+func SetSendTimeout(sock int, limit time.Duration) error {
+	tv := unix.NsecToTimeval(limit.Nanoseconds())
+	return os.NewSyscallError("setsockopt", unix.SetsockoptTimeval(sock, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv))
 }
 
 // SendFDs sends data, at least one byte, with the fds attached as SCM_RIGHTS

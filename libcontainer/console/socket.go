@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"teu/internal/sys"
 )
@@ -27,12 +28,25 @@ const (
 
 // Dial connects to the AF_UNIX stream socket at path, which may be longer than
 // a struct sockaddr_un holds.
-func Dial(path string) (*os.File, error) {
+func Dial(path string) (*os.File, error) { return DialWithin(path, 0) }
+
+// DialWithin is Dial with a limit, unless that is 0, to how long connecting and each send wait for the peer. What is over it
+// is ETIMEDOUT here, and EAGAIN of the sends.
+func DialWithin(path string, limit time.Duration) (*os.File, error) {
 	sock, err := sys.UnixStream()
 	if err != nil {
 		return nil, fmt.Errorf("socket: %w", err)
 	}
-	if err := connect(sock, path); err != nil {
+	if limit > 0 {
+		err = sys.SetSendTimeout(sock, limit)
+	}
+	if err == nil {
+		err = connect(sock, path)
+	}
+	if err == syscall.EAGAIN { // unix(7): the backlog of the listener is full
+		err = syscall.ETIMEDOUT
+	}
+	if err != nil {
 		sys.Close(sock)
 		return nil, fmt.Errorf("connect %s: %w", path, err)
 	}

@@ -21,6 +21,7 @@ type Config struct {
 
 	Filter      []byte // compiled seccomp filter, or nil
 	FilterFlags uint64
+	Listener    *Listener // where the filter's listener goes, or nil when it has none
 
 	// BeforeExec compiles what is executed before the workload, as its user, with its bounding set and no_new_privs.
 	BeforeExec func()
@@ -42,6 +43,13 @@ type Config struct {
 	ListenFds string
 
 	attrs program.Slot // a procfs for labels, see OpenProc
+}
+
+// Listener is how the listener of a filter gets to its supervisor.
+type Listener struct {
+	Path string // linux.seccomp.listenerPath
+	// Socket is connected to it; State holds the container process state. The compiler of the program declares both.
+	Socket, State program.Slot
 }
 
 // defaultPath is where to look for the executable when the environment has no PATH.
@@ -220,6 +228,11 @@ func (c *Config) closeFds(b *program.Builder) {
 
 func (c *Config) seccomp(b *program.Builder) {
 	if c.Filter == nil {
+		return
+	}
+	if l := c.Listener; l != nil {
+		b.At("linux.seccomp.listenerPath", "pass the listener to "+l.Path)
+		b.Listen(l.Socket, l.State, c.FilterFlags, c.Filter)
 		return
 	}
 	b.At("linux.seccomp", "load the filter")

@@ -123,6 +123,31 @@ func seccompRules() []rule {
 			good: seccomp(specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_LOG", ListenerMetadata: "x", ListenerPath: "/s"}),
 		},
 		{
+			name: "notify by default without a listener",
+			bad:  seccomp(specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_NOTIFY"}),
+			want: []string{"linux.seccomp.listenerPath: got nothing, want a socket for the SCMP_ACT_NOTIFY of linux.seccomp.defaultAction"},
+			good: seccomp(specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_NOTIFY", ListenerPath: "/s"}),
+		},
+		{
+			name: "notify by a rule without a listener",
+			bad: syscalls(
+				specs.LinuxSyscall{Names: []string{"a"}, Action: "SCMP_ACT_LOG"},
+				specs.LinuxSyscall{Names: []string{"a"}, Action: "SCMP_ACT_NOTIFY"},
+				specs.LinuxSyscall{Names: []string{"b"}, Action: "SCMP_ACT_NOTIFY"},
+			),
+			want: []string{"linux.seccomp.listenerPath: got nothing, want a socket for the SCMP_ACT_NOTIFY of linux.seccomp.syscalls[1].action"},
+			good: seccomp(specs.LinuxSeccomp{
+				DefaultAction: "SCMP_ACT_ALLOW", ListenerPath: "/s", ListenerMetadata: "x",
+				Syscalls: []specs.LinuxSyscall{{Names: []string{"a"}, Action: "SCMP_ACT_NOTIFY"}},
+			}),
+		},
+		{
+			name: "listener for nothing",
+			bad:  seccomp(specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_NOTIFY", DefaultErrnoRet: p(uint(1)), ListenerPath: "/s"}),
+			want: []string{"linux.seccomp.defaultErrnoRet: got 1 with SCMP_ACT_NOTIFY, want it only with SCMP_ACT_ERRNO or SCMP_ACT_TRACE"},
+			good: seccomp(specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_LOG", ListenerPath: "/s"}),
+		},
+		{
 			name: "no names",
 			bad:  allow(specs.LinuxSyscall{}),
 			want: []string{"linux.seccomp.syscalls[0].names: got nothing, want at least one system call"},
@@ -155,24 +180,6 @@ func seccompRules() []rule {
 					{Op: "SCMP_CMP_MASKED_EQ"},
 				},
 			}),
-		},
-	}
-}
-
-func notYetRules() []rule {
-	return []rule{
-		{
-			name: "linux.seccomp: SCMP_ACT_NOTIFY",
-			bad: seccomp(specs.LinuxSeccomp{
-				DefaultAction: "SCMP_ACT_NOTIFY",
-				ListenerPath:  "/s",
-				Syscalls:      []specs.LinuxSyscall{{Names: []string{"a"}, Action: "SCMP_ACT_NOTIFY"}},
-			}),
-			want: []string{
-				"linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is not supported",
-				"linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY is not supported",
-			},
-			good: seccomp(specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_LOG", ListenerPath: "/s"}),
 		},
 	}
 }

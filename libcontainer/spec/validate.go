@@ -110,7 +110,6 @@ func Validate(s *specs.Spec, f Facts) Report {
 		c.memoryPolicy()
 	}
 	c.labels()
-	c.notYet()
 	return c.Report
 }
 
@@ -119,7 +118,6 @@ func ValidateProcess(p *specs.Process, f Facts) Report {
 	c := checker{Spec: &specs.Spec{Process: p}, facts: f}
 	c.process()
 	c.labels()
-	c.notYet()
 	return c.Report
 }
 

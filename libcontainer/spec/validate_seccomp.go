@@ -31,9 +31,25 @@ func (c *checker) seccomp() {
 	if s.ListenerMetadata != "" && s.ListenerPath == "" {
 		c.bad("linux.seccomp.listenerMetadata", "metadata without linux.seccomp.listenerPath", "both or neither")
 	}
+	if at := notifies(s); at != "" && s.ListenerPath == "" {
+		c.bad("linux.seccomp.listenerPath", "nothing", "a socket for the SCMP_ACT_NOTIFY of "+at)
+	}
 	for i := range s.Syscalls {
 		c.seccompRule(at("linux.seccomp.syscalls", i), &s.Syscalls[i])
 	}
+}
+
+// notifies is the first place that has SCMP_ACT_NOTIFY, or "".
+func notifies(s *specs.LinuxSeccomp) string {
+	if s.DefaultAction == specs.ActNotify {
+		return "linux.seccomp.defaultAction"
+	}
+	for i := range s.Syscalls {
+		if s.Syscalls[i].Action == specs.ActNotify {
+			return at("linux.seccomp.syscalls", i) + ".action"
+		}
+	}
+	return ""
 }
 
 func (c *checker) seccompRule(path string, r *specs.LinuxSyscall) {
