@@ -10,7 +10,8 @@
  *
  * From the load on this thread makes no call: it would have to wait for whoever gets the listener, which is not passed on
  * yet. So it waits by looking at memory. The wait ends with the helper, which has a bound: the socket has a send timeout.
- * A helper that is killed alone, by a filter of a container around this one, ends the wait too.
+ * A helper that is killed alone, by a filter of a container around this one, ends the wait too. One that cannot send ends
+ * the process.
  *
  * A thread, and no process, leaves no child behind, and the exec that follows ends it, if it is still on its way out. It
  * shares the descriptors, so that what it closes is closed: as long as this process had the listener open as well, the end
@@ -40,9 +41,9 @@ enum { CPU_WORDS = 128 }; /* 8192, the most that Linux is built for on x86 */
 
 struct helper {
 	uint64_t sock, state;
-	int64_t fd;     /* the listener, an errno, or NOT_LOADED */
-	int64_t result; /* 0 or a negative errno, to be read when tid is 0 */
-	int32_t tid;
+	int64_t fd; /* the listener, an errno, or NOT_LOADED */
+	int32_t sent, tid;
+	struct report *report;
 };
 
 /* Send what the socket takes of p, with descriptor fd unless it is -1. */
@@ -106,10 +107,16 @@ static int help(void *arg)
 	if (fd < 0)
 		return 0;
 	r = send_state(h, fd);
-	/* Sent or not: a call that waits for an answer fails once nobody has the listener any more (ENOSYS). */
+	if (r < 0) {
+		/* The other thread might have to ask to end, of somebody who has the listener and does not answer. */
+		h->report->err = (uint32_t)-r;
+		__atomic_store_n(&h->report->status, ST_FAILED, __ATOMIC_SEQ_CST);
+		die(1);
+	}
+	/* A call that waits for an answer fails once nobody has the listener any more (ENOSYS). */
 	SC(SYS_close, fd, 0, 0, 0, 0, 0);
 	SC(SYS_close, h->sock, 0, 0, 0, 0, 0);
-	__atomic_store_n(&h->result, r, __ATOMIC_RELEASE);
+	__atomic_store_n(&h->sent, 1, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the kernel clears tid */
 	return 0;
 }
@@ -139,7 +146,7 @@ int64_t listen_and_pass(struct vm *vm, const struct call *c)
 		return -EINVAL;
 	if (never_yields())
 		return -EDEADLK;
-	h = (struct helper){ .sock = c->v[0], .state = c->v[1], .fd = NOT_LOADED, .result = -ESRCH };
+	h = (struct helper){ .sock = c->v[0], .state = c->v[1], .fd = NOT_LOADED, .report = vm->report };
 	r = start_thread(help, &h, &h.tid);
 	if (r < 0)
 		return r;
@@ -152,9 +159,8 @@ int64_t listen_and_pass(struct vm *vm, const struct call *c)
 		relax();
 	if (r < 0)
 		return r;
-	r = __atomic_load_n(&h.result, __ATOMIC_ACQUIRE);
-	if (r < 0)
-		return r;
+	if (!__atomic_load_n(&h.sent, __ATOMIC_ACQUIRE))
+		return -ESRCH;
 	vm->report->detail = 0;
 	if (c->in->kind[0] == K_USE)
 		vm->slot[c->in->arg[0]] = -EBADF; /* closed */

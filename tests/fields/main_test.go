@@ -23,3 +23,5 @@ func check(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+func ptr[T any](v T) *T { return &v }

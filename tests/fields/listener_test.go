@@ -1,0 +1,317 @@
+package fields
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/tests/kit"
+)
+
+func rule(action specs.LinuxSeccompAction, names ...string) specs.LinuxSyscall {
+	return specs.LinuxSyscall{Names: names, Action: action}
+}
+
+// mkdir is a call to be supervised; its result is what the container prints.
+var mkdir = kit.Args("syscall", "mkdirat", "-100", "s:/tmp/made", "493")
+
+func noNewPrivs(on bool) edit {
+	return process(func(p *specs.Process) { p.NoNewPrivileges = on })
+}
+
+// both runs a test with and without no_new_privs, on which depends what comes after the filter.
+func both(t *testing.T, f func(t *testing.T, nnp edit)) {
+	for _, on := range []bool{true, false} {
+		t.Run(fmt.Sprintf("no_new_privs %v", on), func(t *testing.T) {
+			t.Parallel()
+			f(t, noNewPrivs(on))
+		})
+	}
+}
+
+// TestListener: created and started, the supervisor gets the state of the container with the listener, and decides.
+func TestListener(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath", "linux.seccomp.listenerMetadata", "linux.seccomp.syscalls[].action", "linux.seccomp.syscalls[].names[]")
+	both(t, func(t *testing.T, nnp edit) {
+		b := kit.New(t, mkdir, nnp, func(s *specs.Spec) { s.Annotations = map[string]string{"org.example.key": "value"} })
+		s := supervise(b)
+		b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")))
+		sent, calls := s.behind(only(syscall.SYS_MKDIRAT, syscall.ENOMEDIUM))
+		res := b.OK("create", b.ID)
+		pid := b.State().Pid
+		b.OK("start", b.ID)
+		b.Ended()
+		if out := res.Output("\n"); out != "ENOMEDIUM\n" {
+			t.Error(out)
+		}
+		p := <-sent
+		if p.Version != specs.Version || p.Pid != pid || p.Metadata != "what the supervisor knows" {
+			t.Errorf("%+v, pid %d", p, pid)
+		}
+		st := p.State
+		if st.ID != b.ID || st.Pid != pid || st.Bundle != b.Dir || st.Status != specs.StateCreating || st.Version != b.Spec.Version || st.Annotations["org.example.key"] != "value" {
+			t.Errorf("%+v", st)
+		}
+		if got := <-calls; len(got) != 1 {
+			t.Errorf("calls %v", got)
+		}
+	})
+}
+
+// TestListenerOfRun: the connection ends though teu stays in front of the container.
+func TestListenerOfRun(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath")
+	both(t, func(t *testing.T, nnp edit) {
+		b := kit.New(t, mkdir, nnp, func(s *specs.Spec) { s.Root.Readonly = false })
+		s := supervise(b)
+		b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")))
+		_, calls := s.behind(func(*sys.SeccompNotif) answer { return goOn })
+		if out := b.Run().Stdout; out != "ok 0\n" {
+			t.Error(out)
+		}
+		if got := <-calls; len(got) != 1 {
+			t.Errorf("calls %v", got)
+		}
+	})
+}
+
+// TestListenerOfExec: each exec has a listener and a connection of its own.
+func TestListenerOfExec(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath", "linux.seccomp.listenerMetadata")
+	both(t, func(t *testing.T, nnp edit) {
+		b := kit.New(t, kit.Args("sleep", "forever"), nnp)
+		s := supervise(b)
+		b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")))
+		s.behind(func(*sys.SeccompNotif) answer { return goOn })
+		b.OK("create", b.ID)
+		b.OK("start", b.ID)
+		for range 2 {
+			var asked uint32
+			sent, calls := s.behind(func(n *sys.SeccompNotif) answer {
+				asked = n.Pid
+				return answer{errno: syscall.EXFULL}
+			})
+			res := b.Teu("exec", b.ID, kit.PayloadPath, "syscall", "mkdirat", "-100", "s:/tmp/x", "493")
+			p := <-sent
+			if res.Stdout != "EXFULL\n" || p.State.Status != specs.StateRunning || p.State.Pid != b.State().Pid || p.Pid == p.State.Pid {
+				t.Errorf("%v: %+v", res, p)
+			}
+			if got := <-calls; len(got) != 1 || p.Metadata == "" || int(asked) != p.Pid {
+				t.Errorf("calls %v of %d, pid %d, metadata %q", got, asked, p.Pid, p.Metadata)
+			}
+		}
+	})
+}
+
+// TestListenerOfAll: every call is asked about, those of the runtime after the load of the filter as well.
+func TestListenerOfAll(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.defaultAction", "linux.seccomp.listenerPath")
+	both(t, func(t *testing.T, nnp edit) {
+		b := kit.New(t, kit.Args("echo", "through"), nnp, process(func(p *specs.Process) { p.User.UID = 1000 }))
+		s := supervise(b)
+		b.Edit(s.profile(specs.ActNotify))
+		_, calls := s.behind(func(*sys.SeccompNotif) answer { return goOn })
+		if out := b.Run().Stdout; out != "through\n" {
+			t.Error(out)
+		}
+		got := <-calls
+		exec := slices.Index(got, syscall.SYS_EXECVE)
+		if exec < 0 || b.Spec.Process.NoNewPrivileges && exec != 0 {
+			t.Fatalf("execve is number %d of %v", exec, got)
+		}
+		for _, nr := range got[:exec] {
+			if nr != syscall.SYS_CAPSET && nr != syscall.SYS_PRCTL {
+				t.Errorf("the runtime made call %d after it had loaded the filter", nr)
+			}
+		}
+	})
+}
+
+// TestListenerBesideDenials: the profile denies whatever passing the listener on takes.
+func TestListenerBesideDenials(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath")
+	both(t, func(t *testing.T, nnp edit) {
+		b := kit.New(t, mkdir, nnp)
+		s := supervise(b)
+		b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat"), rule(specs.ActKillProcess, "sendmsg", "sendto", "recvmsg", "seccomp", "close_range"),
+			rule(specs.ActErrno, "pread64", "sched_yield", "close", "exit", "capget")))
+		s.behind(only(syscall.SYS_MKDIRAT, syscall.EDOM))
+		if res := b.Teu("run", b.ID); res.Stdout != "EDOM\n" {
+			t.Error(res)
+		}
+	})
+}
+
+func TestListenerInUserNamespace(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath")
+	both(t, func(t *testing.T, nnp edit) {
+		b := kit.New(t, mkdir, nnp, linux(func(l *specs.Linux) {
+			l.Namespaces = append(l.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace}, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+			l.UIDMappings = []specs.LinuxIDMapping{{HostID: 100000, Size: 65536}}
+			l.GIDMappings = l.UIDMappings
+		}))
+		for _, dir := range []string{"", "/bin", "/etc", "/tmp"} { // root of the container makes the mount points in them
+			check(t, os.Chown(b.Rootfs+dir, 100000, 100000))
+		}
+		s := supervise(b)
+		b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")))
+		_, calls := s.behind(only(syscall.SYS_MKDIRAT, syscall.EL2HLT))
+		if res := b.Teu("run", b.ID); res.Stdout != "EL2HLT\n" {
+			t.Error(res)
+		}
+		<-calls
+	})
+}
+
+// TestListenerSlowly: a state that does not fit into the socket, read in small pieces.
+func TestListenerSlowly(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerMetadata")
+	b := kit.New(t, mkdir)
+	s := supervise(b)
+	s.step = 511
+	metadata := strings.Repeat("\u00e9 ", 300<<10)
+	b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")), linux(func(l *specs.Linux) { l.Seccomp.ListenerMetadata = metadata }))
+	sent, _ := s.behind(only(syscall.SYS_MKDIRAT, syscall.EBADE))
+	if res := b.Teu("run", b.ID); res.Stdout != "EBADE\n" {
+		t.Error(res)
+	}
+	if p := <-sent; p.Metadata != metadata {
+		t.Errorf("%d bytes, want %d", len(p.Metadata), len(metadata))
+	}
+}
+
+// TestListenerLeaksNothing: the workload has neither the listener nor the socket, and is one thread when it starts.
+func TestListenerLeaksNothing(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath")
+	both(t, func(t *testing.T, nnp edit) {
+		b := kit.New(t, kit.Args("all"), nnp)
+		s := supervise(b)
+		b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")))
+		s.behind(func(*sys.SeccompNotif) answer { return goOn })
+		r := b.Inspect()
+		for fd, link := range r.FDs {
+			if strings.Contains(link, "seccomp") || strings.HasPrefix(link, "socket:") || strings.Contains(link, "memfd") {
+				t.Errorf("descriptor %s: %s", fd, link)
+			}
+		}
+		if r.Status["Seccomp"] != "2" || r.Status["Seccomp_filters"] != "1" {
+			t.Errorf("%q filters", r.Status["Seccomp_filters"])
+		}
+	})
+}
+
+// TestListenerThatNobodyTakes: what is not asked about runs; the wait for an answer is the container's.
+func TestListenerThatNobodyTakes(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath")
+	b := kit.New(t, kit.Args("echo", "alone"))
+	s := supervise(b)
+	b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")))
+	if out := b.Run().Stdout; out != "alone\n" {
+		t.Error(out)
+	}
+	// One that does ask can be ended.
+	b.Edit(mkdir)
+	b.Start()
+	b.OK("kill", b.ID, "KILL")
+	b.Ended()
+}
+
+// TestListenerForNothing: without SCMP_ACT_NOTIFY nobody connects.
+func TestListenerForNothing(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath")
+	b := kit.New(t, kit.Args("echo", "free"))
+	b.Edit(linux(func(l *specs.Linux) {
+		l.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: "/nowhere", Syscalls: []specs.LinuxSyscall{rule(specs.ActErrno, "mkdirat")}}
+	}))
+	if out := b.Run().Stdout; out != "free\n" {
+		t.Error(out)
+	}
+}
+
+// TestListenerGone: whoever has closed the connection, or the listener, does not keep the container waiting.
+func TestListenerGone(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath")
+	const where = "linux.seccomp.listenerPath: pass the listener to "
+	both(t, func(t *testing.T, nnp edit) {
+		b := kit.New(t, nnp)
+		s := supervise(b)
+		b.Edit(s.profile(specs.ActNotify))
+		b.OK("create", b.ID)
+		conn, err := s.accept()
+		check(t, err)
+		check(t, conn.Close())
+		b.Fails([]string{"start", b.ID}, where+s.path+": send: broken pipe")
+		b.Ended()
+		b.OK("delete", b.ID)
+		go func() {
+			if conn, err := s.accept(); err == nil {
+				conn.Close()
+			}
+		}()
+		b.Fails([]string{"run", b.ID}, where, "send: ")
+
+		// It has the listener and goes: execve is not answered, and neither is the exit.
+		go func() {
+			p := s.receive()
+			if _, _, err := sys.SeccompRecv(p.listener); err != nil {
+				t.Error(err)
+			}
+			syscall.Close(p.listener)
+		}()
+		b.Fails([]string{"run", b.ID}, "function not implemented")
+	})
+}
+
+// TestListenerErrors: what is wrong is an error of create, with its place.
+func TestListenerErrors(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath")
+	b := kit.New(t)
+	s := supervise(b)
+	s.sock.SetUnlinkOnClose(false)
+	const where = "linux.seccomp.listenerPath: "
+	try := func(path string, want ...string) {
+		t.Helper()
+		b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")), linux(func(l *specs.Linux) { l.Seccomp.ListenerPath = path }))
+		b.Fails([]string{"create", b.ID}, want...)
+	}
+	try(b.Dir+"/nowhere", where+"connect "+b.Dir+"/nowhere: no such file or directory")
+	try(b.Dir+"/config.json", where, "connection refused")
+	datagram, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: b.Dir + "/datagram"})
+	check(t, err)
+	defer datagram.Close()
+	try(b.Dir+"/datagram", where, "protocol wrong type for socket")
+	check(t, s.sock.Close())
+	try(s.path, where, "connection refused")
+}
+
+// TestListenerWithoutAThread: passing the listener on takes one process more than the container may have.
+func TestListenerWithoutAThread(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.seccomp.listenerPath")
+	b := kit.New(t)
+	s := supervise(b)
+	b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")), linux(func(l *specs.Linux) {
+		one := int64(1)
+		l.Resources = &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &one}}
+	}))
+	b.Fails([]string{"run", b.ID}, "linux.seccomp.listenerPath: ", "start a thread that sends it: resource temporarily unavailable")
+}
