@@ -157,7 +157,8 @@ func TestSeccomp(t *testing.T) {
 		{name: "an errno too large", spec: rule(specs.LinuxSyscall{Names: []string{"mount"}, Action: specs.ActErrno, ErrnoRet: pointer(uint(5000))}), want: []string{"linux.seccomp.syscalls[0].errnoRet: got 5000, want 0 to 4094"}},
 		{name: "an unknown operator", spec: rule(specs.LinuxSyscall{Names: []string{"mount"}, Action: specs.ActErrno, Args: []specs.LinuxSeccompArg{{Op: "=="}}}), want: []string{`linux.seccomp.syscalls[0].args[0].op: got "=="`}},
 		{name: "a seventh argument", spec: rule(specs.LinuxSyscall{Names: []string{"mount"}, Action: specs.ActErrno, Args: []specs.LinuxSeccompArg{{Index: 6, Op: specs.OpEqualTo}}}), want: []string{"linux.seccomp.syscalls[0].args[0].index: got 6, want 0 to 5"}},
-		{name: "the action notify", spec: rule(specs.LinuxSyscall{Names: []string{"mount"}, Action: specs.ActNotify}), want: []string{"linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY is not supported"}},
+		{name: "notify, and nobody to", spec: rule(specs.LinuxSyscall{Names: []string{"mount"}, Action: specs.ActNotify}), want: []string{"linux.seccomp.listenerPath: got nothing, want a socket"}},
+		{name: "notify, and nobody there", spec: profile(func(s *specs.LinuxSeccomp) { s.DefaultAction, s.ListenerPath = specs.ActNotify, "/nowhere" }), want: []string{"linux.seccomp.listenerPath: connect /nowhere: no such file or directory"}},
 	} {
 		r.run(t)
 	}
