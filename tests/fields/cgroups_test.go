@@ -15,8 +15,6 @@ import (
 
 const cgroupTop = "/sys/fs/cgroup"
 
-func ptr[T any](v T) *T { return &v }
-
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
