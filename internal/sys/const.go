@@ -17,6 +17,7 @@ const (
 	SysFchmod        = unix.SYS_FCHMOD
 	SysFchown        = unix.SYS_FCHOWN
 	SysFchownat      = unix.SYS_FCHOWNAT
+	SysFsetxattr     = unix.SYS_FSETXATTR
 	SysFsconfig      = unix.SYS_FSCONFIG
 	SysFsmount       = unix.SYS_FSMOUNT
 	SysFsopen        = unix.SYS_FSOPEN

@@ -29,6 +29,12 @@ func IoprioSet(pid int, prio uint) error {
 	return nil
 }
 
+// Execution domains of personality(2).
+const (
+	PerLinux   = 0
+	PerLinux32 = 8
+)
+
 // MaxCPUs is how many CPUs a mask may name: the most that the kernel can be built for on any architecture (NR_CPUS).
 const MaxCPUs = 8192
 

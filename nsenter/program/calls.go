@@ -229,6 +229,17 @@ func (b *Builder) SetSessionKeyringPerm(perm uint32) {
 	b.call(sys.SysKeyctl, num(sys.KeyctlSetperm), num(int64(sys.KeySpecSessionKeyring)), num(perm))
 }
 
+// sessionKeyring is KEY_SPEC_SESSION_KEYRING, sign-extended.
+const sessionKeyring = 1<<64 + sys.KeySpecSessionKeyring
+
+// SetLabel gives the file s the SELinux label.
+func (b *Builder) SetLabel(s Slot, label string) {
+	b.call(sys.SysFsetxattr, fd(s), str(xattrSELinux), buf(label), lenOf(2), num(0))
+}
+
+// xattrSELinux is the only extended attribute that programs set.
+const xattrSELinux = "security.selinux"
+
 // Personality is personality(2).
 func (b *Builder) Personality(persona uint64) { b.call(sys.SysPersonality, num(persona)) }
 

@@ -117,6 +117,7 @@ func everyHook(b *Builder, control, listen Slot) {
 	b.Personality(8)
 	b.SetMempolicy(2, []uint64{1})
 	b.SetSessionKeyringPerm(1)
+	b.SetLabel(listen, "u:r:t:s0")
 	b.JoinSessionKeyring("_ses.x")
 	b.Chroot(".")
 	b.Chdir("/")

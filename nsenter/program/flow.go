@@ -47,19 +47,20 @@ type flow struct {
 	outside bitset   // slots set before the change of root
 	mount   bitset   // fsmount: a filesystem of our own making
 	checked bitset   // a mount whose filesystem was checked
+	procfs  bitset   // a mount that was checked to be a procfs
 	strict  bitset   // a file opened strictly below a checked one
 	placed  bitset   // mounts that some way has attached
 	open    bitset   // files, directories and mounts that some way has left open
 }
 
-const flowSets = 7
+const flowSets = 8
 
 func newFlow(p *Program) *flow {
 	n := (p.Slots + 63) / 64
 	w := make([]uint64, flowSets*n)
 	return &flow{
 		inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
-		open: w[5*n : 6*n], placed: w[6*n : 7*n],
+		open: w[5*n : 6*n], placed: w[6*n : 7*n], procfs: w[7*n : 8*n],
 	}
 }
 
@@ -80,6 +81,7 @@ func (f *flow) meet(g *flow) {
 	f.set.keep(g.set)
 	f.mount.keep(g.mount)
 	f.checked.keep(g.checked)
+	f.procfs.keep(g.procfs)
 	f.strict.keep(g.strict)
 }
 
@@ -99,6 +101,7 @@ func (f *flow) fill(s uint64) {
 	f.outside.del(s)
 	f.mount.del(s)
 	f.checked.del(s)
+	f.procfs.del(s)
 	f.strict.del(s)
 	f.open.del(s)
 	f.placed.del(s)

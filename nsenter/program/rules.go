@@ -95,7 +95,7 @@ func (f *flow) below(in *Insn, a int) error {
 		if resolve&(sys.ResolveInRoot|sys.ResolveBeneath) == 0 {
 			return fmt.Errorf("path %q below a descriptor that it may leave", path)
 		}
-		if f.checked.has(dir) && strictly(in) {
+		if f.ownFile(in) {
 			return nil // a filesystem of our own, wherever it is
 		}
 		return f.inside(dir, path)
@@ -130,12 +130,31 @@ func nofollow(in *Insn) bool {
 	return false
 }
 
-// strictly reports whether an openat2 below a filesystem of our own finds what it names and nothing else: no symlinks but
-// the one that leads a process to its own files.
-func strictly(in *Insn) bool {
-	resolve, path := how(in).Resolve, in.Args[1].Text
-	own := strings.HasPrefix(path, "self/attr/") && !strings.Contains(path, "..")
-	return resolve&Strict == Strict || resolve&Strict == OwnProc && own
+// ownFile reports whether in, an openat2 below a slot, opens a file of a filesystem that the program mounted and checked, and
+// no other. On a procfs that may be a file of the process itself, to which a symlink leads.
+func (f *flow) ownFile(in *Insn) bool {
+	dir, resolve := in.Args[0].Val, how(in).Resolve
+	if f.checked.has(dir) && resolve&Strict == Strict {
+		return true
+	}
+	return f.procfs.has(dir) && resolve == OwnProc && ofItself(in.Args[1].Text)
+}
+
+// ofItself reports whether path, on a procfs, leads to a file of the process that opens it.
+func ofItself(path string) bool {
+	rest, ok := strings.CutPrefix(path, "self/")
+	if !ok {
+		rest, ok = strings.CutPrefix(path, "thread-self/")
+	}
+	if !ok || rest == "" {
+		return false
+	}
+	for part := range strings.SplitSeq(rest, "/") {
+		if part == ".." {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *flow) inside(dir uint64, path string) error {
@@ -175,8 +194,17 @@ func (f *flow) order(in *Insn) error {
 	case sys.SysKeyctl:
 		return keyctl(in)
 	case sys.SysSetMempolicy:
-		if n := in.Args[2].Val; n > 0 && uint64(len(in.Args[1].Text)) != (n-1)/8 {
-			return fmt.Errorf("%d nodes in %d bytes", n, len(in.Args[1].Text))
+		if n, size := in.Args[2].Val, uint64(len(in.Args[1].Text)); size%8 != 0 || size > 0 && n != 8*size+1 || size == 0 && n != 0 {
+			return fmt.Errorf("%d nodes in %d bytes", n, size)
+		}
+	case sys.SysPersonality:
+		// Its flags, as ADDR_NO_RANDOMIZE, take protections away.
+		if d := in.Args[0].Val; d != sys.PerLinux && d != sys.PerLinux32 {
+			return fmt.Errorf("domain %#x is none that programs use", d)
+		}
+	case sys.SysFsetxattr:
+		if in.Args[1].Text != xattrSELinux {
+			return fmt.Errorf("attribute %q is none that programs set", in.Args[1].Text)
 		}
 	case sys.SysPivotRoot, sys.SysChroot:
 		f.enter()
@@ -202,9 +230,9 @@ func (f *flow) order(in *Insn) error {
 }
 
 func keyctl(in *Insn) error {
-	switch req, key := in.Args[0].Val, &in.Args[1]; {
-	case req == sys.KeyctlJoinSessionKeyring && key.Kind == Str:
-	case req == sys.KeyctlSetperm && key.Kind == Imm && int32(key.Val) == sys.KeySpecSessionKeyring:
+	switch req, key, perm := in.Args[0].Val, in.Args[1].Kind, in.Args[2].Val; {
+	case req == sys.KeyctlJoinSessionKeyring && key == Str && perm == 0:
+	case req == sys.KeyctlSetperm && key == Imm && perm != 0:
 	default:
 		return fmt.Errorf("request %d is none that programs use", req)
 	}
@@ -276,6 +304,9 @@ func (f *flow) builtin(in *Insn) error {
 	case OpCheckFs:
 		if s := &in.Args[0]; s.Kind == Use && f.mount.has(s.Val) {
 			f.checked.add(s.Val)
+			if in.Args[1].Val == sys.ProcSuperMagic {
+				f.procfs.add(s.Val)
+			}
 		}
 	case OpFork:
 		if !f.has(undumpable) {
@@ -321,8 +352,7 @@ func (f *flow) copy(in *Insn) error {
 // made records what kind of descriptor in makes.
 func (f *flow) made(in *Insn) {
 	s := uint64(in.Out)
-	strict := in.Op == OpSyscall && in.Nr == sys.SysOpenat2 && in.Args[0].Kind == Use &&
-		f.checked.has(in.Args[0].Val) && strictly(in)
+	strict := in.Op == OpSyscall && in.Nr == sys.SysOpenat2 && in.Args[0].Kind == Use && f.ownFile(in)
 	f.fill(s)
 	if strict {
 		f.strict.add(s)

@@ -39,7 +39,7 @@ const (
 	aByte           // a byte of the sync protocol
 	aVec            // an array of strings
 	aMask           // a buffer, or NULL
-	aKey            // the name or the number of a key
+	aKey            // the name of a keyring, or the session keyring
 	aCopies         // what Copy copies
 )
 
@@ -65,6 +65,8 @@ func (t argType) takes(a *Arg) bool {
 		return a.Kind == Str || a.Val == 0
 	case aMask:
 		return a.Kind == Buf || a.Val == 0
+	case aKey:
+		return a.Kind == Str || a.Val == sessionKeyring
 	case aWant:
 		return a.Val <= uint64(WantLike)
 	case aLike:
@@ -131,6 +133,7 @@ const (
 	sigFchown
 	sigFchownat
 	sigFsconfig
+	sigFsetxattr
 	sigFsmount
 	sigFsopen
 	sigFspick
@@ -164,7 +167,7 @@ const (
 var signatureAt = [...]uint8{
 	sys.SysCapset: sigCapset, sys.SysChdir: sigChdir, sys.SysChroot: sigChroot, sys.SysClose: sigClose,
 	sys.SysCloseRange: sigCloseRange, sys.SysDup3: sigDup3, sys.SysFchdir: sigFchdir,
-	sys.SysFchown: sigFchown, sys.SysFchownat: sigFchownat, sys.SysFsconfig: sigFsconfig, sys.SysFsmount: sigFsmount,
+	sys.SysFchown: sigFchown, sys.SysFchownat: sigFchownat, sys.SysFsconfig: sigFsconfig, sys.SysFsetxattr: sigFsetxattr, sys.SysFsmount: sigFsmount,
 	sys.SysFsopen: sigFsopen, sys.SysFspick: sigFspick, sys.SysIoctl: sigIoctl, sys.SysKeyctl: sigKeyctl, sys.SysMknodat: sigMknodat,
 	sys.SysMountSetattr: sigMountSetattr, sys.SysMoveMount: sigMoveMount, sys.SysOpenat2: sigOpenat2,
 	sys.SysOpenTree: sigOpenTree, sys.SysPersonality: sigPersonality, sys.SysPivotRoot: sigPivotRoot, sys.SysPrctl: sigPrctl, sys.SysSeccomp: sigSeccomp,
@@ -185,6 +188,7 @@ var signatures = [...]signature{
 	sigFchown:        {name: "fchown", args: []argType{aFd, aNum, aNum}},
 	sigFchownat:      {name: "fchownat", args: []argType{aDirFd, aPath, aNum, aNum, aTree}, paths: true},
 	sigFsconfig:      {name: "fsconfig", args: []argType{aFd, aCmd, aName, aName, aNum}},
+	sigFsetxattr:     {name: "fsetxattr", args: []argType{aFd, aName, aText, aLen, aHex}},
 	sigFsmount:       {name: "fsmount", args: []argType{aFd, aHex, aAttr}, result: makesFd, cloexec: 1, flag: sys.FsmountCloexec},
 	sigFsopen:        {name: "fsopen", args: []argType{aName, aHex}, result: makesFd, cloexec: 1, flag: sys.FsopenCloexec},
 	sigFspick:        {name: "fspick", args: []argType{aDirFd, aPath, aHex}, result: makesFd, cloexec: 2, flag: sys.FspickCloexec, paths: true},

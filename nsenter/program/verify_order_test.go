@@ -252,7 +252,7 @@ func TestNamespaceRules(t *testing.T) {
 		{name: "keyctl nobody makes", at: atHost, want: "keyctl: request 3 is none that programs use",
 			bad:  func(b *scene) { b.raw(sys.SysKeyctl, num(3), str("x"), num(0)) },
 			good: func(b *scene) { b.JoinSessionKeyring("x") }},
-		{name: "permissions of a key that is not the session keyring", at: atHost, want: "keyctl: request 5 is none that programs use",
+		{name: "permissions of a key that is not the session keyring", at: atHost, want: "keyctl: argument 1: not of the kind",
 			bad:  func(b *scene) { b.raw(sys.SysKeyctl, num(sys.KeyctlSetperm), num(7), num(1)) },
 			good: func(b *scene) { b.SetSessionKeyringPerm(1) }},
 		{name: "more memory nodes than there are bits", at: atHost, want: "set_mempolicy: 129 nodes in 8 bytes",
