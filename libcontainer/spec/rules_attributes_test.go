@@ -20,7 +20,10 @@ func memoryPolicy(p specs.LinuxMemoryPolicy) func(*specs.Spec) {
 
 func attributeRules() []rule {
 	const policies = "SCHED_BATCH, SCHED_DEADLINE, SCHED_FIFO, SCHED_IDLE, SCHED_ISO, SCHED_OTHER, SCHED_RR"
+	reset := []specs.LinuxSchedulerFlag{specs.SchedFlagResetOnFork}
 	deadline := specs.Scheduler{Policy: specs.SchedDeadline, Runtime: 2000, Deadline: 3000, Period: 4000}
+	forking := deadline
+	forking.Flags = reset
 	starting := func(s *specs.Spec) { s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/x"}}} }
 	return []rule{
 		{
@@ -41,6 +44,39 @@ func attributeRules() []rule {
 			want: []string{`process.scheduler.flags[0]: got "X", want one of SCHED_FLAG_DL_OVERRUN, SCHED_FLAG_KEEP_PARAMS, ` +
 				"SCHED_FLAG_KEEP_POLICY, SCHED_FLAG_RECLAIM, SCHED_FLAG_RESET_ON_FORK, SCHED_FLAG_UTIL_CLAMP_MAX, SCHED_FLAG_UTIL_CLAMP_MIN"},
 			good: scheduler(specs.Scheduler{Policy: specs.SchedOther, Flags: []specs.LinuxSchedulerFlag{specs.SchedFlagResetOnFork}}),
+		},
+		{
+			name: "scheduling flags of deadlines",
+			bad: scheduler(specs.Scheduler{
+				Policy: specs.SchedOther, Flags: []specs.LinuxSchedulerFlag{specs.SchedFlagReclaim, specs.SchedFlagDLOverrun},
+			}),
+			warn: []string{
+				`process.scheduler.flags[0]: got SCHED_FLAG_RECLAIM with "SCHED_OTHER", want it only with SCHED_DEADLINE: it has no effect`,
+				`process.scheduler.flags[1]: got SCHED_FLAG_DL_OVERRUN with "SCHED_OTHER", want it only with SCHED_DEADLINE: it has no effect`,
+			},
+			good: scheduler(specs.Scheduler{
+				Policy: specs.SchedDeadline, Runtime: 2000, Deadline: 3000,
+				Flags: []specs.LinuxSchedulerFlag{specs.SchedFlagReclaim, specs.SchedFlagDLOverrun, specs.SchedFlagResetOnFork},
+			}),
+		},
+		{
+			name: "scheduling flags without a value",
+			bad: scheduler(specs.Scheduler{Policy: specs.SchedOther, Flags: []specs.LinuxSchedulerFlag{
+				specs.SchedFlagUtilClampMin, specs.SchedFlagUtilClampMax,
+			}}),
+			warn: []string{
+				"process.scheduler.flags[0]: got SCHED_FLAG_UTIL_CLAMP_MIN, for which the runtime-spec has no value, want to clamp at 0",
+				"process.scheduler.flags[1]: got SCHED_FLAG_UTIL_CLAMP_MAX, for which the runtime-spec has no value, want to clamp at 0",
+			},
+			good: scheduler(specs.Scheduler{Policy: specs.SchedOther}),
+		},
+		{
+			name: "flags about no memory nodes",
+			bad:  memoryPolicy(specs.LinuxMemoryPolicy{Mode: specs.MpolPreferred, Flags: []specs.MemoryPolicyFlagType{specs.MpolFStaticNodes}}),
+			want: []string{"linux.memoryPolicy.nodes: got nothing, with a flag about nodes, want at least one node"},
+			good: memoryPolicy(specs.LinuxMemoryPolicy{
+				Mode: specs.MpolPreferred, Nodes: "0", Flags: []specs.MemoryPolicyFlagType{specs.MpolFStaticNodes},
+			}),
 		},
 		{
 			name: "nice",
@@ -73,13 +109,20 @@ func attributeRules() []rule {
 				`process.scheduler.runtime: got 1 with "SCHED_OTHER", want it only with SCHED_DEADLINE`,
 				`process.scheduler.period: got 2 with "SCHED_OTHER", want it only with SCHED_DEADLINE`,
 			},
-			good: scheduler(deadline),
+			good: scheduler(forking),
 		},
 		{
 			name: "runtime above the deadline",
-			bad:  scheduler(specs.Scheduler{Policy: specs.SchedDeadline, Runtime: 4000, Deadline: 3000}),
+			bad:  scheduler(specs.Scheduler{Policy: specs.SchedDeadline, Runtime: 4000, Deadline: 3000, Flags: reset}),
 			want: []string{"process.scheduler.runtime: got 4000 of deadline 3000 and period 0, want 1024 <= runtime <= deadline <= period"},
-			good: scheduler(specs.Scheduler{Policy: specs.SchedDeadline, Runtime: 3000, Deadline: 3000}),
+			good: scheduler(specs.Scheduler{Policy: specs.SchedDeadline, Runtime: 3000, Deadline: 3000, Flags: reset}),
+		},
+		{
+			name: "deadline and no fork",
+			bad:  scheduler(deadline),
+			warn: []string{"process.scheduler.flags: got SCHED_DEADLINE without SCHED_FLAG_RESET_ON_FORK, want it, for a process " +
+				"that forks or makes threads: the kernel does not let it"},
+			good: all(scheduler(forking), starting),
 		},
 		{
 			name: "deadline and hooks to fork for",

@@ -46,6 +46,15 @@ func (c *checker) scheduler(p *specs.Scheduler) {
 		if _, ok := find(schedFlags[:], f); !ok {
 			c.bad(at("process.scheduler.flags", i), quote(string(f)), "one of "+list(namesOf(schedFlags[:])))
 		}
+		switch f {
+		case specs.SchedFlagReclaim, specs.SchedFlagDLOverrun:
+			if p.Policy != specs.SchedDeadline {
+				c.warn(at("process.scheduler.flags", i), string(f)+" with "+quote(string(p.Policy)),
+					"it only with SCHED_DEADLINE: it has no effect")
+			}
+		case specs.SchedFlagUtilClampMin, specs.SchedFlagUtilClampMax:
+			c.warn(at("process.scheduler.flags", i), string(f)+", for which the runtime-spec has no value", "to clamp at 0")
+		}
 	}
 	if p.Policy == specs.SchedISO {
 		c.bad("process.scheduler.policy", `"SCHED_ISO"`, "another: Linux reserves the name, and has no such policy")
@@ -92,11 +101,18 @@ func (c *checker) deadline(p *specs.Scheduler) {
 		c.bad("process.scheduler.runtime", strconv.FormatUint(p.Runtime, 10)+" of deadline "+strconv.FormatUint(p.Deadline, 10)+
 			" and period "+strconv.FormatUint(p.Period, 10), "1024 <= runtime <= deadline <= period")
 	}
-	// It is given its policy before the last hooks run, and without this may not fork.
-	if c.Hooks != nil && len(c.Hooks.StartContainer) > 0 && !slices.Contains(p.Flags, specs.SchedFlagResetOnFork) {
+	if slices.Contains(p.Flags, specs.SchedFlagResetOnFork) {
+		return
+	}
+	// It is given its policy before the last hooks run, and without this may not fork: EAGAIN (sched_fork in
+	// kernel/sched/core.c).
+	if c.Hooks != nil && len(c.Hooks.StartContainer) > 0 {
 		c.bad("process.scheduler.flags", "SCHED_DEADLINE with hooks.startContainer",
 			"SCHED_FLAG_RESET_ON_FORK, without which the process cannot fork")
+		return
 	}
+	c.warn("process.scheduler.flags", "SCHED_DEADLINE without SCHED_FLAG_RESET_ON_FORK",
+		"it, for a process that forks or makes threads: the kernel does not let it")
 }
 
 // list checks a list of CPUs or memory nodes, which may be empty.
@@ -155,6 +171,11 @@ func (c *checker) memoryPolicy() {
 		}
 		if static || relative {
 			c.bad("linux.memoryPolicy.flags", "a flag about nodes with "+string(p.Mode), "none")
+		}
+	case specs.MpolPreferred:
+		// Without nodes it is MPOL_LOCAL.
+		if p.Nodes == "" && (static || relative) {
+			c.bad("linux.memoryPolicy.nodes", "nothing, with a flag about nodes", "at least one node")
 		}
 	case specs.MpolBind, specs.MpolInterleave, specs.MpolPreferredMany, specs.MpolWeightedInterleave:
 		if p.Nodes == "" {
