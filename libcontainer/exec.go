@@ -351,7 +351,7 @@ func (e *execution) execFacts() error {
 		return err
 	}
 	p := &e.facts.process
-	p.Joins, p.NoDev = true, rootfs.DevIsBound(e.spec)
+	p.Joins, p.NoDev, p.NewKeyring = true, rootfs.DevIsBound(e.spec), e.st.Keyring
 	if newUser {
 		denied, err := host.SetgroupsDenied(strconv.Itoa(e.st.Init.Pid))
 		if err != nil {

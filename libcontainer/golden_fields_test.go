@@ -228,9 +228,13 @@ var execFields = []struct {
 		f.process.Filter, f.process.Listener = fakeFilter, &process.Listener{Path: "/run/supervisor"}
 	}},
 	{"preserve-fds", sys.CloneNewNs, func(_ *specs.Process, f *initFacts) { f.process.Preserve = 3 }},
+	{"keyring", sys.CloneNewNs, func(_ *specs.Process, f *initFacts) { f.process.NewKeyring = "_ses.box" }},
+	{"attributes", sys.CloneNewNs | sys.CloneNewPid, execAttributes},
+	{"labels", sys.CloneNewNs | sys.CloneNewPid, execLabels},
+	{"container", sys.CloneNewNs, execContainer},
 }
 
-// TestGoldenExec has the whole program of each kind of exec.
+// TestGoldenExec has what is done from outside and the whole program of each kind of exec.
 func TestGoldenExec(t *testing.T) {
 	for _, w := range execFields {
 		t.Run(w.name, func(t *testing.T) {
@@ -239,7 +243,8 @@ func TestGoldenExec(t *testing.T) {
 			if w.do != nil {
 				w.do(s.Process, f)
 			}
-			golden.Program(t, "exec/"+w.name, compileExec(s.Process, f, w.joined))
+			f.process.Joins = true
+			golden.Text(t, "exec/"+w.name, execPlan(t, s, f, w.joined))
 		})
 	}
 }

@@ -1,7 +1,14 @@
 package libcontainer
 
 import (
+	"fmt"
+	"strings"
+	"testing"
+
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/libcontainer/process"
+	"teu/nsenter/program/golden"
 )
 
 // attributeFields are what the process has beside its identity.
@@ -32,4 +39,80 @@ var attributeFields = []with{
 		s.Linux.MountLabel = "system_u:object_r:container_file_t:s0:c1,c2"
 		s.Mounts = []specs.Mount{{Destination: "/proc", Type: "proc"}, {Destination: "/tmp", Type: "tmpfs", Source: "tmpfs"}}
 	})},
+	{"mount-label-others", both(newNamespace(specs.IPCNamespace), on(func(s *specs.Spec) {
+		s.Linux.MountLabel = "system_u:object_r:container_file_t:s0:c1,c2"
+		s.Linux.MaskedPaths = []string{"/proc/acpi"}
+		s.Mounts = []specs.Mount{
+			{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"newinstance"}},
+			{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue"},
+			{Destination: "/mine", Type: "tmpfs", Source: "tmpfs", Options: []string{"rootcontext=u:r:t:s0"}},
+			{Destination: "/data", Type: "bind", Source: "/data", Options: []string{"bind"}},
+		}
+	}))},
+	{"mount-label-mqueue-of-host", on(func(s *specs.Spec) {
+		s.Linux.MountLabel = "system_u:object_r:container_file_t:s0:c1,c2"
+		s.Mounts = []specs.Mount{{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue"}}
+	})},
+	{"scheduler-empty", on(func(s *specs.Spec) { s.Process.Scheduler = &specs.Scheduler{} })},
+	{"labels-and-hooks", func(s *specs.Spec, _ *initFacts) {
+		s.Process.ApparmorProfile, s.Process.SelinuxLabel = "box", "system_u:system_r:container_t:s0:c1,c2"
+		s.Linux.Sysctl = map[string]string{"kernel.domainname": "x"}
+		s.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/hook"}}}
+	}},
+}
+
+// execPlan is all that exec would do: where it is born, what is done from outside, and the program.
+func execPlan(t *testing.T, s *specs.Spec, f *initFacts, joined uint64) string {
+	t.Helper()
+	var b strings.Builder
+	initial, err := initialAffinity(s.Process)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if initial != nil {
+		fmt.Fprintf(&b, "# born on CPUs %x\n", initial)
+	}
+	st, err := compileExecOutside(s.Process)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range st.early {
+		b.WriteString("# early, " + strings.TrimPrefix(st.early[i].String(), "# "))
+	}
+	for i := range st.late {
+		b.WriteString("# late, " + strings.TrimPrefix(st.late[i].String(), "# "))
+	}
+	p := compileExec(s.Process, f, joined)
+	golden.Verified(t, p)
+	return b.String() + p.String()
+}
+
+// execAttributes is every field of a process object but labels and terminal, which exec takes from --process, its flags, or
+// the container.
+func execAttributes(p *specs.Process, f *initFacts) {
+	umask := uint32(0o27)
+	p.User = specs.User{UID: 1000, GID: 2000, AdditionalGids: []uint32{3, 4}, Umask: &umask}
+	p.Args, p.Env, p.Cwd = []string{"id", "-u"}, []string{"PATH=/bin", "A=1", "HOME=/h"}, "/srv"
+	p.NoNewPrivileges, p.OOMScoreAdj = true, ptr(7)
+	p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 64, Hard: 128}}
+	p.Scheduler = &specs.Scheduler{Policy: specs.SchedOther, Nice: 3}
+	p.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_IDLE}
+	p.ExecCPUAffinity = &specs.CPUAffinity{Initial: "0", Final: "1"}
+	p.Capabilities = &specs.LinuxCapabilities{
+		Bounding: []string{"CAP_KILL", "CAP_CHOWN"}, Effective: []string{"CAP_KILL"}, Permitted: []string{"CAP_KILL"},
+		Inheritable: []string{"CAP_KILL"}, Ambient: []string{"CAP_KILL"},
+	}
+	f.process.Caps, _ = process.ParseCaps(p.Capabilities, allCaps)
+}
+
+func execLabels(p *specs.Process, f *initFacts) {
+	p.ApparmorProfile, p.SelinuxLabel = "box", "system_u:system_r:container_t:s0:c1,c2"
+	f.process.NewKeyring = "_ses.box"
+}
+
+// execContainer is what exec takes from the container whatever the process object says.
+func execContainer(_ *specs.Process, f *initFacts) {
+	f.process.Filter = fakeFilter
+	f.process.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
+	f.process.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolInterleave, Nodes: "0"}
 }

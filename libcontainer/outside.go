@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -13,7 +12,6 @@ import (
 	"teu/internal/sys"
 	"teu/libcontainer/host"
 	"teu/libcontainer/lsm"
-	"teu/libcontainer/preflight"
 	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
 	"teu/nsenter/program"
@@ -44,9 +42,7 @@ func (c *creation) processFacts() error {
 		return err
 	}
 	p := &c.facts.process
-	if !c.o.NoNewKeyring {
-		p.NewKeyring = "_ses." + c.o.ID
-	}
+	p.NewKeyring = c.state.Keyring
 	var err error
 	p.Home, err = c.home()
 	return err
@@ -208,22 +204,7 @@ func (c *creation) explainAt(err error, root int) error {
 	case program.OpExec:
 		return explainExec(pe, root)
 	case program.OpSyscall:
-		return explainCall(pe)
+		return explainCall(pe, c.init.Pid)
 	}
 	return err
-}
-
-// explainCall adds what the errno of a system call does not tell.
-func explainCall(pe *program.Error) error {
-	if pe.Note().Nr == sys.SysKeyctl && errors.Is(pe, syscall.EDQUOT) {
-		return fmt.Errorf("%w: the user's quota of keys is used up (kernel.keys.maxkeys, kernel.keys.maxbytes, root_ for root); "+
-			"--no-new-keyring goes without", pe)
-	}
-	if f := strings.Fields(pe.Note().What); errors.Is(pe, syscall.EPERM) && len(f) > 1 && f[0] == "mount" {
-		// "mount proc on /proc"
-		if why := preflight.TooRevealing(f[1]); why != "" && (f[1] == "proc" || f[1] == "sysfs") {
-			return fmt.Errorf("%w: a user namespace gets a new %s only where one is wholly visible, and %s", pe, f[1], why)
-		}
-	}
-	return pe
 }

@@ -121,17 +121,32 @@ func scheduler(p *specs.Scheduler) (step, error) {
 		what += fmt.Sprintf(" runtime %d deadline %d period %d", p.Runtime, p.Deadline, p.Period)
 	}
 	return step{"process.scheduler", what, func(pid int) error {
-		err := sys.SchedSetattr(pid, &attr)
-		switch {
-		case errors.Is(err, syscall.EPERM) && (p.Policy == specs.SchedFIFO || p.Policy == specs.SchedRR):
-			return fmt.Errorf("%s: %w: with CONFIG_RT_GROUP_SCHED the cgroup needs linux.resources.cpu.realtimeRuntime", p.Policy, err)
-		case errors.Is(err, syscall.EBUSY):
-			return fmt.Errorf("%s: %w: no bandwidth left for its runtime in its period", p.Policy, err)
-		case err != nil:
-			return fmt.Errorf("%s: %w", p.Policy, err)
-		}
-		return nil
+		return explainScheduler(p, sys.SchedSetattr(pid, &attr))
 	}}, nil
+}
+
+// explainScheduler adds to what sched_setattr(2) answers what it may mean by it.
+func explainScheduler(p *specs.Scheduler, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s: %w", p.Policy, err)
+	why := ""
+	switch {
+	case errors.Is(err, syscall.EPERM) && p.Policy == specs.SchedDeadline:
+		why = "it takes CAP_SYS_NICE, and all processors of the root domain (no cpuset, no process.execCPUAffinity)"
+	case errors.Is(err, syscall.EPERM) && (p.Policy == specs.SchedFIFO || p.Policy == specs.SchedRR):
+		why = "it takes CAP_SYS_NICE and, with CONFIG_RT_GROUP_SCHED and cgroup v1, time for the cgroup and those above it " +
+			"(linux.resources.cpu.realtimeRuntime, cpu.rt_runtime_us)"
+	case errors.Is(err, syscall.EBUSY):
+		why = "no bandwidth left for its runtime in its period"
+	case errors.Is(err, syscall.EOPNOTSUPP):
+		why = "a kernel without CONFIG_UCLAMP_TASK"
+	}
+	if why == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, why)
 }
 
 // initialAffinity is where the process that will be exec's runs until it is in the container's cgroup, or nil.

@@ -22,7 +22,7 @@ func NewFilesystem(s *specs.Spec, m *specs.Mount) (fs Filesystem, ok bool) {
 		return Filesystem{}, false
 	}
 	fs = newFilesystem(m, &o)
-	if l := label(s, fs.Type); l != "" {
+	if l, by := mountLabel(s, fs.Type, fs.Options); by == labelOption {
 		fs.Options = append([]string{"context=" + l}, fs.Options...)
 	}
 	return fs, true
@@ -63,7 +63,10 @@ func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 		o.recSet &^= sys.MountAttrRdonly
 	}
 	mnt, given := c.c.Sources[where+".source"]
-	if !given {
+	if given {
+		label, by := mountLabel(c.c.Spec, fs.Type, fs.Options)
+		c.labelRoot(mnt, label, by)
+	} else {
 		attrs := o.set
 		if copies != 0 {
 			attrs &^= sys.MountAttrRdonly

@@ -198,23 +198,12 @@ func (c *Compiler) propagate(mnt program.Slot, o *options) {
 	}
 }
 
-// label is the SELinux label of a new filesystem (linux.mountLabel), "" for those that the policy labels itself.
-func label(s *specs.Spec, fstype string) string {
-	if s == nil || s.Linux == nil {
-		return ""
-	}
-	switch fstype {
-	case "proc", "sysfs", "cgroup", "cgroup2", "mqueue":
-		return ""
-	}
-	return s.Linux.MountLabel
-}
-
 // newFilesystem makes a detached mount of a new filesystem.
 func (c *Compiler) newFilesystem(fstype, source string, data []string, attrs uint64) program.Slot {
 	b := c.b
 	fs := b.Fsopen(fstype)
-	if label := label(c.c.Spec, fstype); label != "" {
+	label, by := mountLabel(c.c.Spec, fstype, data)
+	if by == labelOption {
 		b.FsSet(fs, "context", label)
 	}
 	if source != "" {
@@ -226,6 +215,7 @@ func (c *Compiler) newFilesystem(fstype, source string, data []string, attrs uin
 	b.FsCreate(fs)
 	mnt := b.Fsmount(fs, attrs)
 	b.Close(fs)
+	c.labelRoot(mnt, label, by)
 	return mnt
 }
 

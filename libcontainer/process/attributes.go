@@ -8,12 +8,14 @@ import (
 	"teu/nsenter/program"
 )
 
-// sessionKeyringPerm is what its possessor may do with the session keyring, all, and what processes of its user may: view,
-// read and search it (keyctl(2), KEYCTL_SETPERM; runc gives the same).
-const sessionKeyringPerm = 0x3f0b0000
+// sessionKeyringPerm is what may be done with the session keyring (keyctl_setperm(3)): what the kernel gives a new one, which
+// is all to its possessor and view, read, link to processes of its user, and search to those too, without which exec could
+// not join it by its name.
+const sessionKeyringPerm = 0x3f<<24 | (0x01|0x02|0x08|0x10)<<16
 
-// keyring gives the process a session keyring of its own: the one it has is that of whoever started teu, keys and all. With
-// an SELinux label it gets that.
+// keyring gives the process the session keyring of the container, which the first process makes: the one it has is that of
+// whoever started teu, keys and all. With an SELinux label the keyring gets that; keys that the workload makes are labelled
+// by the policy again.
 func (c *Config) keyring(b *program.Builder) {
 	if c.NewKeyring == "" {
 		return
@@ -25,8 +27,13 @@ func (c *Config) keyring(b *program.Builder) {
 	b.At("", "join session keyring "+c.NewKeyring)
 	b.JoinSessionKeyring(c.NewKeyring)
 	b.On(noKeys, syscall.ENOSYS) // a kernel without keys
-	b.SetSessionKeyringPerm(sessionKeyringPerm)
+	if !c.Joins {
+		b.SetSessionKeyringPerm(sessionKeyringPerm)
+	}
 	b.Here(noKeys)
+	if c.Process.SelinuxLabel != "" {
+		c.attr(b, "process.selinuxLabel", "label keys by the policy again", "\n", "self/attr/keycreate")
+	}
 }
 
 // labelled: a security module is told about the workload.

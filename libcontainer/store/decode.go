@@ -47,6 +47,8 @@ func decode(data []byte) (*State, error) {
 			st.Cgroup = s.str()
 		case "intelRdt":
 			st.IntelRdt = s.str()
+		case "keyring":
+			st.Keyring = s.str()
 		case "hooks":
 			st.Hooks = s.skip()
 		default:

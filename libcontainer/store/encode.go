@@ -42,6 +42,7 @@ func (st *State) encode() ([]byte, error) {
 	b = appendMap(b, `,"namespaces":`, st.Namespaces)
 	b = appendOptional(b, `,"cgroup":`, st.Cgroup)
 	b = appendOptional(b, `,"intelRdt":`, st.IntelRdt)
+	b = appendOptional(b, `,"keyring":`, st.Keyring)
 	b, err := appendRaw(b, `,"hooks":`, st.Hooks)
 	return append(b, '}'), err
 }

@@ -64,6 +64,9 @@ type State struct {
 	// IntelRdt is the record of the resctrl group, opaque to this package.
 	IntelRdt string `json:"intelRdt,omitempty"`
 
+	// Keyring is the name of the session keyring of the container's processes.
+	Keyring string `json:"keyring,omitempty"`
+
 	// Hooks holds the hooks that are due after create (specs.Hooks), opaque to
 	// this package: the bundle may be gone when they are due.
 	Hooks json.RawMessage `json:"hooks,omitempty"`

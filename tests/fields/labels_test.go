@@ -2,6 +2,7 @@ package fields
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -10,72 +11,125 @@ import (
 	"teu/tests/kit"
 )
 
-// profile is one that confines nothing, for the kernel to know by name.
-const profile = "profile teu-test flags=(attach_disconnected,mediate_deleted) { file, capability, network, mount, signal, ptrace, unix, umount, pivot_root, }\n"
+// profileName is loaded by TestAppArmor; it lets everything pass but writing to /tmp/denied.
+const profileName = "teu-fields-test"
 
-func TestApparmor(t *testing.T) {
+const profileText = `profile ` + profileName + ` flags=(attach_disconnected,mediate_deleted) {
+  file,
+  capability,
+  network,
+  mount,
+  umount,
+  signal,
+  ptrace,
+  deny /tmp/denied w,
+}
+profile ` + profileName + `-sub flags=(attach_disconnected,mediate_deleted) {
+  file,
+  signal,
+  capability,
+}
+`
+
+func apparmor(profile string) edit {
+	return process(func(p *specs.Process) { p.ApparmorProfile = profile })
+}
+
+func TestAppArmor(t *testing.T) {
 	kit.Covers(t, "process.apparmorProfile")
-	if on, err := os.ReadFile("/sys/module/apparmor/parameters/enabled"); err != nil || on[0] != 'Y' {
-		t.Skip("no AppArmor in this kernel; libcontainer/testdata/fields/attributes/apparmor.golden stands in its place")
+	kit.Rooted(t)
+	enabled, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	if err != nil || !strings.HasPrefix(string(enabled), "Y") {
+		b := kit.New(t, apparmor(profileName))
+		b.Fails([]string{"create", b.ID}, "process.apparmorProfile", profileName, "no AppArmor in this kernel")
+		kit.New(t, apparmor("unconfined")).Run()
+		b = kit.New(t)
+		b.Start("sleep", "forever")
+		b.Fails([]string{"exec", "--apparmor", profileName, b.ID, kit.PayloadPath, "true"}, "process.apparmorProfile", profileName)
+		b.OK("exec", "--apparmor", "unconfined", b.ID, kit.PayloadPath, "true")
+		t.Skip("no AppArmor in this kernel")
 	}
-	if err := loadProfile(profile); err != nil {
-		t.Skipf("apparmor_parser: %v", err)
+	loadProfile(t)
+	const want = profileName + " (enforce)\n"
+	current := []string{"cat", "/proc/self/attr/current"}
+	for _, nnp := range []bool{false, true} {
+		b := kit.New(t, apparmor(profileName), func(s *specs.Spec) { s.Process.NoNewPrivileges, s.Root.Readonly = nnp, false })
+		if got := b.Run(kit.Args(current...)).Stdout; got != want {
+			t.Errorf("no_new_privs %v: %q", nnp, got)
+		}
+		b.Edit(kit.Args("write", "/tmp/denied", "x"))
+		if res := b.Teu("run", b.ID); res.Stdout != "EACCES\n" {
+			t.Error(res)
+		}
+		b.Start("sleep", "forever")
+		exec := func(flags ...string) string {
+			args := append(append([]string{"exec"}, flags...), b.ID)
+			return b.OK(append(append(args, kit.PayloadPath), current...)...).Stdout
+		}
+		if got := exec(); got != want {
+			t.Errorf("exec, no_new_privs %v: %q", nnp, got)
+		}
+		if got := exec("--apparmor", profileName+"-sub"); got != profileName+"-sub (enforce)\n" {
+			t.Errorf("exec --apparmor, no_new_privs %v: %q", nnp, got)
+		}
+		unconfined := processFile(b, func(p *specs.Process) {
+			p.ApparmorProfile, p.Args = "unconfined", append([]string{kit.PayloadPath}, current...)
+		})
+		if got := b.OK("exec", "--process", unconfined, b.ID).Stdout; got != "unconfined\n" {
+			t.Errorf("exec unconfined, no_new_privs %v: %q", nnp, got)
+		}
+		b.Fails([]string{"exec", "--apparmor", "teu-nowhere", b.ID, kit.PayloadPath, "true"}, "process.apparmorProfile", "teu-nowhere", "no such profile")
 	}
-	b := kit.New(t, kit.Args("cat", "/proc/self/attr/current"), process(func(p *specs.Process) { p.ApparmorProfile = "teu-test" }))
-	if out := b.Run().Stdout; !strings.HasPrefix(out, "teu-test (enforce)") {
-		t.Errorf("%q", out)
+	// In a user namespace whose procfs is masked nobody can mount another: exec has one from before it joined.
+	b := userNS(t, 3300000)
+	b.Edit(apparmor(profileName))
+	if got := b.Run(kit.Args(current...)).Stdout; got != want {
+		t.Errorf("user namespace: %q", got)
 	}
 	b.Start("sleep", "forever")
-	if out := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/self/attr/current").Stdout; !strings.HasPrefix(out, "teu-test (enforce)") {
-		t.Errorf("exec: %q", out)
+	if got := b.OK(append([]string{"exec", b.ID, kit.PayloadPath}, current...)...).Stdout; got != want {
+		t.Errorf("exec, user namespace: %q", got)
 	}
-	if out := b.OK("exec", "--apparmor", "unconfined", b.ID, kit.PayloadPath, "cat", "/proc/self/attr/current").Stdout; !strings.HasPrefix(out, "unconfined") {
-		t.Errorf("exec --apparmor: %q", out)
-	}
-	b.Fails([]string{"exec", "--apparmor", "absent-profile", b.ID, kit.PayloadPath, "true"}, "process.apparmorProfile: confine by absent-profile")
+	b = kit.New(t, apparmor("teu-nowhere"))
+	b.Fails([]string{"create", b.ID}, "process.apparmorProfile", "teu-nowhere", "no such profile is loaded")
 }
 
-func loadProfile(text string) error {
-	f, err := os.CreateTemp("", "profile")
+func loadProfile(t *testing.T) {
+	t.Helper()
+	parser, err := exec.LookPath("apparmor_parser")
 	if err != nil {
+		t.Skip("AppArmor, and no apparmor_parser to load a profile with")
+	}
+	load := func(flag string) error {
+		cmd := exec.Command(parser, "--skip-cache", flag)
+		cmd.Stdin = strings.NewReader(profileText)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Logf("apparmor_parser %s: %v: %s", flag, err, out)
+		}
 		return err
 	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	if _, err := f.WriteString(text); err != nil {
-		return err
+	if load("--replace") != nil {
+		t.Skip("no profile can be loaded")
 	}
-	p, err := os.StartProcess("/usr/sbin/apparmor_parser", []string{"apparmor_parser", "-r", f.Name()}, &os.ProcAttr{Files: []*os.File{nil, os.Stderr, os.Stderr}})
-	if err != nil {
-		return err
-	}
-	_, err = p.Wait()
-	return err
+	t.Cleanup(func() { check(t, load("--remove")) })
 }
 
-func TestSelinux(t *testing.T) {
+// TestSELinux: no policy that could be asked is at hand, so what is shown is that nobody is let run without the label.
+func TestSELinux(t *testing.T) {
 	kit.Covers(t, "process.selinuxLabel", "linux.mountLabel")
-	if _, err := os.Stat("/sys/fs/selinux/enforce"); err != nil {
-		t.Skip("no SELinux in force here; libcontainer/testdata/fields/attributes/{selinux,mount-label}.golden stand in its place")
+	kit.Rooted(t)
+	if _, err := os.Stat("/sys/fs/selinux/enforce"); err == nil {
+		t.Skip("SELinux with a policy that these tests do not know")
 	}
 	const label = "system_u:system_r:container_t:s0:c1,c2"
-	b := kit.New(t, kit.Args("cat", "/proc/self/attr/current"), func(s *specs.Spec) {
-		s.Process.SelinuxLabel, s.Linux.MountLabel = label, "system_u:object_r:container_file_t:s0:c1,c2"
-	})
-	if out := b.Run().Stdout; strings.TrimRight(out, "\x00\n") != label {
-		t.Errorf("%q", out)
-	}
-}
-
-// TestKeyring: the session keyring is the container's own, and its user may search it.
-func TestKeyring(t *testing.T) {
-	t.Parallel()
-	b := kit.New(t, kit.Args("cat", "/proc/keys"), linux(func(l *specs.Linux) { l.MaskedPaths = nil }))
-	if out := b.OK("run", "--no-new-keyring", b.ID).Stdout; strings.Contains(out, "_ses."+b.ID) {
-		t.Errorf("--no-new-keyring: %q", out)
-	}
-	out := b.Run().Stdout
-	if !strings.Contains(out, "_ses."+b.ID) || !strings.Contains(out, " 3f0b0000 ") {
-		t.Errorf("%q", out)
-	}
+	b := kit.New(t, process(func(p *specs.Process) { p.SelinuxLabel = label }))
+	b.Fails([]string{"create", b.ID}, "process.selinuxLabel", label, "SELinux is not enabled")
+	b.Edit(process(func(p *specs.Process) { p.SelinuxLabel = "label" }))
+	b.Fails([]string{"create", b.ID}, "process.selinuxLabel", "want a label as")
+	b = kit.New(t, linux(func(l *specs.Linux) { l.MountLabel = label }))
+	b.Fails([]string{"create", b.ID}, "linux.mountLabel", label, "SELinux is not enabled")
+	b = kit.New(t)
+	b.Start("sleep", "forever")
+	b.Fails([]string{"exec", "--process-label", label, b.ID, kit.PayloadPath, "true"}, "process.selinuxLabel", label)
 }

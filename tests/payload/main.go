@@ -32,6 +32,7 @@
 //	oom MIB                allocates and touches that much, prints "survived"
 //	hook FILE NAME [N]     appends {name, state (standard input), ns, env, args, cwd, root} as a line to FILE; exits with N
 //	sched                  how it is scheduled: policy, nice, I/O priority, memory policy
+//	keys                   fills a session keyring of its own until it may not, prints how many keys that took, sleeps for ever
 //	all                    one object of everything above that is JSON, and args, cwd, env, cgroup, oomScoreAdj
 //
 // What is not said to print is one line of JSON. A call that fails prints the name of its errno (ENOENT) and exits with 1;
@@ -75,6 +76,7 @@ var commands = map[string]func(args []string) error{
 	"spawn":    spawn,
 	"bigout":   bigout,
 	"oom":      oom,
+	"keys":     keys,
 	"hook":     hook,
 	"all":      all,
 }
