@@ -66,6 +66,8 @@ func device(path, typ string, major, minor int64, mode fs.FileMode, uid, gid uin
 
 func TestDevices(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "linux.devices[].path", "linux.devices[].type", "linux.devices[].major", "linux.devices[].minor",
+		"linux.devices[].fileMode", "linux.devices[].uid", "linux.devices[].gid")
 	b := kit.New(t,
 		device("/dev/char", "c", 1, 3, 0o640, 5, 6), device("/dev/unbuffered", "u", 1, 5, 0o600, 0, 0),
 		device("/dev/block", "b", 7, 300, 0o660, 0, 7), device("/dev/pipe", "p", 0, 0, 0o622, 8, 9),

@@ -41,6 +41,7 @@ func TestNames(t *testing.T) {
 
 func TestSysctl(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "linux.sysctl{}")
 	values := map[string]string{
 		"net.ipv4.ip_forward": "1", "kernel.shm_rmid_forced": "1", "kernel.msgmax": "4444", "fs.mqueue.msg_max": "77",
 		"net/ipv4/conf/lo/rp_filter": "2", "net.ipv4.ip_local_port_range": "2000 3000",
@@ -104,6 +105,11 @@ func TestKeyring(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 	b = kit.New(t, privileged, kit.Args("cat", "/proc/keys")) // another id: the first keyring goes some time later
+	b.OK("create", "--no-new-keyring", b.ID)
+	if out := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/keys").Stdout; strings.Contains(out, "_ses."+b.ID) {
+		t.Errorf("exec: %q", out)
+	}
+	b.OK("delete", "--force", b.ID)
 	if out := b.OK("run", "--no-new-keyring", b.ID).Stdout; strings.Contains(out, "_ses."+b.ID) {
 		t.Errorf("%q", out)
 	}

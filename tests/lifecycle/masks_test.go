@@ -21,6 +21,7 @@ func readonlyPaths(paths ...string) edit {
 
 func TestMaskedPaths(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "linux.maskedPaths[]")
 	b := kit.New(t, writable, masked("/etc/secret", "/etc/dir", "/etc/missing", "/etc/link", "/etc/dirlink", "/etc/dangling",
 		"/proc/version", "/proc/irq"))
 	b.File("/etc/secret", "secret", 0o600)
@@ -96,6 +97,7 @@ func TestMaskWithFalseNull(t *testing.T) {
 
 func TestReadonlyPaths(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "linux.readonlyPaths[]")
 	b := kit.New(t, writable, readonlyPaths("/etc/dir", "/etc/file", "/etc/missing", "/proc/sys", "/etc/link"), tmpfs("/etc/dir/sub"))
 	b.File("/etc/dir/file", "text", 0o644)
 	b.File("/etc/file", "text", 0o644)

@@ -20,6 +20,7 @@ func everyNamespace(s *specs.Spec) {
 
 func TestNamespacesNew(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "linux.namespaces[].type")
 	b := kit.New(t, everyNamespace)
 	inside := b.Inspect()
 	b.Start("sleep", "forever")
@@ -85,6 +86,7 @@ func TestMountNamespaceAbsent(t *testing.T) {
 // TestNamespaceJoined: a second container joins one namespace of a first, by path.
 func TestNamespaceJoined(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "linux.namespaces[].path")
 	owner := kit.New(t, everyNamespace)
 	owner.Start("sleep", "forever")
 	pid := owner.State().Pid
@@ -178,6 +180,7 @@ func TestNamespaceErrors(t *testing.T) {
 
 func TestTimeNamespace(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "linux.timeOffsets{}.secs", "linux.timeOffsets{}.nanosecs")
 	const day = 24 * 3600
 	b := kit.New(t, namespace(specs.TimeNamespace, ""), kit.Args("cat", "/proc/self/timens_offsets", "/proc/uptime"), func(s *specs.Spec) {
 		s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{

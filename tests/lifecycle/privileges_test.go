@@ -19,6 +19,8 @@ const (
 
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "process.capabilities.bounding[]", "process.capabilities.effective[]", "process.capabilities.permitted[]",
+		"process.capabilities.inheritable[]", "process.capabilities.ambient[]")
 	three := []string{"CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"}
 	const allThree = capChown | capKill | capBind
 	for _, c := range []struct {
@@ -76,6 +78,7 @@ func TestCapabilitiesWarn(t *testing.T) {
 
 func TestNoNewPrivileges(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "process.noNewPrivileges")
 	for _, on := range []bool{false, true} {
 		b := kit.New(t, process(func(p *specs.Process) { p.NoNewPrivileges = on }))
 		if got := b.Inspect().Status["NoNewPrivs"]; got != map[bool]string{false: "0", true: "1"}[on] {
@@ -86,6 +89,7 @@ func TestNoNewPrivileges(t *testing.T) {
 
 func TestRlimits(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "process.rlimits[].type", "process.rlimits[].soft", "process.rlimits[].hard")
 	limits := []specs.POSIXRlimit{
 		{Type: "RLIMIT_NOFILE", Soft: 100, Hard: 200}, {Type: "RLIMIT_CORE", Soft: 0, Hard: 0},
 		{Type: "RLIMIT_FSIZE", Soft: 1 << 30, Hard: 1 << 31}, {Type: "RLIMIT_CPU", Soft: 1000, Hard: 2000},
@@ -138,6 +142,7 @@ func TestRlimitAboveHard(t *testing.T) {
 
 func TestOOMScoreAdj(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "process.oomScoreAdj")
 	b := kit.New(t, process(func(p *specs.Process) { p.OOMScoreAdj = ptr(333) }), kit.Args("sleep", "forever"))
 	b.Start()
 	if got := procFile(t, b.State().Pid, "oom_score_adj"); got != "333" {

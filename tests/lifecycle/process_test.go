@@ -16,6 +16,7 @@ func process(f func(p *specs.Process)) edit { return func(s *specs.Spec) { f(s.P
 
 func TestArgs(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "process.args[]")
 	for _, c := range []struct {
 		name string
 		args []string
@@ -57,6 +58,7 @@ func TestScript(t *testing.T) {
 
 func TestEnv(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "process.env[]")
 	const passwd = "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\nbroken:x:12\nrelative:x:1001:1::home:\n"
 	for _, c := range []struct {
 		name string
@@ -111,6 +113,7 @@ func TestHomeFromOddPasswd(t *testing.T) {
 
 func TestCwd(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "process.cwd")
 	for _, c := range []struct {
 		name, cwd string
 		make      func(t *testing.T, b *kit.Bundle)
@@ -150,6 +153,7 @@ func TestCwd(t *testing.T) {
 
 func TestUser(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "process.user.uid", "process.user.gid", "process.user.additionalGids[]", "process.user.umask")
 	for _, c := range []struct {
 		name string
 		user specs.User

@@ -15,6 +15,7 @@ import (
 
 func TestRootReadonly(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "root.readonly")
 	for _, c := range []struct {
 		name     string
 		readonly bool
@@ -62,6 +63,7 @@ func mounted(t *testing.T, target string) bool {
 // at the other side.
 func TestRootfsPropagation(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "linux.rootfsPropagation")
 	for _, c := range []struct {
 		propagation string
 		want        string // the kind of propagation of the mount on /
@@ -163,6 +165,7 @@ func TestNoPivot(t *testing.T) {
 
 func TestRootPath(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "root.path")
 	for _, c := range []struct {
 		name string
 		make func(t *testing.T, b *kit.Bundle) string

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -101,6 +102,7 @@ func onTerminal(t *testing.T, tty kit.TTY, rows, columns int) {
 
 func TestConsoleSocket(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "process.terminal", "process.consoleSize.height", "process.consoleSize.width")
 	b := kit.New(t, withTerminal, kit.Args("tty"), process(func(p *specs.Process) { p.User.UID = 1000 }))
 	socket := receiver(t, b, "console")
 	b.OK("create", "--console-socket", socket.path, b.ID)
@@ -312,6 +314,17 @@ func TestExecTerminal(t *testing.T) {
 		if tty.IsATTY != [3]bool{true, true, true} || tty.DevTTY != "ok" {
 			t.Errorf("%+v", tty)
 		}
+	})
+	t.Run("process.json", func(t *testing.T) {
+		p := *b.Spec.Process
+		p.Args, p.Terminal, p.ConsoleSize = []string{kit.PayloadPath, "tty"}, true, &specs.Box{Height: 12, Width: 34}
+		text, err := json.Marshal(p)
+		check(t, err)
+		check(t, os.WriteFile(b.Dir+"/process.json", text, 0o644))
+		socket := receiver(t, b, "process-console")
+		b.OK("exec", "--process", "process.json", "--detach", "--console-socket", socket.path, b.ID)
+		master, _ := socket.received()
+		onTerminal(t, kit.JSON[kit.TTY](b, screen(t, master, "")), 12, 34)
 	})
 	t.Run("direct", func(t *testing.T) {
 		master, cmd := inTerminal(t, b, "exec", "-t", b.ID, kit.PayloadPath, "tty")

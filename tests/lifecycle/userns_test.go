@@ -35,6 +35,8 @@ func fields(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func TestUserNamespace(t *testing.T) {
 	t.Parallel()
+	kit.Covers(t, "linux.uidMappings[].containerID", "linux.uidMappings[].hostID", "linux.uidMappings[].size",
+		"linux.gidMappings[].containerID", "linux.gidMappings[].hostID", "linux.gidMappings[].size")
 	b := newUser(t, userNamespace, everyNamespace, func(s *specs.Spec) {
 		s.Process.User = specs.User{UID: 1000, GID: 1001, AdditionalGids: []uint32{5, 6}}
 		s.Process.OOMScoreAdj = ptr(500)
