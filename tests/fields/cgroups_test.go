@@ -74,7 +74,7 @@ func ask(t *testing.T, v1, v2 string, list []asked, mounted ...string) {
 			top, isV2 := hierarchy(v1, mounted...)
 			want := c.v1
 			if top == "" || isV2 {
-				top, isV2 = hierarchy(v2)
+				top, _ = hierarchy(v2)
 				want = c.v2
 			}
 			if top == "" {
