@@ -136,10 +136,10 @@ var explanations = []explanation{
 	},
 	{
 		programs: []string{"linux_cgroups_hugetlb", "linux_cgroups_relative_hugetlb"},
-		match:    `huge|exit status 1`,
+		match:    `huge|exit status 1|the cgroups mount point|should match "3MB"`,
 		kind:     hostLimit,
 		limit:    func() string { return noV1("hugetlb") },
-		why:      "there is nowhere to write linux.resources.hugepageLimits",
+		why:      "the programs look for linux.resources.hugepageLimits on cgroup v1 alone",
 	},
 	{
 		programs: []string{"linux_process_apparmor_profile"},

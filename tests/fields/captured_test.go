@@ -17,8 +17,8 @@ import (
 
 // cannot are the reasons for which a captured configuration does not run everywhere: what the host has not.
 var cannot = []string{
-	"no blkio cgroup controller", "no hugetlb cgroup controller", "no rdma cgroup controller", "no equivalent on cgroup v2",
-	"no io cgroup controller", "linux.intelRdt", "mappings for the new user namespace", "at least one mapping",
+	"no blkio or io cgroup controller", "no hugetlb cgroup controller", "no rdma cgroup controller", "no equivalent on cgroup v2",
+	"linux.intelRdt", "mappings for the new user namespace", "at least one mapping",
 	"idmapped mounts", "linux.resources.unified", "not supported",
 }
 
