@@ -69,6 +69,9 @@ var mountFields = []with{
 	{"idmap-new-filesystem", mounts(specs.Mount{
 		Destination: "/data", Type: "tmpfs", Source: "t", Options: []string{"idmap", "ro", "size=1m"}, UIDMappings: ids(1, 20, 30), GIDMappings: ids(2, 30, 40),
 	})},
+	{"idmap-label", both(mounts(specs.Mount{
+		Destination: "/data", Type: "tmpfs", Options: []string{"idmap", "mode=700"}, UIDMappings: ids(1, 20, 30), GIDMappings: ids(2, 30, 40),
+	}), on(func(s *specs.Spec) { s.Linux.MountLabel = "system_u:object_r:container_file_t:s0" }))},
 	{"idmap-container", both(mounts(
 		specs.Mount{Destination: "/a", Source: "/a", Options: []string{"bind", "idmap"}},
 		specs.Mount{Destination: "/b", Type: "tmpfs", Options: []string{"ridmap", "mode=700"}},

@@ -51,8 +51,11 @@ func compileSources(s *specs.Spec, bundle string) (list []source, err error) {
 		if p != nil {
 			return nil, fmt.Errorf("mounts[%d].%s: %w", i, p, syscall.EINVAL)
 		}
+		if ids == nil && !ns.inUserNS() {
+			continue
+		}
 		flags, bind := rootfs.BindFlags(m)
-		if ids == nil && (!bind || !ns.inUserNS()) {
+		if ids == nil && !bind {
 			continue
 		}
 		src := source{name: fmt.Sprintf("mounts[%d].source", i), dest: m.Destination, path: m.Source, flags: flags, ids: ids}

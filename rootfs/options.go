@@ -179,6 +179,7 @@ type options struct {
 	super, superClr uint64
 	propagation     []propagation
 	data            []string // for the filesystem: "key=value" or "key"
+	dropped         bool     // a bind mount was to have some of these
 }
 
 type propagation struct {
@@ -211,6 +212,7 @@ func optionsOf(m *specs.Mount) (options, error) {
 	}
 	if o.has(bind) {
 		// A bind mount has no filesystem of its own to take them; mount(2) ignores them too. See Ignored.
+		o.dropped = o.data != nil || o.super != 0
 		o.data, o.super, o.superClr = nil, 0, 0
 	}
 	return o, nil
@@ -263,7 +265,7 @@ func (o *options) other(name string) error {
 func Ignored(mounts []specs.Mount) (list []string) {
 	for i := range mounts {
 		m := &mounts[i]
-		if o, err := optionsOf(m); err != nil || !o.has(bind) {
+		if o, err := optionsOf(m); err != nil || !o.dropped {
 			continue
 		}
 		for j, name := range m.Options {
