@@ -114,7 +114,7 @@ func generalRules() []rule {
 		{
 			name: "empty annotation",
 			bad:  func(s *specs.Spec) { s.Annotations = map[string]string{"": "x"} },
-			warn: []string{"annotations: got an empty key, want names in reverse domain notation"},
+			want: []string{"annotations: got an empty key, want names in reverse domain notation"},
 			good: func(s *specs.Spec) { s.Annotations = map[string]string{"x": ""} },
 		},
 		{

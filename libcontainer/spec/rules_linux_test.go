@@ -278,7 +278,7 @@ func cgroupAndSysctlRules() []rule {
 		return []string{"linux.sysctl[\"" + key + "\"]: got a sysctl of the host's " + ns + " namespace, want a " + ns + " namespace of its own in linux.namespaces"}
 	}
 	whole := func(key string) []string {
-		return []string{"linux.sysctl[\"" + key + "\"]: got a sysctl of the whole host, want one of a namespace: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*, kernel.domainname"}
+		return []string{"linux.sysctl[\"" + key + "\"]: got a sysctl of the whole host, want one of a namespace: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, kernel.shm*, kernel.domainname, user.*"}
 	}
 	notPath := func(key string) []string {
 		return []string{"linux.sysctl[\"" + key + "\"]: got \"" + key + "\", want a name as net.ipv4.ip_forward"}

@@ -147,60 +147,6 @@ func quote(s string) string {
 
 func absolute(path string) bool { return strings.HasPrefix(path, "/") }
 
-// version checks ociVersion (config.md, "Specification version"). A later minor version of 1 is tried: what
-// it adds is unknown, and unknown properties are to be ignored.
-func (c *checker) version() {
-	major, minor, ok := semver(c.Version)
-	switch {
-	case !ok:
-		c.bad("ociVersion", quote(c.Version), `a version as "`+specs.Version+`"`)
-	case major != strconv.Itoa(specs.VersionMajor):
-		c.bad("ociVersion", quote(c.Version), "a 1.x version")
-	case len(minor) > 1 || minor > strconv.Itoa(specs.VersionMinor):
-		c.warn("ociVersion", quote(c.Version), "at most "+specs.Version+": what later versions add is ignored")
-	}
-}
-
-// semver splits a version by the grammar of SemVer 2.0.0, as far as it concerns us.
-func semver(s string) (major, minor string, ok bool) {
-	core, build, hasBuild := strings.Cut(s, "+")
-	core, pre, hasPre := strings.Cut(core, "-")
-	part := strings.Split(core, ".")
-	ok = len(part) == 3 && (!hasBuild || identifiers(build, false)) && (!hasPre || identifiers(pre, true))
-	for _, p := range part {
-		ok = ok && numeric(p) && (p == "0" || p[0] != '0')
-	}
-	if !ok {
-		return "", "", false
-	}
-	return part[0], part[1], true
-}
-
-// identifiers checks a dotted list of a pre-release, where numbers have no leading zero, or of a build.
-func identifiers(s string, pre bool) bool {
-	for _, id := range strings.Split(s, ".") {
-		if id == "" || pre && numeric(id) && id[0] == '0' && id != "0" {
-			return false
-		}
-		for i := 0; i < len(id); i++ {
-			c := id[i]
-			if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func numeric(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
-}
-
 func (c *checker) root() {
 	if c.Root == nil {
 		c.bad("root", "nothing", "an object with the path of the root filesystem")
@@ -222,38 +168,6 @@ func (c *checker) names() {
 		}
 		if len(n.value) > maxName {
 			c.bad(n.path, strconv.Itoa(len(n.value))+" bytes", "at most "+strconv.Itoa(maxName))
-		}
-	}
-}
-
-// annotations: config.md, "Annotations": keys must not be empty.
-func (c *checker) annotations() {
-	if _, ok := c.Annotations[""]; ok {
-		c.warn("annotations", "an empty key", "names in reverse domain notation")
-	}
-}
-
-func (c *checker) hooks() {
-	if c.Hooks == nil {
-		return
-	}
-	//lint:ignore SA1019 prestart is deprecated, and still sent
-	c.hookList("hooks.prestart", c.Hooks.Prestart)
-	c.hookList("hooks.createRuntime", c.Hooks.CreateRuntime)
-	c.hookList("hooks.createContainer", c.Hooks.CreateContainer)
-	c.hookList("hooks.startContainer", c.Hooks.StartContainer)
-	c.hookList("hooks.poststart", c.Hooks.Poststart)
-	c.hookList("hooks.poststop", c.Hooks.Poststop)
-}
-
-// hookList: config.md, "POSIX-platform Hooks".
-func (c *checker) hookList(list string, hooks []specs.Hook) {
-	for i, h := range hooks {
-		if !absolute(h.Path) {
-			c.bad(at(list, i)+".path", quote(h.Path), "an absolute path")
-		}
-		if h.Timeout != nil && *h.Timeout <= 0 {
-			c.bad(at(list, i)+".timeout", strconv.Itoa(*h.Timeout), "a number of seconds greater than 0")
 		}
 	}
 }

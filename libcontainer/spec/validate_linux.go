@@ -171,7 +171,7 @@ func (c *checker) sysctls() {
 			c.bad(path, "a sysctl for the hostname", "the field hostname")
 		case t == "":
 			c.bad(path, "a sysctl of the whole host", "one of a namespace: net.*, fs.mqueue.*, kernel.msg*, kernel.sem, "+
-				"kernel.shm*, kernel.domainname")
+				"kernel.shm*, kernel.domainname, user.*")
 		case !c.private(t):
 			c.bad(path, "a sysctl of the host's "+string(t)+" namespace", "a "+string(t)+
 				" namespace of its own in linux.namespaces")
@@ -186,6 +186,9 @@ func sysctlNamespace(file string) specs.LinuxNamespaceType {
 		return specs.NetworkNamespace
 	case strings.HasPrefix(file, "fs/mqueue/"):
 		return specs.IPCNamespace
+	case strings.HasPrefix(file, "user/"):
+		// Limits of each user namespace (namespaces(7), "The /proc/sys/user directory").
+		return specs.UserNamespace
 	}
 	switch file {
 	case "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall", "kernel/shmmax",

@@ -125,6 +125,11 @@ const (
 
 // devices: config-linux.md, "Devices".
 func (c *checker) devices() {
+	type device struct {
+		kind         string
+		major, minor int64
+	}
+	seen := map[device]int{}
 	for i := range c.Linux.Devices {
 		d, path := &c.Linux.Devices[i], at("linux.devices", i)
 		if !absolute(d.Path) {
@@ -143,6 +148,15 @@ func (c *checker) devices() {
 		}
 		if d.GID != nil && *d.GID == noID {
 			c.bad(path+".gid", "4294967295", "0 to 4294967294")
+		}
+		if d.Type == "p" {
+			continue
+		}
+		n := device{d.Type, d.Major, d.Minor}
+		if j, ok := seen[n]; ok {
+			c.warn(path, "the device of "+at("linux.devices", j), "each device once")
+		} else {
+			seen[n] = i
 		}
 	}
 }

@@ -1,0 +1,130 @@
+package spec
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/gvariant"
+)
+
+func annotation(key, value string) func(*specs.Spec) {
+	return func(s *specs.Spec) { s.Annotations = map[string]string{key: value} }
+}
+
+func annotationRules() []rule {
+	property := func(name, value string) func(*specs.Spec) { return annotation("org.systemd.property."+name, value) }
+	return []rule{
+		{
+			name: "systemd property that is right",
+			bad:  property("CPUWeight", "uint64 50"),
+			warn: []string{`annotations["org.systemd.property.CPUWeight"]: got the systemd property CPUWeight, ` +
+				"want the systemd cgroup driver for it, which teu does not have: it is without effect"},
+			good: annotation("org.systemd.properties", "uint64"),
+		},
+		{
+			name: "systemd property in seconds",
+			bad:  property("TimeoutStopSec", "10"),
+			warn: []string{`annotations["org.systemd.property.TimeoutStopSec"]: got the systemd property TimeoutStopUSec, ` +
+				"want the systemd cgroup driver for it, which teu does not have: it is without effect"},
+			good: none,
+		},
+		{
+			name: "systemd property with an odd name",
+			bad:  property("x1", "true"),
+			want: []string{`annotations["org.systemd.property.x1"]: got the property "x1", want a name of three letters or more, as CPUWeight`},
+			good: none,
+		},
+		{
+			name: "systemd property without a name",
+			bad:  property("", "true"),
+			want: []string{`annotations["org.systemd.property."]: got the property nothing, want a name of three letters or more, as CPUWeight`},
+			good: none,
+		},
+		{
+			name: "systemd property without quotes",
+			bad:  property("CollectMode", "inactive"),
+			want: []string{`annotations["org.systemd.property.CollectMode"]: got "inactive": "inactive" is no value: a string is in quotes, ` +
+				"want a value in the text form of GVariant, as 'text', true or uint64 5"},
+			good: none,
+		},
+		{
+			name: "systemd property in seconds that are none",
+			bad:  property("TimeoutStopSec", "'10'"),
+			want: []string{`annotations["org.systemd.property.TimeoutStopSec"]: got "'10'": a value of type s, want a number of seconds`},
+			good: none,
+		},
+		{
+			name: "annotations that nobody knows",
+			bad:  none,
+			good: func(s *specs.Spec) {
+				s.Annotations = map[string]string{"run.oci.handler": "x", "org.opencontainers.image.os": "", "key": ""}
+			},
+		},
+		{
+			name: "hook variable without a value",
+			bad: func(s *specs.Spec) {
+				s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/x", Env: []string{"A=", "B"}}}}
+			},
+			warn: []string{`hooks.poststop[0].env[1]: got "B", want NAME=value`},
+			good: func(s *specs.Spec) {
+				s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/x", Timeout: p(int(^uint(0) >> 1))}}}
+			},
+		},
+		{
+			name: "limits of the host's user namespace",
+			bad:  sysctl("user.max_pid_namespaces"),
+			want: []string{`linux.sysctl["user.max_pid_namespaces"]: got a sysctl of the host's user namespace, want a user namespace of its own in linux.namespaces`},
+			good: all(sysctl("user.max_pid_namespaces"), userNS(specs.LinuxIDMapping{Size: 10})),
+		},
+		{
+			name: "device twice",
+			bad: func(s *specs.Spec) {
+				s.Linux.Devices = []specs.LinuxDevice{{Path: "/a", Type: "c", Major: 1, Minor: 3}, {Path: "/b", Type: "c", Major: 1, Minor: 3}}
+			},
+			warn: []string{"linux.devices[1]: got the device of linux.devices[0], want each device once"},
+			good: func(s *specs.Spec) {
+				s.Linux.Devices = []specs.LinuxDevice{
+					{Path: "/a", Type: "c", Major: 1, Minor: 3}, {Path: "/b", Type: "b", Major: 1, Minor: 3}, {Path: "/c", Type: "p"}, {Path: "/d", Type: "p"},
+				}
+			},
+		},
+	}
+}
+
+func TestSystemdProperties(t *testing.T) {
+	const a = "org.systemd.property."
+	list, problems := SystemdProperties(map[string]string{
+		"other": "x", a + "TimeoutStopSec": "1.5", a + "CollectMode": "'inactive-or-failed'", a + "CPUQuotaPerSecUSec": "uint64 7", a + "USec": "1",
+		a + "RestartSec": "uint64 3",
+	})
+	want := []SystemdProperty{
+		{"CPUQuotaPerSecUSec", gvariant.Value{Sig: "t", V: uint64(7)}}, // is in microseconds
+		{"CollectMode", gvariant.Value{Sig: "s", V: "inactive-or-failed"}},
+		{"RestartUSec", gvariant.Value{Sig: "t", V: uint64(3e6)}},
+		{"TimeoutStopUSec", gvariant.Value{Sig: "t", V: uint64(1.5e6)}},
+		{"USec", gvariant.Value{Sig: "i", V: int32(1)}},
+	}
+	if !reflect.DeepEqual(list, want) || problems != nil {
+		t.Errorf("%v, %v", list, problems)
+	}
+	for _, value := range []string{"-1", "1e300", "[1]", "<1>"} {
+		if list, problems := SystemdProperties(map[string]string{a + "TimeoutStopSec": value}); len(list) > 0 || len(problems) != 1 {
+			t.Errorf("%s: %v, %v", value, list, problems)
+		}
+	}
+}
+
+func TestVersions(t *testing.T) {
+	if MaxVersion != specs.Version {
+		t.Errorf("version %s of the specification is known, and %s is its package: read what it adds", MaxVersion, specs.Version)
+	}
+	for _, v := range []string{MinVersion, MaxVersion} {
+		s := Example(false)
+		s.Version = v
+		if r := Validate(s, Facts{}); len(r.Problems)+len(r.Warnings) > 0 {
+			t.Errorf("%s: %v", v, r)
+		}
+	}
+}
