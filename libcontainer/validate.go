@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -16,32 +17,50 @@ import (
 
 // Validation is what `validate` found in a bundle.
 type Validation struct {
-	File string // config.json, as it was opened
+	File   string        // config.json, as it was opened
+	Errors []*spec.Error // where it is not JSON or not of the right types
 	spec.Report
 }
 
-// Validate tells all that is wrong with a bundle at once: what spec.Validate says, which create asks too, what this machine
-// cannot grant, and what only the compilers find. A file that cannot be read as JSON of the right types is an error, a
-// *spec.Error, at the first such place: what stands behind it cannot be made sense of.
+// OK reports whether a container can be made of the bundle, for all that is known.
+func (v *Validation) OK() bool { return len(v.Errors)+len(v.Problems) == 0 }
+
+// Validate tells all that is wrong with a bundle at once: values of the wrong type, what spec.Validate says, which create
+// asks too, what this machine cannot grant, and what only the compilers find. What is no JSON is not looked at further.
 func (r *Runtime) Validate(dir string) (*Validation, error) {
 	bundle, err := bundleDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	v := &Validation{File: bundle + "/" + spec.ConfigFile}
-	s, err := spec.Load(bundle)
+	read, err := spec.Read(bundle)
 	if err != nil {
 		return nil, err
 	}
+	v := &Validation{File: bundle + "/" + spec.ConfigFile, Errors: read.Errors}
+	s := read.Spec
+	if s == nil {
+		return v, nil
+	}
 	v.add(spec.Validate(s, hostFacts(s)))
-	valid := len(v.Problems) == 0
+	valid := v.OK()
 	v.add(preflight.Check(s, bundle))
 	cg := v.resources(s)
 	if valid {
 		// The compilers rely on what validation has checked.
 		v.compile(s, bundle, cg)
 	}
+	v.Warnings = append(v.Warnings, read.Ignored...)
+	v.Problems = slices.DeleteFunc(v.Problems, v.follows)
+	v.Warnings = slices.DeleteFunc(v.Warnings, v.follows)
 	return v, nil
+}
+
+// follows reports whether p is about a value of the wrong type, what it is in or what would be in it.
+func (v *Validation) follows(p spec.Problem) bool {
+	at := p.Pointer() + "/"
+	return slices.ContainsFunc(v.Errors, func(e *spec.Error) bool {
+		return strings.HasPrefix(at, e.Pointer()+"/") || strings.HasPrefix(e.Pointer()+"/", at)
+	})
 }
 
 func (v *Validation) add(r spec.Report) {

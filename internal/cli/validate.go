@@ -2,14 +2,12 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"teu/libcontainer"
-	"teu/libcontainer/spec"
 )
 
 func validateCommand(inv *invocation) *cli.Command {
@@ -20,13 +18,20 @@ func validateCommand(inv *invocation) *cli.Command {
 Where "<bundle>" is the path to the bundle directory; the default is the current
 directory.`,
 		Description: `The validate command lists everything that is wrong with the config.json of a
-bundle at once: what the specification forbids, what teu does not support and
-what this machine cannot grant. Each line names the place, as a JSON pointer,
-what was found there and what would be right. Problems keep a container from
-being made; warnings tell of what will be other than asked for.
+bundle at once: values of the wrong type, with line and column, what the
+specification forbids, what teu does not support and what this machine cannot
+grant. Each line names the place, as a JSON pointer (RFC 6901), what was found
+there and what would be right. Problems keep a container from being made;
+warnings tell of what will be other than asked for, and of names that nobody
+knows or that are for other platforms. Nothing is made or changed.
+
+The commands create and run refuse what the config.json alone shows to be wrong
+by the same checks, and find out the rest where they use it.
 
 The exit code is 0 when there are no problems, 1 otherwise. With --format json
-the output is one object with the lists "problems" and "warnings".
+the output is one object with the lists "problems" and "warnings" of objects
+with the members pointer, path, found and want, and line and column for a value
+of the wrong type.
 
 EXAMPLE:
     $ teu validate mybundle
@@ -42,15 +47,10 @@ EXAMPLE:
 				return fmt.Errorf("--format %s: want text or json", format)
 			}
 			v, err := inv.rt.Validate(c.Args().First())
-			var bad *spec.Error
-			if errors.As(err, &bad) {
-				inv.status = 1
-				return writeOut(formatUnreadable(bad, format))
-			}
 			if err != nil {
 				return err
 			}
-			if len(v.Problems) > 0 {
+			if !v.OK() {
 				inv.status = 1
 			}
 			out, err := formatValidation(v, format)
@@ -72,48 +72,42 @@ type finding struct {
 	Want    string `json:"want,omitempty"`
 }
 
-type findings struct {
-	Problems []finding `json:"problems"`
-	Warnings []finding `json:"warnings"`
-}
-
-func (f *findings) json() ([]byte, error) {
-	data, err := json.MarshalIndent(f, "", "  ")
-	return append(data, '\n'), err
-}
-
 func formatValidation(v *libcontainer.Validation, format string) ([]byte, error) {
 	if format == "json" {
-		all := findings{[]finding{}, []finding{}}
+		all := struct {
+			Problems []finding `json:"problems"`
+			Warnings []finding `json:"warnings"`
+		}{[]finding{}, []finding{}}
+		for _, e := range v.Errors {
+			all.Problems = append(all.Problems, finding{Pointer: e.Pointer(), Path: e.Path, Line: e.Line, Column: e.Column, Found: e.Msg})
+		}
 		for _, p := range v.Problems {
 			all.Problems = append(all.Problems, finding{Pointer: p.Pointer(), Path: p.Path, Found: p.Found, Want: p.Want})
 		}
 		for _, p := range v.Warnings {
 			all.Warnings = append(all.Warnings, finding{Pointer: p.Pointer(), Path: p.Path, Found: p.Found, Want: p.Want})
 		}
-		return all.json()
+		data, err := json.MarshalIndent(all, "", "  ")
+		return append(data, '\n'), err
 	}
 	var b strings.Builder
+	line := func(kind, pointer, text string) {
+		if pointer != "" {
+			kind += ": " + pointer
+		}
+		b.WriteString(kind + ": " + text + "\n")
+	}
+	for _, e := range v.Errors {
+		line("problem", e.Pointer(), fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg))
+	}
 	for _, p := range v.Problems {
-		fmt.Fprintf(&b, "problem: %s: %s\n", p.Pointer(), p.Text())
+		line("problem", p.Pointer(), p.Text())
 	}
 	for _, p := range v.Warnings {
-		fmt.Fprintf(&b, "warning: %s: %s\n", p.Pointer(), p.Text())
+		line("warning", p.Pointer(), p.Text())
 	}
-	fmt.Fprintf(&b, "%s: %s, %s\n", v.File, count(len(v.Problems), "problem"), count(len(v.Warnings), "warning"))
+	fmt.Fprintf(&b, "%s: %s, %s\n", v.File, count(len(v.Errors)+len(v.Problems), "problem"), count(len(v.Warnings), "warning"))
 	return []byte(b.String()), nil
-}
-
-// formatUnreadable shows a file that is not JSON, or not of the right types.
-func formatUnreadable(e *spec.Error, format string) []byte {
-	if format == "json" {
-		all := findings{[]finding{{Pointer: e.Pointer(), Path: e.Path, Line: e.Line, Column: e.Column, Found: e.Msg}}, []finding{}}
-		data, err := all.json()
-		if err == nil {
-			return data
-		}
-	}
-	return fmt.Appendf(nil, "problem: %s: line %d, column %d: %s\n%s: 1 problem, no warnings\n", e.Pointer(), e.Line, e.Column, e.Msg, e.File)
 }
 
 // count is "no problems", "1 problem", "2 problems".

@@ -29,15 +29,46 @@ const MaxSize = 16 << 20
 // It says nothing about the sense of what it read: see Validate. An error of the file itself is an
 // *fs.PathError, one of its text an *Error.
 func Load(bundle string) (*specs.Spec, error) {
-	name := ConfigFile
-	if bundle != "" {
-		name = strings.TrimSuffix(bundle, "/") + "/" + ConfigFile
-	}
+	name := configPath(bundle)
 	data, err := readFile(name)
 	if err != nil {
 		return nil, err
 	}
 	return Decode(name, data)
+}
+
+func configPath(bundle string) string {
+	if bundle == "" {
+		return ConfigFile
+	}
+	return strings.TrimSuffix(bundle, "/") + "/" + ConfigFile
+}
+
+// Reading is all that Read found out about a config.json.
+type Reading struct {
+	Spec *specs.Spec // nil when it is not JSON; what is of the wrong type is zero
+	// Errors are where it is not JSON or not of the right types, in the order of the text.
+	Errors []*Error
+	// Ignored warns of what Load skips: names that nobody knows, and what is for other platforms.
+	Ignored []Problem
+}
+
+// Read is Load for who wants to know all that is wrong.
+func Read(bundle string) (*Reading, error) {
+	name := configPath(bundle)
+	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	d := decoder{s: string(data), keepSkipped: true}
+	r := &Reading{Spec: decodeWith(&d, (*decoder).readSpec)}
+	if r.Errors = d.errors(name); d.msg != "" {
+		r.Spec = nil
+	}
+	for _, at := range d.skipped {
+		r.Ignored = append(r.Ignored, ignored(d.s, at))
+	}
+	return r, nil
 }
 
 // LoadProcess reads a file that holds a process object alone, as `exec --process` takes it, by the rules of
@@ -67,11 +98,22 @@ func DecodeResources(name string, data []byte) (*specs.LinuxResources, error) {
 }
 
 func decode[T any](name string, data []byte, read func(*decoder, *T)) (*T, error) {
+	if len(data) > MaxSize {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EFBIG}
+	}
 	d := decoder{s: string(data)}
+	v := decodeWith(&d, read)
+	if d.msg != "" || len(d.notes) > 0 {
+		all := d.errors(name)
+		all[0].More = len(all) - 1
+		return nil, all[0]
+	}
+	return v, nil
+}
+
+func decodeWith[T any](d *decoder, read func(*decoder, *T)) *T {
 	v := new(T)
 	switch {
-	case len(data) > MaxSize:
-		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EFBIG}
 	case d.peek() == 0 && d.i == len(d.s):
 		d.fail(d.i, "the file is empty")
 	case strings.HasPrefix(d.s, "\xef\xbb\xbf"):
@@ -79,15 +121,12 @@ func decode[T any](name string, data []byte, read func(*decoder, *T)) (*T, error
 	case d.peek() != '{':
 		d.mistyped("object")
 	default:
-		read(&d, v)
-		if d.peek(); d.i < len(d.s) {
-			d.fail(d.i, "unexpected text after the end of the object")
-		}
+		read(d, v)
 	}
-	if d.msg != "" {
-		return nil, errorAt(name, d.s, d.at, d.msg)
+	if d.peek(); d.i < len(d.s) {
+		d.fail(d.i, "unexpected text after the end of the object")
 	}
-	return v, nil
+	return v
 }
 
 // readFile reads a regular file of at most MaxSize bytes. Anything else, a FIFO above all, is not waited for.

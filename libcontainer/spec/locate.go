@@ -13,6 +13,7 @@ type Error struct {
 	Column int    // from 1, in characters
 	Path   string // the value it is about, as linux.namespaces[2].type; empty for the whole file
 	Msg    string
+	More   int // how many others there are behind it
 }
 
 func (e *Error) Error() string {
@@ -20,7 +21,51 @@ func (e *Error) Error() string {
 	if e.Path != "" {
 		s += e.Path + ": "
 	}
-	return s + e.Msg
+	s += e.Msg
+	if e.More > 0 {
+		s += " (and " + strconv.Itoa(e.More) + " more)"
+	}
+	return s
+}
+
+// errors are all that the decoder has found.
+func (d *decoder) errors(file string) (list []*Error) {
+	for _, n := range d.notes {
+		list = append(list, errorAt(file, d.s, n.at, n.msg))
+	}
+	if d.msg != "" {
+		list = append(list, errorAt(file, d.s, d.at, d.msg))
+	}
+	return list
+}
+
+// ignored is the warning about the name at offset at of text.
+func ignored(text string, at int) Problem {
+	d := decoder{s: text, i: at}
+	name := d.text()
+	object := pathAt(text[:at])
+	path := object + member(object == "", name)
+	if platform := platformOf(object, name); platform != "" {
+		return Problem{path, "what is for " + platform, "nothing: it is without effect on Linux"}
+	}
+	return Problem{path, "a name that nobody knows", "one of the specification: it is ignored"}
+}
+
+// platformOf is the platform that a section or field is for, or "" (config.md, "Platform-specific configuration").
+func platformOf(object, name string) string {
+	switch object + "." + name {
+	case ".windows", "process.commandLine", "process.user.username":
+		return "Windows"
+	case ".solaris":
+		return "Solaris"
+	case ".vm":
+		return "virtual machines"
+	case ".zos":
+		return "z/OS"
+	case ".freebsd":
+		return "FreeBSD"
+	}
+	return ""
 }
 
 // errorAt makes the Error for offset off of text. The decoder keeps no track of where it is; the way there is

@@ -8,22 +8,45 @@ import (
 // maxDepth bounds the nesting of arrays and objects; encoding/json has the same bound.
 const maxDepth = 10000
 
-// decoder reads one JSON text (RFC 8259) into Go values. The first error stops it: fail moves the cursor to
-// the end, so that every loop ends without a check of its own. Strings without escapes share the text's memory.
+// decoder reads one JSON text (RFC 8259) into Go values. What breaks the text stops it: fail moves the cursor to
+// the end, so that every loop ends without a check of its own. A value of the wrong type is noted, skipped, and
+// leaves its Go value at zero. Strings without escapes share the text's memory.
 type decoder struct {
 	s     string
 	i     int // next byte
 	depth int
-	at    int    // offset of the first error
-	msg   string // what is wrong there; empty while all is well
+	at    int    // offset of what stopped it
+	msg   string // what is wrong there; empty while it reads on
+	notes []note // values of the wrong type
+
+	keepSkipped bool
+	skipped     []int // with keepSkipped: offsets of the names that the types do not know
 }
 
-// fail records the first error, at offset at, and stops the decoder.
+// note is a value that is not as its type wants it.
+type note struct {
+	at  int
+	msg string
+}
+
+// maxNotes bounds what is told of one file.
+const maxNotes = 100
+
+// fail records what is wrong at offset at and stops the decoder.
 func (d *decoder) fail(at int, msg string) {
 	if d.msg == "" {
 		d.at, d.msg = at, msg
 	}
 	d.i = len(d.s)
+}
+
+// note records a value that is wrong at offset at; the decoder goes on.
+func (d *decoder) note(at int, msg string) {
+	if len(d.notes) == maxNotes {
+		d.fail(at, msg+"; there may be more")
+		return
+	}
+	d.notes = append(d.notes, note{at, msg})
 }
 
 // unexpected fails at the cursor, where want should have stood.
@@ -35,7 +58,7 @@ func (d *decoder) unexpected(want string) {
 	d.fail(d.i, "want "+want+", got "+strconv.QuoteRune(firstRune(d.s[d.i:])))
 }
 
-// mistyped fails at the cursor, where a value of another type, or none, stands.
+// mistyped notes the value at the cursor, which is of another type, and skips it; where there is no value it fails.
 func (d *decoder) mistyped(want string) {
 	got := "null"
 	switch c := d.peek(); {
@@ -53,7 +76,10 @@ func (d *decoder) mistyped(want string) {
 		d.unexpected(want)
 		return
 	}
-	d.fail(d.i, "want "+want+", got "+got)
+	d.note(d.i, "want "+want+", got "+got)
+	if d.msg == "" {
+		d.skip()
+	}
 }
 
 // peek skips white space and returns the byte under the cursor, 0 at the end.
@@ -105,11 +131,15 @@ func (d *decoder) next(f *fields) bool {
 			if f.seen&(1<<f.at) != 0 {
 				// Which of the two counts differs between parsers, so what was checked might not be
 				// what runs.
-				d.fail(at, strconv.Quote(name)+" given twice")
-				return false
+				d.note(at, strconv.Quote(name)+" given twice")
+				d.skip()
+				continue
 			}
 			f.seen |= 1 << f.at
 			return true
+		}
+		if d.keepSkipped && d.peek() != 'n' && len(d.skipped) < maxNotes { // null is nothing
+			d.skipped = append(d.skipped, at)
 		}
 		d.skip()
 	}
@@ -177,8 +207,8 @@ func (f *fields) find(name string) bool {
 	return false
 }
 
-// element moves to the next element of an array; *open is false on the first call. A type other than array
-// fails with want.
+// element moves to the next element of an array; *open is false on the first call. Another type is noted, with
+// want, and there are no elements.
 func (d *decoder) element(open *bool, want string) bool {
 	c := d.peek()
 	if !*open {
@@ -246,7 +276,7 @@ func (d *decoder) skip() {
 	}
 }
 
-// number consumes a number and returns it as written; "" after a failure.
+// number consumes a number and returns it as written; "" when there is none.
 func (d *decoder) number(want string) string {
 	c := d.peek()
 	if c != '-' && (c < '0' || c > '9') {

@@ -38,6 +38,9 @@ func (d *decoder) unescape(start, i int) string {
 				d.fail(i, msg)
 				return ""
 			}
+			if r == 0 {
+				d.note(i, "NUL character in a string")
+			}
 			buf = utf8.AppendRune(buf, r)
 			i += n
 		case c < ' ':
@@ -79,8 +82,6 @@ func escape(s string) (r rune, n int, msg string) {
 	switch {
 	case r < 0:
 		return 0, 0, `want four hexadecimal digits after \u`
-	case r == 0:
-		return 0, 0, "NUL character in a string"
 	case utf16.IsSurrogate(r):
 		if low := utf16.DecodeRune(r, hex4(s[6:])); low != utf8.RuneError {
 			return low, 12, ""

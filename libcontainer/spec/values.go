@@ -11,12 +11,12 @@ func signed[T ~int | ~int8 | ~int16 | ~int32 | ~int64](d *decoder, p *T, kind st
 		return
 	}
 	tok := d.number(kind)
-	if d.msg != "" {
+	if tok == "" || d.msg != "" {
 		return
 	}
 	n, err := strconv.ParseInt(tok, 10, 64)
 	if err != nil || int64(T(n)) != n {
-		d.fail(d.i-len(tok), "want "+kind+", got "+brief(tok))
+		d.note(d.i-len(tok), "want "+kind+", got "+brief(tok))
 		return
 	}
 	*p = T(n)
@@ -28,12 +28,12 @@ func unsigned[T ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64](d *decoder, p *T, 
 		return
 	}
 	tok := d.number(kind)
-	if d.msg != "" {
+	if tok == "" || d.msg != "" {
 		return
 	}
 	n, err := strconv.ParseUint(tok, 10, 64)
 	if err != nil || uint64(T(n)) != n {
-		d.fail(d.i-len(tok), "want "+kind+", got "+brief(tok))
+		d.note(d.i-len(tok), "want "+kind+", got "+brief(tok))
 		return
 	}
 	*p = T(n)
@@ -129,8 +129,9 @@ func dict[T any](d *decoder, p *map[string]T, elem func(*decoder, *T)) {
 			break
 		}
 		if _, dup := m[name]; dup {
-			d.fail(at, strconv.Quote(name)+" given twice")
-			break
+			d.note(at, strconv.Quote(name)+" given twice")
+			d.skip()
+			continue
 		}
 		var v T
 		elem(d, &v)
