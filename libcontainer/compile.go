@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"sort"
 
@@ -323,7 +324,7 @@ func (c *initCompiler) hooks() {
 func (c *initCompiler) hook(where string, h *specs.Hook, state, out program.Slot) {
 	timeout := 0
 	if h.Timeout != nil {
-		timeout = *h.Timeout * 1000
+		timeout = min(*h.Timeout, math.MaxInt/1000) * 1000
 	}
 	args := h.Args
 	if len(args) == 0 {

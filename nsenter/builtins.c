@@ -327,7 +327,7 @@ static int64_t hook(struct vm *vm, const struct call *c)
 {
 	int pidfd = -1;
 	struct clone_args args = { .flags = CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD };
-	int timeout = !c->v[5] ? -1 : c->v[5] < INT_MAX ? (int)c->v[5] : INT_MAX;
+	uint64_t left = c->v[5];
 	struct pollfd wait = { .events = POLLIN };
 	siginfo_t info;
 	int64_t r;
@@ -344,9 +344,13 @@ static int64_t hook(struct vm *vm, const struct call *c)
 		hook_child(vm, c);
 
 	wait.fd = pidfd;
-	do
-		r = SC(SYS_poll, &wait, 1, timeout, 0, 0, 0);
-	while (r == -EINTR);
+	do { /* poll(2) takes 24 days at most */
+		int slice = !left ? -1 : left < INT_MAX ? (int)left : INT_MAX;
+
+		r = SC(SYS_poll, &wait, 1, slice, 0, 0, 0);
+		if (r == 0)
+			left -= (uint64_t)slice;
+	} while (r == -EINTR || (r == 0 && left));
 	if (r <= 0)
 		SC(SYS_pidfd_send_signal, pidfd, SIGKILL, 0, 0, 0, 0);
 	memset(&info, 0, sizeof(info));

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -79,7 +80,8 @@ func (h *hook) check() (timeout time.Duration, err error) {
 	if *h.spec.Timeout <= 0 {
 		return 0, fmt.Errorf(".timeout: %d is not greater than zero: %w", *h.spec.Timeout, syscall.EINVAL)
 	}
-	return time.Duration(*h.spec.Timeout) * time.Second, nil
+	// A longer time than a Duration holds, 292 years, is as good as that.
+	return min(time.Duration(*h.spec.Timeout), math.MaxInt64/time.Second) * time.Second, nil
 }
 
 func (h *hook) start() (p *os.Process, pidfd int, err error) {
@@ -139,7 +141,7 @@ func (h *hook) watch(pidfd int, timeout time.Duration) (ended bool, err error) {
 			if left <= 0 {
 				return false, nil
 			}
-			ms = int((left + time.Millisecond - 1) / time.Millisecond)
+			ms = int(min((left+time.Millisecond-1)/time.Millisecond, math.MaxInt32)) // poll(2) takes no more at once
 		}
 		if _, err := sys.Poll(fds[:], ms); err != nil {
 			return false, fmt.Errorf("poll: %w", err)

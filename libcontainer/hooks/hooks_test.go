@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -193,6 +194,35 @@ func TestALeftBehindProcessIsNotWaitedFor(t *testing.T) {
 	kill := sh("kill " + pid)
 	if err := Run("hooks.prestart", []specs.Hook{kill}, st); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLongTimeouts: what a poll(2) or a Duration does not hold is no timeout that is over at once.
+func TestLongTimeouts(t *testing.T) {
+	for _, n := range []int{1, math.MaxInt32 / 1000, math.MaxInt32/1000 + 1, math.MaxInt64/int(time.Second) + 1, math.MaxInt} {
+		h := sh("sleep 0.05")
+		h.Timeout = seconds(n)
+		if err := Run("hooks.prestart", []specs.Hook{h}, state(t)); err != nil {
+			t.Errorf("%d s: %v", n, err)
+		}
+	}
+}
+
+// TestABigState is more than a pipe holds; hooks that read none of it, or some, are none the worse for it.
+func TestABigState(t *testing.T) {
+	st := state(t)
+	st.Annotations["big"] = strings.Repeat("x", 1<<20)
+	one := sh("/bin/cat >one")
+	list := []specs.Hook{sh("true"), sh("exec <&-"), sh("/usr/bin/head -c 10 >some"), one, one}
+	if err := Run("hooks.createRuntime", list, st); err != nil {
+		t.Fatal(err)
+	}
+	var got specs.State
+	if err := json.Unmarshal([]byte(read(t, st.Bundle+"/one")), &got); err != nil || len(got.Annotations["big"]) != 1<<20 {
+		t.Errorf("%d bytes, %v", len(got.Annotations["big"]), err)
+	}
+	if n := len(read(t, st.Bundle+"/some")); n != 10 {
+		t.Errorf("%d bytes", n)
 	}
 }
 
