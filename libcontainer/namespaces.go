@@ -13,10 +13,7 @@ import (
 
 // nsName is the name below /proc/PID/ns of the namespaces of a clone flag.
 func nsName(flag uint64) string {
-	for _, t := range [...]specs.LinuxNamespaceType{
-		specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace,
-		specs.UTSNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace,
-	} {
+	for _, t := range host.NamespaceTypes() {
 		if f, name := host.NamespaceKind(t); f == flag {
 			return name
 		}

@@ -77,6 +77,7 @@ var verbs = [...]verb{
 	{"create", "create a container", createCommand},
 	{"delete", "delete any resources held by the container often used with detached container", deleteCommand},
 	{"exec", "execute new process inside the container", execCommand},
+	{"features", "show the enabled features", featuresCommand},
 	{"kill", "kill sends the specified signal (default: SIGTERM) to the container's init process", killCommand},
 	{"list", "lists containers started by teu with the given root", listCommand},
 	{"run", "create and run a container", runCommand},

@@ -6,6 +6,14 @@ import (
 	"teu/internal/sys"
 )
 
+// NamespaceTypes are the types of linux.namespaces.
+func NamespaceTypes() []specs.LinuxNamespaceType {
+	return []specs.LinuxNamespaceType{
+		specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace, specs.UTSNamespace,
+		specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace,
+	}
+}
+
 // NamespaceKind returns the clone flag of a namespace type and its name below /proc/PID/ns.
 func NamespaceKind(t specs.LinuxNamespaceType) (flag uint64, name string) {
 	switch t {

@@ -12,8 +12,8 @@ import (
 	"teu/nsenter/program"
 )
 
-// capNames lists the capabilities of Linux 5.9 to 6.18, each at its number (capabilities(7)).
-func capNames() []string {
+// CapNames lists the capabilities of Linux 5.9 to 6.18, each at its number (capabilities(7)).
+func CapNames() []string {
 	return []string{
 		"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
 		"CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
@@ -30,13 +30,13 @@ const capSysAdmin = 21
 
 // CapNumber returns the number of a capability, or false for a name this runtime does not know.
 func CapNumber(name string) (int, bool) {
-	i := slices.Index(capNames(), name)
+	i := slices.Index(CapNames(), name)
 	return i, i >= 0
 }
 
 // CapName returns the name of capability number c.
 func CapName(c int) string {
-	if names := capNames(); c < len(names) {
+	if names := CapNames(); c < len(names) {
 		return names[c]
 	}
 	return fmt.Sprintf("capability %d", c)
