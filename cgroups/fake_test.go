@@ -113,6 +113,29 @@ func TestMissingController(t *testing.T) {
 	}
 }
 
+// TestCheckMissesControllers: what the root of the v2 tree has not, no container gets.
+func TestCheckMissesControllers(t *testing.T) {
+	root := fakeTree(t, map[string]string{"cgroup.controllers": "memory pids\n"})
+	m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: "/c"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := int64(100)
+	for _, c := range []struct {
+		r    specs.LinuxResources
+		want string
+	}{
+		{specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &n}}, ""},
+		{specs.LinuxResources{Unified: map[string]string{"cgroup.max.depth": "1"}}, ""},
+		{specs.LinuxResources{CPU: &specs.LinuxCPU{Cpus: "0"}}, "linux.resources.cpu.cpus: no cpuset cgroup controller"},
+		{specs.LinuxResources{Unified: map[string]string{"misc.max": "1"}}, `linux.resources.unified["misc.max"]: no misc cgroup controller`},
+	} {
+		if _, err := m.Check(&c.r); err == nil && c.want != "" || err != nil && err.Error() != c.want {
+			t.Errorf("%+v: %v, want %q", c.r, err, c.want)
+		}
+	}
+}
+
 // TestInherit fills empty cpusets from the nearest ancestor that has something.
 func TestInherit(t *testing.T) {
 	root := fakeTree(t, map[string]string{

@@ -26,10 +26,23 @@ func (m *Manager) Set(r *specs.LinuxResources) (warnings []string, err error) {
 	return warnings, m.apply(writes)
 }
 
-// Check says what Set would say of r, as far as that is known before there are cgroups.
+// Check says what Set would say of r, as far as that is known before there are cgroups: that of a v2 tree cannot have a
+// controller that its root has not.
 func (m *Manager) Check(r *specs.LinuxResources) (warnings []string, err error) {
-	_, _, warnings, err = m.compile(r)
-	return warnings, err
+	_, writes, warnings, err := m.compile(r)
+	if err != nil || m.rec.Mode != Unified {
+		return warnings, err
+	}
+	have, err := readLine(m.unified().Mountpoint + "/cgroup.controllers")
+	if err != nil {
+		return warnings, err
+	}
+	for i := range writes {
+		if w := &writes[i]; w.Controller != "cgroup" && !w.Optional && !hasField(have, w.Controller) {
+			return warnings, fmt.Errorf("%s: no %s cgroup controller", w.Field, w.Controller)
+		}
+	}
+	return warnings, nil
 }
 
 func (m *Manager) compile(r *specs.LinuxResources) (rules []devices.Rule, writes []limits.Write, warnings []string, err error) {

@@ -44,7 +44,7 @@ func tooRevealing(what string) string {
 	if len(f) < 2 || f[0] != "mount" || f[1] != "proc" && f[1] != "sysfs" {
 		return ""
 	}
-	hidden := preflight.TooRevealing(f[1])
+	hidden := preflight.TooRevealing(f[1], false)
 	if hidden == "" {
 		return ""
 	}

@@ -68,19 +68,30 @@ func (v *Validation) add(r spec.Report) {
 	v.Warnings = append(v.Warnings, r.Warnings...)
 }
 
-// resources asks whether the cgroups that this host has can do what linux.resources wants.
+// resources asks whether the cgroups that this host has can do what linux.resources wants: for each part by itself, as one
+// error ends a compilation.
 func (v *Validation) resources(s *specs.Spec) *cgroup {
 	cg, err := planCgroup("validate", s)
 	if err != nil {
 		v.problem(err)
 		return nil
 	}
-	if s.Linux != nil {
-		warnings, err := cg.Check(s.Linux.Resources)
+	if s.Linux == nil || s.Linux.Resources == nil {
+		return cg
+	}
+	for _, part := range partsOf(s.Linux.Resources) {
+		warnings, err := cg.Check(&part)
 		v.problem(err)
 		v.warnings(warnings)
 	}
 	return cg
+}
+
+func partsOf(r *specs.LinuxResources) [9]specs.LinuxResources {
+	return [9]specs.LinuxResources{
+		{Devices: r.Devices}, {Memory: r.Memory}, {CPU: r.CPU}, {Pids: r.Pids}, {BlockIO: r.BlockIO}, {HugepageLimits: r.HugepageLimits},
+		{Network: r.Network}, {Rdma: r.Rdma}, {Unified: r.Unified},
+	}
 }
 
 // compile compiles all that create would, for what the compilers say.
@@ -91,12 +102,8 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 	if cg != nil {
 		facts.cgroups = cg.mounts(ns.has(sys.CloneNewCgroup))
 	}
-	grantable, err := host.Grantable(facts.process.LastCap, ns.inUserNS())
-	v.problem(err)
-	_, warnings := process.ParseCaps(s.Process.Capabilities, grantable)
-	v.warnings(warnings)
 	v.warnings(rootfs.Ignored(s.Mounts))
-	_, err = compileSources(s, bundle)
+	_, err := compileSources(s, bundle)
 	v.problem(err)
 	_, err = compileInit(s, facts)
 	v.problem(err)
@@ -106,9 +113,14 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 	v.problem(err)
 }
 
+// problem adds what a compiler says; of a place that validation has told of it is nothing new.
 func (v *Validation) problem(err error) {
-	if err != nil {
-		v.Problems = append(v.Problems, placed(err.Error()))
+	if err == nil {
+		return
+	}
+	p := placed(err.Error())
+	if !slices.ContainsFunc(v.Problems, func(old spec.Problem) bool { return old.Path != "" && old.Path == p.Path }) {
+		v.Problems = append(v.Problems, p)
 	}
 }
 

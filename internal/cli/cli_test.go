@@ -24,6 +24,8 @@ type recorder struct {
 	calls []any // name, arguments…
 	err   error
 	list  []libcontainer.Status
+
+	validation *libcontainer.Validation
 }
 
 func (r *recorder) note(call ...any) error {
@@ -53,7 +55,11 @@ func (r *recorder) State(id string) (*libcontainer.Status, error) {
 }
 
 func (r *recorder) Validate(bundle string) (*libcontainer.Validation, error) {
-	return &libcontainer.Validation{File: "config.json"}, r.note("validate", bundle)
+	if r.validation == nil {
+		r.validation = &libcontainer.Validation{}
+	}
+	r.validation.File = "config.json"
+	return r.validation, r.note("validate", bundle)
 }
 
 func (r *recorder) List() ([]libcontainer.Status, []error, error) {

@@ -79,7 +79,11 @@ func formatValidation(v *libcontainer.Validation, format string) ([]byte, error)
 			Warnings []finding `json:"warnings"`
 		}{[]finding{}, []finding{}}
 		for _, e := range v.Errors {
-			all.Problems = append(all.Problems, finding{Pointer: e.Pointer(), Path: e.Path, Line: e.Line, Column: e.Column, Found: e.Msg})
+			f := finding{Pointer: e.Pointer(), Path: e.Path, Line: e.Line, Column: e.Column, Found: e.Msg}
+			if want, got, ok := strings.Cut(e.Msg, ", got "); ok { // "want string, got number"
+				f.Found, f.Want = got, strings.TrimPrefix(want, "want ")
+			}
+			all.Problems = append(all.Problems, f)
 		}
 		for _, p := range v.Problems {
 			all.Problems = append(all.Problems, finding{Pointer: p.Pointer(), Path: p.Path, Found: p.Found, Want: p.Want})

@@ -177,6 +177,13 @@ func Magic(fd int) (int64, error) {
 	return int64(st.Type), nil
 }
 
+// IsNoexec reports whether nothing can be executed from the mount that path is on.
+func IsNoexec(path string) (bool, error) {
+	var st unix.Statfs_t
+	err := unix.Statfs(path, &st)
+	return st.Flags&unix.ST_NOEXEC != 0, os.NewSyscallError("statfs", err)
+}
+
 // OpenTree is open_tree(2) on an absolute path.
 func OpenTree(path string, flags uint) (int, error) {
 	fd, err := unix.OpenTree(unix.AT_FDCWD, path, flags|unix.OPEN_TREE_CLOEXEC)

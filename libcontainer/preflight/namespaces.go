@@ -3,6 +3,7 @@ package preflight
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,22 +40,26 @@ func (c *checker) namespaces() {
 	}
 }
 
-// newUserNS reports whether the container gets a user namespace of its own.
-func newUserNS(s *specs.Spec) bool {
+// userNS is the entry of linux.namespaces for a user namespace, or nil.
+func userNS(s *specs.Spec) *specs.LinuxNamespace {
 	if s.Linux == nil {
-		return false
+		return nil
 	}
-	for _, n := range s.Linux.Namespaces {
-		if n.Type == specs.UserNamespace && n.Path == "" {
-			return true
+	for i := range s.Linux.Namespaces {
+		if n := &s.Linux.Namespaces[i]; n.Type == specs.UserNamespace {
+			return n
 		}
 	}
-	return false
+	return nil
 }
+
+// inUserNS reports whether the container is in a user namespace that is not, for all the config says, the host's.
+func inUserNS(s *specs.Spec) bool { return userNS(s) != nil }
 
 // userNamespace: what may keep one from being made, and what cannot be mounted in it.
 func (c *checker) userNamespace() {
-	if !newUserNS(c.Spec) {
+	ns := userNS(c.Spec)
+	if ns == nil || ns.Path != "" {
 		return
 	}
 	if n, ok := sysctl("user/max_user_namespaces"); ok && n == 0 {
@@ -74,7 +79,7 @@ func (c *checker) userNamespace() {
 		if m.Type != "proc" && m.Type != "sysfs" {
 			continue
 		}
-		if why := TooRevealing(m.Type); why != "" {
+		if why := TooRevealing(m.Type, slices.Contains(m.Options, "ro")); why != "" {
 			c.bad(fmt.Sprintf("mounts[%d]", i), fmt.Sprintf("a new %s in a user namespace, and %s", m.Type, why),
 				"a host where one is wholly visible, or a bind mount of it")
 		}
@@ -91,17 +96,18 @@ func sysctl(name string) (int, bool) {
 }
 
 // TooRevealing tells why the kernel will not let a user namespace mount a filesystem of the type, "proc" or "sysfs": none
-// that is mounted shows all of it (mount_too_revealing in fs/namespace.c). "" when nothing keeps it from it.
-func TooRevealing(fstype string) string {
+// that is mounted shows all of it and lets as much be done (mount_too_revealing in fs/namespace.c). readonly is how it would
+// be mounted. "" when nothing keeps it from it.
+func TooRevealing(fstype string, readonly bool) string {
 	const file = "/proc/self/mountinfo"
 	text, err := sys.ReadFileAt(sys.AtFdcwd, file)
 	if err != nil {
 		return ""
 	}
-	return tooRevealing(string(text), fstype)
+	return tooRevealing(string(text), fstype, readonly)
 }
 
-// emptyDirs are directories that are there only to be mounted on (is_empty_dir_inode): what is on them covers nothing.
+// emptyDir tells of directories that are there only to be mounted on (is_empty_dir_inode): what is on them covers nothing.
 func emptyDir(fstype, below string) bool {
 	switch below {
 	case "/sys/fs/binfmt_misc", "/fs/nfsd":
@@ -113,7 +119,7 @@ func emptyDir(fstype, below string) bool {
 	return false
 }
 
-func tooRevealing(mountinfo, fstype string) string {
+func tooRevealing(mountinfo, fstype string, readonly bool) string {
 	all := host.ParseMounts(mountinfo)
 	why := "no " + fstype + " is mounted here"
 	for i := range all {
@@ -124,6 +130,9 @@ func tooRevealing(mountinfo, fstype string) string {
 		covered := ""
 		if m.Root != "/" {
 			covered = m.Point + " is only a part of one"
+		}
+		if covered == "" && !readonly && slices.Contains(strings.Split(m.Options, ","), "ro") {
+			covered = m.Point + " is read-only"
 		}
 		for j := range all {
 			if all[j].Parent == m.ID && covered == "" && !emptyDir(fstype, strings.TrimPrefix(all[j].Point, m.Point)) {

@@ -1,8 +1,13 @@
 // Package preflight asks the machine whether it can grant what a valid config.json asks for: files that have to be there,
-// privileges, features of the kernel. It is for `teu validate`, which tells everything at once. `create` finds the same
-// things out where it uses them, on a descriptor and once; it calls on this package only to explain a failure.
+// privileges, features of the kernel. It is for `teu validate`, which tells everything at once.
 //
-// Every probe only reads, and is made only for what the config asks for.
+// What validate and create both ask, by the same functions, is what config.json alone shows (spec.Validate), whether the
+// security modules are there that labels are given for, which namespaces are the runtime's own, and what the compilers
+// say, the one of linux.resources with the host's cgroup controllers included. What is in this package create does not
+// ask beforehand: it finds it out where it uses it, on a descriptor and once, as a file that was there a moment ago proves
+// nothing, and every start would pay for it. It calls on this package only to explain a failure (TooRevealing).
+//
+// Probes only read, or make something that is gone when they return, and are made only for what the config asks for.
 package preflight
 
 import (
@@ -16,7 +21,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
-	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
 )
 
@@ -39,7 +43,7 @@ func Check(s *specs.Spec, bundle string) spec.Report {
 	if s.Linux != nil {
 		c.namespaces()
 		c.userNamespace()
-		c.listener()
+		c.seccomp()
 	}
 	return c.report
 }
@@ -72,8 +76,13 @@ func (c *checker) abs(path string) string {
 }
 
 func (c *checker) root() {
-	if c.Root != nil && c.Root.Path != "" {
-		c.exists("root.path", c.abs(c.Root.Path), "a directory", sys.IsDir)
+	if c.Root == nil || c.Root.Path == "" {
+		return
+	}
+	path := c.abs(c.Root.Path)
+	c.exists("root.path", path, "a directory", sys.IsDir)
+	if noexec, err := sys.IsNoexec(path); err == nil && noexec {
+		c.warn("root.path", fmt.Sprintf("%q, on a mount that is noexec", path), "one from which programs can be executed")
 	}
 }
 
@@ -120,61 +129,15 @@ func (c *checker) filesystems() {
 	}
 }
 
-// hooks: those that run in the runtime's mount namespace, or are looked up there.
+// hooks: those whose paths are the runtime's.
 func (c *checker) hooks() {
-	if c.Hooks == nil {
-		return
-	}
-	for _, l := range [...]struct {
-		name string
-		list []specs.Hook
-	}{
-		{"prestart", c.Hooks.Prestart}, //nolint:staticcheck // deprecated, and in use
-		{"createRuntime", c.Hooks.CreateRuntime},
-		{"createContainer", c.Hooks.CreateContainer},
-		{"poststart", c.Hooks.Poststart},
-		{"poststop", c.Hooks.Poststop},
-	} {
-		for i := range l.list {
-			if path := l.list[i].Path; filepath.IsAbs(path) {
-				c.exists(fmt.Sprintf("hooks.%s[%d].path", l.name, i), path, "a program", executable)
+	for _, l := range spec.Hooks(c.Spec.Hooks) {
+		for i := range l.List {
+			if path := l.List[i].Path; !l.Inside && filepath.IsAbs(path) {
+				c.exists(fmt.Sprintf("hooks.%s[%d].path", l.Kind, i), path, "a program", executable)
 			}
 		}
 	}
 }
 
 func executable(st *sys.Stat) bool { return sys.IsRegular(st) && st.Mode&0o111 != 0 }
-
-// process: what takes a privilege that the runtime has not.
-func (c *checker) process() {
-	p := c.Process
-	if p == nil {
-		return
-	}
-	_, permitted, _, err := sys.CapGet()
-	const sysResource = 24
-	if err != nil || permitted>>sysResource&1 != 0 {
-		return
-	}
-	for i, l := range p.Rlimits {
-		n, ok := process.Rlimit(l.Type)
-		if !ok {
-			continue
-		}
-		if own, err := sys.GetRlimit(n); err == nil && l.Hard > own.Max {
-			c.bad(fmt.Sprintf("process.rlimits[%d].hard", i), fmt.Sprintf("%d, and the runtime has no CAP_SYS_RESOURCE", l.Hard),
-				fmt.Sprintf("at most its own hard limit, %d", own.Max))
-		}
-	}
-}
-
-// listener: somebody has to listen by the time of create.
-func (c *checker) listener() {
-	s := c.Linux.Seccomp
-	if s == nil || s.ListenerPath == "" {
-		return
-	}
-	if st, err := sys.Statat(sys.AtFdcwd, s.ListenerPath); err != nil || !sys.IsSocket(&st) {
-		c.warn("linux.seccomp.listenerPath", fmt.Sprintf("%q, where there is no socket", s.ListenerPath), "one that somebody listens at")
-	}
-}

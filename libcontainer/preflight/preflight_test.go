@@ -110,19 +110,87 @@ func TestCheck(t *testing.T) {
 
 func TestTooRevealing(t *testing.T) {
 	const bare = "22 27 0:21 / /proc rw - proc proc rw\n"
-	for _, c := range []struct{ name, mountinfo, want string }{
-		{"wholly visible", bare, ""},
-		{"none", "27 1 254:0 / / rw - ext4 /dev/vda rw\n", "no proc is mounted here"},
-		{"masked", bare + "28 22 0:30 / /proc/acpi rw - tmpfs tmpfs ro\n", "/proc/acpi is mounted over"},
-		{"mounted on what is there for it", bare + "28 22 0:30 / /proc/sys/fs/binfmt_misc rw - binfmt_misc none rw\n", ""},
-		{"a part", "22 27 0:21 /sys /proc/sys rw - proc proc rw\n", "/proc/sys is only a part of one"},
-		{"another is visible", bare + "28 22 0:30 / /proc/acpi rw - tmpfs tmpfs ro\n30 27 0:21 / /x rw - proc proc rw\n", ""},
+	for _, c := range []struct {
+		name, mountinfo, want string
+		readonly              bool
+	}{
+		{name: "read-only", mountinfo: "22 27 0:21 / /proc ro,nosuid - proc proc rw\n", want: "/proc is read-only"},
+		{name: "as read-only", mountinfo: "22 27 0:21 / /proc ro,nosuid - proc proc rw\n", readonly: true},
+		{"wholly visible", bare, "", false},
+		{"none", "27 1 254:0 / / rw - ext4 /dev/vda rw\n", "no proc is mounted here", false},
+		{"masked", bare + "28 22 0:30 / /proc/acpi rw - tmpfs tmpfs ro\n", "/proc/acpi is mounted over", false},
+		{"mounted on what is there for it", bare + "28 22 0:30 / /proc/sys/fs/binfmt_misc rw - binfmt_misc none rw\n", "", false},
+		{"a part", "22 27 0:21 /sys /proc/sys rw - proc proc rw\n", "/proc/sys is only a part of one", false},
+		{"another is visible", bare + "28 22 0:30 / /proc/acpi rw - tmpfs tmpfs ro\n30 27 0:21 / /x rw - proc proc rw\n", "", false},
 	} {
-		if got := tooRevealing(c.mountinfo, "proc"); got != c.want {
+		if got := tooRevealing(c.mountinfo, "proc", c.readonly); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	if got := tooRevealing("23 27 0:22 / /sys rw - sysfs sysfs rw\n24 23 0:23 / /sys/fs/cgroup rw - cgroup2 c rw\n", "sysfs"); got != "" {
+	if got := tooRevealing("23 27 0:22 / /sys rw - sysfs sysfs rw\n24 23 0:23 / /sys/fs/cgroup rw - cgroup2 c rw\n", "sysfs", false); got != "" {
 		t.Error(got)
+	}
+}
+
+// found is what a check finds.
+func found(do func(c *checker)) (problems, warnings []string) {
+	var c checker
+	do(&c)
+	for _, p := range c.report.Problems {
+		problems = append(problems, p.String())
+	}
+	for _, p := range c.report.Warnings {
+		warnings = append(warnings, p.String())
+	}
+	return problems, warnings
+}
+
+func TestCapabilities(t *testing.T) {
+	sets := &specs.LinuxCapabilities{
+		Bounding: []string{"CAP_CHOWN", "CAP_BPF", "CAP_NOBODY_KNOWS"}, Ambient: []string{"CAP_BPF", "CAP_SYS_ADMIN", "CAP_CHECKPOINT_RESTORE"},
+	}
+	const has = " has it in its permitted and its bounding set"
+	_, got := found(func(c *checker) { c.capabilities(sets, 39, 1<<0|1<<40) })
+	want := []string{
+		`process.capabilities.bounding[1]: got "CAP_BPF", which the runtime has not itself, want a runtime that` + has,
+		`process.capabilities.ambient[1]: got "CAP_SYS_ADMIN", which the runtime has not itself, want a runtime that` + has,
+		`process.capabilities.ambient[2]: got "CAP_CHECKPOINT_RESTORE", which this kernel does not know, want a newer kernel`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestLimitsWithoutPrivilege(t *testing.T) {
+	own := func(n int) (uint64, bool) { return 100, n != 0 } // RLIMIT_CPU is 0
+	got, _ := found(func(c *checker) {
+		c.rlimits([]specs.POSIXRlimit{{Type: "RLIMIT_CPU", Hard: 1000}, {Type: "RLIMIT_NOFILE", Hard: 100}, {Type: "RLIMIT_NPROC", Hard: 101}, {Type: "X", Hard: 1000}}, own)
+	})
+	if want := []string{"process.rlimits[2].hard: got 101, and the runtime has no CAP_SYS_RESOURCE, want at most its own hard limit, 100"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	for adj, n := range map[int]int{-1000: 1, -501: 1, -500: 0, 0: 0} {
+		if _, got := found(func(c *checker) { c.oomScore(adj, "-500") }); len(got) != n {
+			t.Errorf("%d: %q", adj, got)
+		}
+	}
+}
+
+func TestSeccompOfAnOldKernel(t *testing.T) {
+	s := &specs.LinuxSeccomp{
+		DefaultAction: specs.ActKillProcess, Syscalls: []specs.LinuxSyscall{{Action: specs.ActAllow}, {Action: specs.ActNotify}, {Action: "x"}},
+		Flags: []specs.LinuxSeccompFlag{"A", "B", "C"},
+	}
+	got, _ := found(func(c *checker) {
+		c.seccompActions(s, []string{"kill_thread", "allow"})
+		c.seccompFlags(s, []string{"A", "B"}, []string{"A"})
+	})
+	want := []string{
+		`linux.seccomp.defaultAction: got "SCMP_ACT_KILL_PROCESS", which this kernel does not know, want one of those for kill_thread, allow`,
+		`linux.seccomp.syscalls[1].action: got "SCMP_ACT_NOTIFY", which this kernel does not know, want one of those for kill_thread, allow`,
+		`linux.seccomp.flags[1]: got "B", which this kernel does not know, want one of A`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

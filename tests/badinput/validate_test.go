@@ -51,11 +51,11 @@ func TestValidateUnreadable(t *testing.T) {
 	t.Parallel()
 	b := kit.New(t)
 	for text, want := range map[string]string{
-		"{": "line 1, column 2: ", "": "the file is empty", "\n {\"ociVersion\": 1}": "problem: /ociVersion: line 2, column 17: want string, got number",
+		"{": "problem: line 1, column 2: ", "": "the file is empty", "\n {\"ociVersion\": 1}": "problem: /ociVersion: line 2, column 17: want string, got number",
 		`{"mounts": [{}, {"options": "ro"}]}`: "problem: /mounts/1/options: ",
 	} {
 		b.WriteConfig([]byte(text))
-		if res := b.Teu("validate"); res.Code != 1 || !strings.Contains(res.Stdout, want) || !strings.Contains(res.Stdout, "1 problem, no warnings") {
+		if res := b.Teu("validate"); res.Code != 1 || !strings.Contains(res.Stdout, want) || !strings.Contains(res.Stdout, ", no warnings") {
 			t.Errorf("%q: %v: want %q", text, res, want)
 		}
 		if res := b.Teu("validate", "-f", "json"); res.Code != 1 || !json.Valid([]byte(res.Stdout)) {
@@ -65,4 +65,57 @@ func TestValidateUnreadable(t *testing.T) {
 	b.Fails([]string{"validate", "/absent"}, "/absent/config.json", "no such file or directory")
 	b.Fails([]string{"validate", "--format", "yaml"}, "--format yaml")
 	b.Fails([]string{"validate", "a", "b"}, "validate")
+}
+
+// TestValidateTypes: values of the wrong type, all of them, beside what else is wrong; create names the first.
+func TestValidateTypes(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t)
+	b.WriteConfig([]byte(`{"ociVersion":"1.0.2","root":{"path":"rootfs"},"hostname":1,
+"process":{"cwd":"tmp","args":["/bin/payload",true],"user":{"uid":"root"}},
+"annotations":{"org.systemd.property.CollectMode":"inactive"},"windows":{},"mount":[],
+"linux":{"namespaces":[{"type":"pid"},{"type":"mount"}],"maskedPaths":"/proc"}}`))
+	res := b.Teu("validate")
+	want := []string{
+		"problem: /hostname: line 1, column 59: want string, got number", "problem: /process/args/1: line 2, column 47: want string, got boolean",
+		"problem: /process/user/uid: line 2, column 67: want uint32, got string", "problem: /linux/maskedPaths: line 4, column 71: want array of strings, got string",
+		`problem: /process/cwd: got "tmp", want an absolute path`, "problem: /annotations/org.systemd.property.CollectMode: got ",
+		"warning: /windows: got what is for Windows", "warning: /mount: got a name that nobody knows", b.Dir + "/config.json: 6 problems, 2 warnings",
+	}
+	lines := strings.Split(res.Stdout, "\n")
+	for i, w := range want {
+		if i >= len(lines) || !strings.HasPrefix(lines[i], w) {
+			t.Fatalf("%v: want %q", res, w)
+		}
+	}
+	if res.Code != 1 || res.Stderr != "" {
+		t.Error(res)
+	}
+	b.Fails([]string{"create", b.ID}, "config.json:1:59: hostname: want string, got number (and 3 more)")
+}
+
+// TestValidateHost: what only the machine knows.
+func TestValidateHost(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, func(s *specs.Spec) {
+		s.Root.Path = "bin"
+		s.Process.Capabilities.Bounding = []string{"CAP_CHOWN", "CAP_NOBODY_KNOWS"}
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/x", Source: "/absent", Options: []string{"bind"}})
+		s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/etc/passwd"}}, StartContainer: []specs.Hook{{Path: "/only/inside"}}}
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace, Path: "/proc/self/ns/net"})
+		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Flags: []specs.LinuxSeccompFlag{"SECCOMP_FILTER_FLAG_LOG"}}
+	})
+	res := b.Teu("validate")
+	for _, w := range []string{
+		"ot/path: got ", "problem: /mounts/7/source: got \"/absent\": no such file or directory", "problem: /hooks/poststop/0/path: got \"/etc/passwd\", which is none",
+		"problem: /linux/namespaces/5/path: got \"/proc/self/ns/net\", a namespace of another type", "warning: /process/capabilities/bounding/1: got \"CAP_NOBODY_KNOWS\"",
+		": 4 problems, 1 warning\n",
+	} {
+		if !strings.Contains(res.Stdout, w) {
+			t.Errorf("%v: want %q", res, w)
+		}
+	}
+	if res.Code != 1 {
+		t.Error(res)
+	}
 }

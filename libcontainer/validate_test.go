@@ -1,0 +1,75 @@
+package libcontainer
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// TestResourceParts: each member of linux.resources is in one part.
+func TestResourceParts(t *testing.T) {
+	var r specs.LinuxResources
+	v := reflect.ValueOf(&r).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.Pointer:
+			f.Set(reflect.New(f.Type().Elem()))
+		case reflect.Slice:
+			f.Set(reflect.MakeSlice(f.Type(), 1, 1))
+		case reflect.Map:
+			f.Set(reflect.MakeMap(f.Type()))
+		}
+	}
+	var joined specs.LinuxResources
+	for _, part := range partsOf(&r) {
+		p := reflect.ValueOf(part)
+		for i := range p.NumField() {
+			if !p.Field(i).IsNil() {
+				reflect.ValueOf(&joined).Elem().Field(i).Set(p.Field(i))
+			}
+		}
+	}
+	if !reflect.DeepEqual(joined, r) {
+		t.Errorf("%+v", joined)
+	}
+}
+
+// TestValidateBundle: what is of the wrong type hides nothing but itself.
+func TestValidateBundle(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(dir+"/rootfs", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := `{"ociVersion": 1, "root": {"path": "rootfs"}, "process": {"args": ["sh"], "cwd": "tmp", "user": {"uid": "root"}, "usr": {}},
+"mounts": [{"destination": "/a", "type": "tmpfs", "source": 1}, {"destination": 2}], "windows": {},
+"linux": {"namespaces": [{"type": "mount"}], "resources": {"memory": {"swappiness": 101}, "devices": [{"access": "rwx"}], "pids": {"limit": "many"}}}}`
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	v, err := (&Runtime{}).Validate(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range v.Errors {
+		got = append(got, e.Pointer())
+	}
+	for _, p := range v.Problems {
+		got = append(got, p.Pointer())
+	}
+	for _, p := range v.Warnings {
+		got = append(got, "warning "+p.Pointer())
+	}
+	want := []string{
+		"/ociVersion", "/process/user/uid", "/mounts/0/source", "/mounts/1/destination", "/linux/resources/pids/limit",
+		"/process/cwd", "/mounts/1/type", "/linux/resources/devices/0/access", "/linux/resources/memory/swappiness", "warning /process/usr", "warning /windows",
+	}
+	if v.OK() || !slices.Equal(got, want) {
+		t.Errorf("got %s", strings.Join(got, "\n"))
+	}
+}

@@ -1,0 +1,62 @@
+package fields
+
+import (
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+// TestAnnotations: they are in the state, whatever they say; what would be a property of a systemd unit has to be one.
+func TestAnnotations(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "annotations{}")
+	b := kit.New(t, kit.Args("sleep", "forever"), func(s *specs.Spec) {
+		s.Annotations = map[string]string{"org.example.a": "", "with a / and a \"": "é", "org.systemd.property.TimeoutStopSec": "1.5"}
+	})
+	res := b.Start()
+	const warning = `annotations[\"org.systemd.property.TimeoutStopSec\"]: got the systemd property TimeoutStopUSec`
+	if !strings.Contains(strings.ReplaceAll(res.Stderr, `\\`, `\`), warning) && !strings.Contains(res.Stderr, "TimeoutStopUSec") || !strings.Contains(res.Stderr, "level=warning") {
+		t.Error(res)
+	}
+	a := b.State().Annotations
+	if v, ok := a["org.example.a"]; !ok || v != "" || a["with a / and a \""] != "é" || len(a) != 3 {
+		t.Errorf("%q", a)
+	}
+	b.OK("delete", "--force", b.ID)
+	b.Edit(func(s *specs.Spec) { s.Annotations = map[string]string{"org.systemd.property.CollectMode": "inactive"} })
+	b.Fails([]string{"create", b.ID}, `annotations[`, "org.systemd.property.CollectMode", "GVariant")
+}
+
+// TestVersions: ociVersion is in the state; a later minor version is tried, with a warning.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "ociVersion")
+	for version, warned := range map[string]bool{"1.0.0": false, "1.0.2-dev": false, "1.3.0": false, "1.99.0": true} {
+		b := kit.New(t, kit.Args("sleep", "forever"), func(s *specs.Spec) { s.Version = version })
+		res := b.Start()
+		if v := b.State().Version; v != version {
+			t.Errorf("%s in the state of %s", v, version)
+		}
+		if got := strings.Contains(res.Stderr, "ociVersion"); got != warned {
+			t.Errorf("%s: %v", version, res)
+		}
+	}
+}
+
+// TestUserSysctls: the limits of a user namespace are its own.
+func TestUserSysctls(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.sysctl{}")
+	b := kit.New(t, kit.Args("cat", "/proc/sys/user/max_uts_namespaces"), func(s *specs.Spec) {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{HostID: 0, Size: 65536}}
+		s.Linux.GIDMappings = s.Linux.UIDMappings
+		s.Linux.Sysctl = map[string]string{"user.max_uts_namespaces": "77"}
+	})
+	if out := b.Run().Stdout; out != "77\n" {
+		t.Error(out)
+	}
+}
