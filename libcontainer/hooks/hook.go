@@ -29,6 +29,7 @@ type hook struct {
 	dir   string // working directory, "" for teu's own
 	out   int    // our end of the pipe that takes its output
 	tail  []byte // the last of the output
+	cut   bool   // there was more before it
 }
 
 func (h *hook) run() error {
@@ -166,7 +167,7 @@ func (h *hook) read() (n int, end bool) {
 	}
 	h.tail = append(h.tail, buf[:n]...)
 	if len(h.tail) > 2*keep {
-		h.tail = append(h.tail[:0], h.tail[len(h.tail)-keep:]...)
+		h.tail, h.cut = append(h.tail[:0], h.tail[len(h.tail)-keep:]...), true
 	}
 	return n, n == 0
 }
@@ -186,15 +187,14 @@ func (h *hook) drain() {
 
 // output is ": " and the end of the output in one line.
 func (h *hook) output() string {
-	cut := len(h.tail) > keep
-	if cut {
-		h.tail = h.tail[len(h.tail)-keep:]
+	if len(h.tail) > keep {
+		h.tail, h.cut = h.tail[len(h.tail)-keep:], true
 	}
 	s := strings.Join(strings.FieldsFunc(string(h.tail), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	if s = strings.TrimSpace(s); s == "" {
 		return ""
 	}
-	if cut {
+	if h.cut {
 		s = "…" + s
 	}
 	return ": " + s
