@@ -37,6 +37,7 @@ func Check(s *specs.Spec, bundle string) spec.Report {
 	c := &checker{Spec: s, bundle: bundle}
 	c.root()
 	c.sources()
+	c.idMaps()
 	c.filesystems()
 	c.hooks()
 	c.process()

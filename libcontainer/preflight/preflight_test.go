@@ -9,6 +9,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/internal/sys"
 	"teu/libcontainer/spec"
 )
 
@@ -192,5 +193,37 @@ func TestSeccompOfAnOldKernel(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestIdMaps: procfs cannot, and what the test is on can, or all of it is told.
+func TestIdMaps(t *testing.T) {
+	if !sys.IsRoot() {
+		t.Skip("needs root: mounts are cloned")
+	}
+	ids := []specs.LinuxIDMapping{{HostID: 1000, Size: 10}}
+	problems, warnings := check(t, func(_ string, s *specs.Spec) {
+		s.Mounts = []specs.Mount{
+			{Destination: "/a", Source: "/proc", Options: []string{"bind"}, UIDMappings: ids, GIDMappings: ids},
+			{Destination: "/b", Source: "/dev/pts", Options: []string{"bind", "idmap"}, UIDMappings: ids, GIDMappings: ids},
+			{Destination: "/c", Source: "/proc", Options: []string{"bind"}},
+			{Destination: "/d", Source: "/proc/self/fd", Options: []string{"rbind", "ridmap"}, UIDMappings: ids, GIDMappings: ids},
+			{Destination: "/e", Type: "tmpfs", Options: []string{"idmap"}, UIDMappings: ids, GIDMappings: ids},
+			{Destination: "/f", Source: "/absent", Options: []string{"bind", "idmap"}, UIDMappings: ids, GIDMappings: ids},
+		}
+	})
+	want := []string{
+		`mounts[5].source: got "/absent": no such file or directory, want the path of what to bind`,
+		`mounts[0]: got mappings of ids for "/proc", of type proc, which cannot, want no mappings, or a filesystem that can`,
+		`mounts[1]: got mappings of ids for "/dev/pts", of type devpts, which cannot, want no mappings, or a filesystem that can`,
+		`mounts[3]: got mappings of ids for "/proc/self/fd", of type proc, where it or a mount below it cannot, want no mappings, idmap instead of ridmap, or filesystems that can`,
+	}
+	if !slices.Equal(problems, want) || warnings != nil {
+		t.Errorf("%q, %q", problems, warnings)
+	}
+	if problems, _ := check(t, func(dir string, s *specs.Spec) {
+		s.Mounts = []specs.Mount{{Destination: "/a", Source: "rootfs", Options: []string{"bind", "idmap"}, UIDMappings: ids, GIDMappings: ids}}
+	}); len(problems) > 0 {
+		t.Logf("a temporary directory: %q", problems)
 	}
 }
