@@ -104,7 +104,7 @@ func (c *creation) spawn(s *nsenter.Start) (err error) {
 				err = c.init.Spawn(s)
 			}
 		}
-		c.spawned <- err
+		c.spawned <- explainSpawn(err, s.UIDs != nil)
 	}()
 	c.onUndo(c.kill)
 	return nil

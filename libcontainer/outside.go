@@ -12,6 +12,7 @@ import (
 	"teu/internal/sys"
 	"teu/libcontainer/host"
 	"teu/libcontainer/lsm"
+	"teu/libcontainer/preflight"
 	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
 	"teu/nsenter/program"
@@ -205,6 +206,16 @@ func (c *creation) explainAt(err error, root int) error {
 		return explainExec(pe, root)
 	case program.OpSyscall:
 		return explainCall(pe, c.init.Pid)
+	}
+	return err
+}
+
+// explainSpawn adds to a failure of clone3(2) what may have forbidden a user namespace: EPERM, or ENOSPC for a limit.
+func explainSpawn(err error, userNS bool) error {
+	if userNS && (errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC)) {
+		if why := preflight.NoUserNamespace(); why != "" {
+			return fmt.Errorf("linux.namespaces: %w: %s", err, why)
+		}
 	}
 	return err
 }

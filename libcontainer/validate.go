@@ -11,6 +11,7 @@ import (
 	"teu/libcontainer/netdev"
 	"teu/libcontainer/preflight"
 	"teu/libcontainer/process"
+	"teu/libcontainer/seccomp"
 	"teu/libcontainer/spec"
 	"teu/rootfs"
 )
@@ -101,6 +102,13 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 	facts.process = process.Config{Process: s.Process, LastCap: host.LastCap(40)}
 	if cg != nil {
 		facts.cgroups = cg.mounts(ns.has(sys.CloneNewCgroup))
+	}
+	if l := s.Linux; l != nil && l.Seccomp != nil {
+		_, warnings, err := seccomp.Compile(l.Seccomp, "")
+		v.problem(err)
+		for _, w := range warnings {
+			v.warnings([]string{w.Error()})
+		}
 	}
 	v.warnings(rootfs.Ignored(s.Mounts))
 	_, err := compileSources(s, bundle)

@@ -210,7 +210,7 @@ func (p *parser) list(k kind, end byte, depth int) (*node, error) {
 		}
 		for i := 0; i == 0 || k == dict && i == 1; i++ {
 			if i == 1 && !p.take(':') {
-				return nil, fmt.Errorf("%s behind a key, want :", p.here())
+				return nil, fmt.Errorf("%s behind a key, want a colon", p.here())
 			}
 			kid, err := p.value(depth + 1)
 			if err != nil {

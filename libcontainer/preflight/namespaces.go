@@ -62,17 +62,10 @@ func (c *checker) userNamespace() {
 	if ns == nil || ns.Path != "" {
 		return
 	}
-	if n, ok := sysctl("user/max_user_namespaces"); ok && n == 0 {
-		c.bad("linux.namespaces", "a user namespace, and user.max_user_namespaces is 0", "a limit above 0")
-	}
-	if !sys.IsRoot() {
-		if n, ok := sysctl("kernel/unprivileged_userns_clone"); ok && n == 0 {
-			c.bad("linux.namespaces", "a user namespace, and kernel.unprivileged_userns_clone is 0", "1, or root to make it")
-		}
-		if n, ok := sysctl("kernel/apparmor_restrict_unprivileged_userns"); ok && n != 0 {
-			c.warn("linux.namespaces", "a user namespace, and kernel.apparmor_restrict_unprivileged_userns is 1",
-				"0, root to make it, or an AppArmor profile for teu that allows it")
-		}
+	if found, want, sure := forbidden(sysctl, sys.IsRoot()); sure {
+		c.bad("linux.namespaces", "a user namespace, and "+found, want)
+	} else if found != "" {
+		c.warn("linux.namespaces", "a user namespace, and "+found, want)
 	}
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
@@ -84,6 +77,33 @@ func (c *checker) userNamespace() {
 				"a host where one is wholly visible, or a bind mount of it")
 		}
 	}
+}
+
+// NoUserNamespace tells what keeps this process from making a user namespace, or "".
+func NoUserNamespace() string {
+	found, want, _ := forbidden(sysctl, sys.IsRoot())
+	if found == "" {
+		return ""
+	}
+	return found + ", want " + want
+}
+
+// forbidden tells which sysctl keeps a process from making a user namespace, what would be right, and whether it is sure to:
+// max_user_namespaces (namespaces(7)), Debian's unprivileged_userns_clone, and Ubuntu's restriction, which a profile may lift.
+func forbidden(sysctl func(name string) (int, bool), root bool) (found, want string, sure bool) {
+	if n, ok := sysctl("user/max_user_namespaces"); ok && n == 0 {
+		return "user.max_user_namespaces is 0", "a limit above 0", true
+	}
+	if root {
+		return "", "", false
+	}
+	if n, ok := sysctl("kernel/unprivileged_userns_clone"); ok && n == 0 {
+		return "kernel.unprivileged_userns_clone is 0", "1, or root to make it", true
+	}
+	if n, ok := sysctl("kernel/apparmor_restrict_unprivileged_userns"); ok && n != 0 {
+		return "kernel.apparmor_restrict_unprivileged_userns is 1", "0, root to make it, or an AppArmor profile for teu that allows it", false
+	}
+	return "", "", false
 }
 
 func sysctl(name string) (int, bool) {

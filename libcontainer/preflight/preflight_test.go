@@ -227,3 +227,24 @@ func TestIdMaps(t *testing.T) {
 		t.Logf("a temporary directory: %q", problems)
 	}
 }
+
+func TestForbiddenUserNamespaces(t *testing.T) {
+	for _, c := range []struct {
+		sysctls map[string]int
+		root    bool
+		found   string
+		sure    bool
+	}{
+		{nil, false, "", false},
+		{map[string]int{"user/max_user_namespaces": 7, "kernel/unprivileged_userns_clone": 1, "kernel/apparmor_restrict_unprivileged_userns": 0}, false, "", false},
+		{map[string]int{"user/max_user_namespaces": 0}, true, "user.max_user_namespaces is 0", true},
+		{map[string]int{"kernel/unprivileged_userns_clone": 0}, true, "", false},
+		{map[string]int{"kernel/unprivileged_userns_clone": 0}, false, "kernel.unprivileged_userns_clone is 0", true},
+		{map[string]int{"kernel/apparmor_restrict_unprivileged_userns": 1}, false, "kernel.apparmor_restrict_unprivileged_userns is 1", false},
+	} {
+		found, want, sure := forbidden(func(name string) (int, bool) { n, ok := c.sysctls[name]; return n, ok }, c.root)
+		if found != c.found || sure != c.sure || (want == "") != (found == "") {
+			t.Errorf("%v, root %v: %q, %q, %v", c.sysctls, c.root, found, want, sure)
+		}
+	}
+}

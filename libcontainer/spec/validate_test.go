@@ -113,6 +113,7 @@ func TestValidate(t *testing.T) {
 		netDeviceRules(),
 		intelRdtRules(),
 		attributeRules(),
+		annotationRules(),
 	} {
 		for _, r := range rules {
 			t.Run(r.name, func(t *testing.T) {
