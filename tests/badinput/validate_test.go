@@ -119,3 +119,31 @@ func TestValidateHost(t *testing.T) {
 		t.Error(res)
 	}
 }
+
+// TestOverMountedProc: in a user namespace a new proc is to be had only where one is wholly visible. validate says so
+// beforehand, create afterwards, and both name what is in the way.
+func TestOverMountedProc(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, func(s *specs.Spec) {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{Size: 65536}}
+		s.Linux.GIDMappings = s.Linux.UIDMappings
+	})
+	const script = `mount -t tmpfs none /proc/tty && exec "$@"`
+	covered := func(args ...string) kit.Result {
+		c := b.Command(args...)
+		c.Args = append([]string{"unshare", "--mount", "/bin/sh", "-c", script, "sh", c.Path}, c.Args[1:]...)
+		c.Path = "/usr/bin/unshare"
+		return b.Do(c)
+	}
+	if res := b.Teu("validate"); res.Code != 0 {
+		t.Errorf("nothing in the way: %v", res)
+	}
+	const why = "/proc/tty is mounted over"
+	if res := covered("validate"); res.Code != 1 || !strings.Contains(res.Stdout, "problem: /mounts/0: got a new proc in a user namespace, and "+why) {
+		t.Error(res)
+	}
+	if res := covered("create", b.ID); res.Code != 1 || !strings.Contains(res.Stderr, "mounts[0]") || !strings.Contains(res.Stderr, why) {
+		t.Error(res)
+	}
+}
