@@ -86,6 +86,10 @@ var mountFields = []with{
 	{"propagation-slave", propagation("slave")},
 	{"propagation-private", propagation("private")},
 	{"propagation-rshared", propagation("rshared")},
+	{"propagation-rshared-volumes", both(propagation("rshared"), mounts(
+		specs.Mount{Destination: "/as-root", Source: "/src", Options: []string{"rbind"}},
+		specs.Mount{Destination: "/private", Source: "/src", Options: []string{"rbind", "rprivate"}},
+	))},
 	{"propagation-rslave", propagation("rslave")},
 	{"propagation-rprivate", propagation("rprivate")},
 }

@@ -102,9 +102,13 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	b, source, dest := c.b, Source(c.c.Bundle, m), destination(m)
 	b.At(where, "bind "+source+" on "+m.Destination)
 	src, given := c.c.Sources[where+".source"]
-	if given {
+	early, opened := c.early[where+".source"]
+	switch {
+	case given:
 		c.cutOff(src)
-	} else {
+	case opened:
+		src = early
+	default:
 		src = b.OpenTree(program.Host, source, o.treeFlags())
 	}
 	if o.has(copySymlink) {
@@ -188,8 +192,17 @@ func atimeField(set uint64) uint64 {
 	return 0
 }
 
+// propagate gives a mount the propagation of its options, or without one that of a root that has a recursive one.
 func (c *Compiler) propagate(mnt program.Slot, o *options) {
-	for _, p := range o.propagation {
+	list := o.propagation
+	if p, ok := c.rootPropagation(); ok && p.recursive && p.kind != sys.MsUnbindable && len(list) == 0 {
+		list = []propagation{p}
+	}
+	c.propagateAs(mnt, list)
+}
+
+func (c *Compiler) propagateAs(mnt program.Slot, list []propagation) {
+	for _, p := range list {
 		flags := uint(0)
 		if p.recursive {
 			flags = sys.AtRecursive

@@ -20,7 +20,7 @@ func (c *Compiler) remount(where string, m *specs.Mount, o *options) error {
 	b.At(where, "remount "+m.Destination+", which has to be a mount")
 	at := b.Openat2(c.root, dest, program.How{Flags: sys.OPath, Resolve: program.InRoot})
 	c.attributes(at, o, true)
-	c.propagate(at, o)
+	c.propagateAs(at, o.propagation)
 	b.Close(at)
 
 	if len(o.data) == 0 && o.super|o.superClr == 0 {

@@ -6,6 +6,7 @@
 package rootfs
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -64,7 +65,8 @@ type Compiler struct {
 	cut  uint64       // how mounts of the host's are cut off from it: the propagation they get, or 0
 	late []func()     // what has to wait until everything is in its place
 
-	remounts []string // destinations that are remounted
+	remounts []string                // destinations that are remounted
+	early    map[string]program.Slot // bind sources that openSources opened
 }
 
 // New starts compiling into b.
@@ -96,11 +98,10 @@ func (c *Config) Path() string {
 // we may make private, which pivot_root(2) asks for, without reading mountinfo to find which.
 func (c *Compiler) Root() {
 	b := c.b
-	prop := ""
-	if c.c.Spec.Linux != nil {
-		prop = c.c.Spec.Linux.RootfsPropagation
+	p, _ := c.rootPropagation()
+	if p.kind == sys.MsShared {
+		c.openSources()
 	}
-	p, _ := propagationOption(prop)
 	b.At("linux.rootfsPropagation", "cut off from the host's mounts")
 	switch p.kind {
 	case sys.MsShared:
@@ -129,8 +130,28 @@ func (c *Compiler) Root() {
 	}
 	b.MoveMountTo(c.root, "/")
 	if c.cut == 0 {
+		if p.recursive {
+			b.MountSetattr(c.root, sys.AtRecursive, program.MountAttr{Propagation: p.kind})
+		}
 		// A peer group of its own is what it gets when it is entered (config-linux.md, "Rootfs Mount Propagation").
 		b.MountSetattr(c.root, 0, program.MountAttr{Propagation: sys.MsPrivate})
+	}
+}
+
+// openSources opens the sources of bind mounts while "/" is still a peer of the host's: what is cloned from it later has no
+// peers there, and a volume on the host's own root filesystem could neither be shared nor be a slave.
+func (c *Compiler) openSources() {
+	c.early = map[string]program.Slot{}
+	for i := range c.c.Spec.Mounts {
+		m := &c.c.Spec.Mounts[i]
+		where := fmt.Sprintf("mounts[%d]", i)
+		flags, isBind := BindFlags(m)
+		if _, given := c.c.Sources[where+".source"]; given || !isBind || m.Source == "" {
+			continue
+		}
+		source := Source(c.c.Bundle, m)
+		c.b.At(where, "bind "+source+" on "+m.Destination)
+		c.early[where+".source"] = c.b.OpenTree(program.Host, source, flags)
 	}
 }
 
@@ -213,21 +234,29 @@ func (c *Compiler) hideRevealing() {
 	}
 }
 
-// propagation gives the root what linux.rootfsPropagation says. It comes after pivot_root, which refuses a shared root.
-func (c *Compiler) propagation() {
+// rootPropagation is linux.rootfsPropagation, if it says anything.
+func (c *Compiler) rootPropagation() (p propagation, ok bool) {
 	if c.c.Spec.Linux == nil {
-		return
+		return propagation{}, false
 	}
-	name := c.c.Spec.Linux.RootfsPropagation
-	p, ok := propagationOption(name)
+	return propagationOption(c.c.Spec.Linux.RootfsPropagation)
+}
+
+// propagation gives the root what linux.rootfsPropagation says. It comes after pivot_root, which refuses a shared root.
+//
+// A recursive one is not for mounts that have one in their options: a volume that is rprivate stays so beside one that is rshared, for
+// which callers ask for a root that is rshared. So each of mounts gets it by itself, see propagate, and those of the host below
+// the root have it from Root. What is unbindable cannot be cloned, which read-only paths are, and waits for all.
+func (c *Compiler) propagation() {
+	p, ok := c.rootPropagation()
 	if !ok {
 		return
 	}
 	flags := uint(0)
-	if p.recursive {
+	if p.recursive && p.kind == sys.MsUnbindable {
 		flags = sys.AtRecursive
 	}
-	c.b.At("linux.rootfsPropagation", "make the root "+name)
+	c.b.At("linux.rootfsPropagation", "make the root "+c.c.Spec.Linux.RootfsPropagation)
 	c.b.MountSetattrPath("/", flags, program.MountAttr{Propagation: p.kind})
 }
 

@@ -108,3 +108,37 @@ func hostMounts(t *testing.T) string {
 	check(t, err)
 	return string(text)
 }
+
+// TestRootfsPropagationLeavesVolumes: a root that is shared, for which callers ask when one volume is, leaves the others as
+// their options say, and the host's root filesystem, where their sources are, is still their peer or master.
+func TestRootfsPropagationLeavesVolumes(t *testing.T) {
+	kit.Covers(t, "linux.rootfsPropagation", "mounts[].options[]")
+	for _, root := range []string{"shared", "rshared", "rslave"} {
+		t.Run(root, func(t *testing.T) {
+			b := kit.New(t, linux(func(l *specs.Linux) { l.RootfsPropagation = root }))
+			wants := map[string]string{"rprivate": "", "rslave": "master", "rshared": "shared"}
+			if root == "rslave" {
+				wants["rshared"] = "master shared"
+			}
+			for option := range wants {
+				check(t, os.MkdirAll(b.Dir+"/"+option+"/sub", 0o755))
+				b.Edit(mounts(specs.Mount{Destination: "/" + option, Source: b.Dir + "/" + option, Options: []string{"rbind", option}}))
+			}
+			b.Start("sleep", "forever")
+			r := kit.JSON[*kit.Report](b, b.OK("exec", b.ID, kit.PayloadPath, "all").Stdout)
+			for option, want := range wants {
+				if got := kinds(r.Mount("/" + option)); got != want {
+					t.Errorf("%s: %q, want %q", option, got, want)
+				}
+				sub := b.Dir + "/" + option + "/sub"
+				check(t, syscall.Mount("tmpfs", sub, "tmpfs", 0, ""))
+				defer func() { check(t, syscall.Unmount(sub, 0)) }()
+				check(t, os.WriteFile(sub+"/later", nil, 0o644))
+				out := b.OK("exec", b.ID, kit.PayloadPath, "ls", "/"+option+"/sub").Stdout
+				if arrives := strings.Contains(out, "later"); arrives != (option != "rprivate") {
+					t.Errorf("%s: a later mount of the host arrives: %v", option, arrives)
+				}
+			}
+		})
+	}
+}
