@@ -15,16 +15,16 @@ import (
 	"teu/tests/kit"
 )
 
-// cannot are the reasons for which a captured configuration does not run everywhere: what the host has not.
+// cannot are the reasons for which a captured configuration does not run everywhere: what the host has not, and what
+// the configuration lacks.
 var cannot = []string{
 	"no blkio or io cgroup controller", "no hugetlb cgroup controller", "no rdma cgroup controller", "no equivalent on cgroup v2",
-	"linux.intelRdt", "mappings for the new user namespace", "at least one mapping",
-	"idmapped mounts", "linux.resources.unified", "not supported",
+	"linux.resources.unified", "at least one mapping", "no AppArmor in this kernel", "no resctrl filesystem", "does not support it",
 }
 
-// TestCaptured runs what callers emit, with our payload in place of theirs, and compares what the process finds with what
-// the configuration says.
-func TestCaptured(t *testing.T) {
+// capturedFiles calls run in parallel for each captured file, of processes or of whole configurations.
+func capturedFiles(t *testing.T, processes bool, run func(t *testing.T, text []byte)) {
+	t.Helper()
 	files, err := filepath.Glob("../testdata/*/*.json")
 	check(t, err)
 	if len(files) < 50 {
@@ -32,51 +32,83 @@ func TestCaptured(t *testing.T) {
 	}
 	for _, file := range files {
 		name := filepath.Base(filepath.Dir(file)) + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
-		if strings.HasSuffix(name, ".process") {
+		if strings.HasSuffix(name, ".process") != processes {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(file)
 			check(t, err)
-			b := kit.New(t)
-			s := new(specs.Spec)
-			check(t, json.Unmarshal(text, s))
-			adapt(t, b, s)
-			res := b.Teu("run", b.ID)
-			for _, reason := range cannot {
-				if res.Code != 0 && strings.Contains(res.Stderr, reason) {
-					t.Skipf("cannot run here: %s", res.Stderr)
-				}
-			}
-			if res.Code != 0 {
-				t.Fatal(res)
-			}
-			compare(t, s, kit.JSON[*kit.Report](b, res.Stdout))
+			run(t, text)
 		})
 	}
 }
 
-// adapt makes s one that can run here: with a root, sources and namespaces that are there, and no more rights than ours.
-func adapt(t *testing.T, b *kit.Bundle, s *specs.Spec) {
-	t.Helper()
-	p := s.Process
+// TestCaptured runs what callers emit, with our payload in place of theirs, and compares what the process finds with what
+// the configuration says.
+func TestCaptured(t *testing.T) {
+	capturedFiles(t, false, func(t *testing.T, text []byte) {
+		b := kit.New(t)
+		s := new(specs.Spec)
+		check(t, json.Unmarshal(text, s))
+		joined := join(t, s)
+		adapt(t, b, s)
+		res := b.Teu("run", b.ID)
+		for _, reason := range cannot {
+			if res.Code != 0 && strings.Contains(res.Stderr, reason) {
+				t.Skipf("cannot run here: %s", res.Stderr)
+			}
+		}
+		if res.Code != 0 {
+			t.Fatal(res)
+		}
+		r := kit.JSON[*kit.Report](b, res.Stdout)
+		compare(t, s, r)
+		for _, name := range joined.differ(r) {
+			t.Errorf("the %s namespace is not the joined one", name)
+		}
+	})
+}
+
+// TestCapturedProcesses runs the process objects of exec in a container.
+func TestCapturedProcesses(t *testing.T) {
+	capturedFiles(t, true, func(t *testing.T, text []byte) {
+		p := new(specs.Process)
+		check(t, json.Unmarshal(text, p))
+		b := kit.New(t)
+		adaptProcess(p, b)
+		check(t, os.MkdirAll(b.Rootfs+p.Cwd, 0o755))
+		text, err := json.Marshal(p)
+		check(t, err)
+		file := b.Dir + "/process.json"
+		check(t, os.WriteFile(file, text, 0o644))
+		b.Start("sleep", "forever")
+		compareProcess(t, p, false, kit.JSON[*kit.Report](b, b.OK("exec", "--process", file, b.ID).Stdout))
+	})
+}
+
+// adaptProcess has p run our payload, and ask for no more rights than ours.
+func adaptProcess(p *specs.Process, b *kit.Bundle) {
 	p.Args, p.Terminal, p.ConsoleSize = []string{kit.PayloadPath, "all"}, false, nil
 	p.Env = append(p.Env, "TEU_TEST="+b.ID)
 	if p.OOMScoreAdj != nil && *p.OOMScoreAdj < 0 {
 		p.OOMScoreAdj = nil // takes CAP_SYS_RESOURCE
 	}
 	p.Rlimits = slices.DeleteFunc(p.Rlimits, func(l specs.POSIXRlimit) bool { return l.Hard > 1024 })
-	s.Root.Path, s.Hooks = "rootfs", nil // their programs are the callers'
+}
+
+// adapt makes s one that can run here: with a root, sources and hooks that are there, and no more rights than ours.
+func adapt(t *testing.T, b *kit.Bundle, s *specs.Spec) {
+	t.Helper()
+	adaptProcess(s.Process, b)
+	s.Root.Path = "rootfs"
+	adaptHooks(s.Hooks)
 	for _, m := range s.Linux.UIDMappings {
 		if m.ContainerID == 0 {
 			own(t, b.Rootfs, int(m.HostID))
 		}
 	}
 	s.Linux.CgroupsPath = "/" + b.ID
-	for i := range s.Linux.Namespaces {
-		s.Linux.Namespaces[i].Path = ""
-	}
 	s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Type == "overlay" })
 	for i := range s.Mounts {
 		if m := &s.Mounts[i]; slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind") || m.Type == "bind" {
@@ -86,6 +118,23 @@ func adapt(t *testing.T, b *kit.Bundle, s *specs.Spec) {
 	text, err := json.Marshal(s)
 	check(t, err)
 	b.WriteConfig(text)
+}
+
+// adaptHooks puts our payload in place of the callers' programs.
+func adaptHooks(h *specs.Hooks) {
+	if h == nil {
+		return
+	}
+	for i, list := range [][]specs.Hook{
+		h.StartContainer, h.Prestart, h.CreateRuntime, h.CreateContainer, h.Poststart, h.Poststop, //nolint:staticcheck // deprecated, and in use
+	} {
+		for j := range list {
+			list[j].Path, list[j].Args = kit.Payload(), []string{"payload", "true"}
+			if i == 0 {
+				list[j].Path = kit.PayloadPath // found in the container
+			}
+		}
+	}
 }
 
 // own makes root of the container's user namespace the owner of its files.
@@ -113,57 +162,4 @@ func source(t *testing.T, b *kit.Bundle, m *specs.Mount) string {
 		check(t, os.MkdirAll(path, 0o755))
 	}
 	return path
-}
-
-// compare is what any configuration can be held to.
-func compare(t *testing.T, s *specs.Spec, r *kit.Report) {
-	t.Helper()
-	is := func(what, got, want string) {
-		if got != want {
-			t.Errorf("%s: %q, want %q", what, got, want)
-		}
-	}
-	p := s.Process
-	is("uid", fmt.Sprint(r.ID.UID), fmt.Sprint(p.User.UID))
-	is("gid", fmt.Sprint(r.ID.GID), fmt.Sprint(p.User.GID))
-	is("cwd", r.Cwd, p.Cwd)
-	if s.Hostname != "" {
-		is("hostname", r.Hostname.Hostname, s.Hostname)
-	}
-	is("no_new_privs", r.Status["NoNewPrivs"], map[bool]string{false: "0", true: "1"}[p.NoNewPrivileges])
-	is("seccomp", r.Status["Seccomp"], map[bool]string{false: "0", true: "2"}[s.Linux.Seccomp != nil])
-	if p.Capabilities != nil {
-		is("inheritable", fmt.Sprint(r.Status["CapInh"] == "0000000000000000"), fmt.Sprint(len(p.Capabilities.Inheritable) == 0))
-	}
-	for _, l := range p.Rlimits {
-		is(l.Type, r.Rlimits[l.Type].Soft, fmt.Sprint(l.Soft))
-	}
-	for i := range s.Mounts {
-		m := &s.Mounts[i]
-		if slices.ContainsFunc(s.Mounts[i+1:], func(o specs.Mount) bool { return o.Destination == m.Destination }) {
-			continue // covered
-		}
-		got := r.Mount(filepath.Clean(m.Destination))
-		if got == nil {
-			t.Errorf("mounts[%d]: nothing on %s", i, m.Destination)
-			continue
-		}
-		for _, o := range []string{"ro", "nosuid", "nodev", "noexec"} {
-			if slices.Contains(m.Options, o) && !got.Has(o) {
-				t.Errorf("mounts[%d] on %s: no %s: %v %v", i, m.Destination, o, got.Options, got.SuperOptions)
-			}
-		}
-	}
-	if s.Root.Readonly && !r.Mount("/").Has("ro") {
-		t.Error("the root can be written to")
-	}
-	for _, n := range s.Linux.Namespaces {
-		name := map[specs.LinuxNamespaceType]string{"network": "net", "mount": "mnt"}[n.Type]
-		if name == "" {
-			name = string(n.Type)
-		}
-		if own, err := os.Readlink("/proc/self/ns/" + name); err == nil && own == r.NS[name] {
-			t.Errorf("the %s namespace is the host's", n.Type)
-		}
-	}
 }
