@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -132,8 +133,11 @@ func (c *checker) devices() {
 	seen := map[device]int{}
 	for i := range c.Linux.Devices {
 		d, path := &c.Linux.Devices[i], at("linux.devices", i)
-		if !absolute(d.Path) {
+		switch {
+		case !absolute(d.Path):
 			c.bad(path+".path", quote(d.Path), "an absolute path")
+		case filepath.Clean(d.Path) == "/":
+			c.bad(path+".path", quote(d.Path), "a path below the root")
 		}
 		switch d.Type {
 		case "b", "c", "u":
