@@ -69,7 +69,17 @@ func basics(b *kit.Bundle) func(*specs.Spec) {
 			specs.Mount{Destination: "/bind/dir", Type: "bind", Source: b.Dir + "/source", Options: []string{"rbind", "rro", "nosuid", "rprivate"}},
 			specs.Mount{Destination: "/bind/file", Type: "bind", Source: b.Dir + "/source/file", Options: []string{"bind", "ro", "nodev", "noexec"}},
 			specs.Mount{Destination: "/late/made/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "size=64k", "mode=700", "slave"}},
+			specs.Mount{Destination: "/etc", Type: "tmpfs", Source: "tmpfs", Options: []string{"tmpcopyup", "size=64k"}},
+			specs.Mount{Destination: "/translated", Source: b.Dir + "/source", Options: []string{"bind", "idmap"}, UIDMappings: mapping, GIDMappings: mapping},
+			specs.Mount{Destination: "/new", Type: "tmpfs", Source: "tmpfs", Options: []string{"idmap"}, UIDMappings: mapping, GIDMappings: mapping},
+			specs.Mount{Destination: "/link", Source: b.Dir + "/source/link", Options: []string{"bind", "copy-symlink"}},
+			specs.Mount{Destination: "/late/made/tmp", Options: []string{"remount", "ro"}},
 		)
+		s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
+		s.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolDefault}
+		s.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedBatch, Nice: 1}
+		s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 5}
+		s.Process.ExecCPUAffinity = &specs.CPUAffinity{Initial: "0", Final: "0"}
 	}
 }
 
@@ -106,6 +116,8 @@ func user(b *kit.Bundle) func(*specs.Spec) {
 			specs.UTSNamespace, specs.MountNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace)
 		s.Linux.UIDMappings, s.Linux.GIDMappings = mapping, mapping
 		s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/kmsg", Type: "c", Major: 1, Minor: 11}}
+		s.Linux.Seccomp.ListenerPath, s.Linux.Seccomp.ListenerMetadata = b.Dir+"/listener.sock", "fault"
+		s.Linux.Seccomp.Syscalls = append(s.Linux.Seccomp.Syscalls, specs.LinuxSyscall{Names: []string{"mkdirat"}, Action: specs.ActNotify})
 		s.Process.User.UID, s.Process.User.GID = 1000, 1000
 		s.Process.NoNewPrivileges = false
 		s.Linux.RootfsPropagation = "private"
