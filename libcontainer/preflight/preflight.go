@@ -45,6 +45,7 @@ func Check(s *specs.Spec, bundle string) spec.Report {
 		c.namespaces()
 		c.userNamespace()
 		c.seccomp()
+		c.netDevices()
 	}
 	return c.report
 }

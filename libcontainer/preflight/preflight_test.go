@@ -248,3 +248,18 @@ func TestForbiddenUserNamespaces(t *testing.T) {
 		}
 	}
 }
+
+func TestNetDevices(t *testing.T) {
+	const dev = "Inter-|   Receive\n face |bytes\n    lo:  1 2\neth0.5: 3 4\n"
+	got, _ := found(func(c *checker) {
+		c.Spec = &specs.Spec{Linux: &specs.Linux{NetDevices: map[string]specs.LinuxNetDevice{"eth0.5": {}, "eth0": {}, "a": {}}}}
+		c.missingDevices(dev)
+	})
+	want := []string{
+		`linux.netDevices["a"]: got "a", which is not in the runtime's network namespace, want a device that is there`,
+		`linux.netDevices["eth0"]: got "eth0", which is not in the runtime's network namespace, want a device that is there`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
