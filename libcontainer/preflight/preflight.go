@@ -7,7 +7,7 @@
 // ask beforehand: it finds it out where it uses it, on a descriptor and once, as a file that was there a moment ago proves
 // nothing, and every start would pay for it. It calls on this package only to explain a failure (TooRevealing).
 //
-// Probes only read, or make something that is gone when they return, and are made only for what the config asks for.
+// Probes only read, or leave everything as it was when they return, and are made only for what the config asks for.
 package preflight
 
 import (

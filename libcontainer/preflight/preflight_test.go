@@ -4,7 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -170,9 +172,17 @@ func TestLimitsWithoutPrivilege(t *testing.T) {
 	if want := []string{"process.rlimits[2].hard: got 101, and the runtime has no CAP_SYS_RESOURCE, want at most its own hard limit, 100"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
-	for adj, n := range map[int]int{-1000: 1, -501: 1, -500: 0, 0: 0} {
-		if _, got := found(func(c *checker) { c.oomScore(adj, "-500") }); len(got) != n {
-			t.Errorf("%d: %q", adj, got)
+	for adj, n := range map[int]int{-1000: 1, -901: 1, -900: 0, -500: 0, 0: 0} {
+		value := "-500"
+		set := func(text string) error { // the lowest that may be set is -900
+			if v, _ := strconv.Atoi(text); v < -900 {
+				return syscall.EACCES
+			}
+			value = text
+			return nil
+		}
+		if got, _ := found(func(c *checker) { c.oomScore(adj, "-500", set) }); len(got) != n || value != "-500" {
+			t.Errorf("%d: %q, own value %s", adj, got, value)
 		}
 	}
 }

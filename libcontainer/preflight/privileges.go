@@ -1,9 +1,11 @@
 package preflight
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -38,8 +40,9 @@ func (c *checker) process() {
 		l, err := sys.GetRlimit(n)
 		return l.Max, err == nil
 	})
-	if text, err := sys.ReadFileAt(sys.AtFdcwd, "/proc/self/oom_score_adj"); err == nil && p.OOMScoreAdj != nil {
-		c.oomScore(*p.OOMScoreAdj, strings.TrimSpace(string(text)))
+	const file = "/proc/self/oom_score_adj"
+	if text, err := sys.ReadFileAt(sys.AtFdcwd, file); err == nil && p.OOMScoreAdj != nil {
+		c.oomScore(*p.OOMScoreAdj, strings.TrimSpace(string(text)), func(value string) error { return sys.WriteFileAt(sys.AtFdcwd, file, value) })
 	}
 }
 
@@ -83,10 +86,21 @@ func (c *checker) rlimits(list []specs.POSIXRlimit, own func(n int) (hard uint64
 	}
 }
 
-// oomScore: without CAP_SYS_RESOURCE none can be set below the last value that was set with it, which cannot be read; it is
-// at most the runtime's own (proc_pid_oom_score_adj(5)).
-func (c *checker) oomScore(adj int, own string) {
-	if n, err := strconv.Atoi(own); err == nil && adj < n {
-		c.warn("process.oomScoreAdj", fmt.Sprintf("%d, and the runtime has no CAP_SYS_RESOURCE", adj), "at least its own value, "+own)
+// oomScore: without CAP_SYS_RESOURCE none can be set below the last value that was set with it (proc_pid_oom_score_adj(5)),
+// which cannot be read: it is tried on this process, whose own value is put back.
+func (c *checker) oomScore(adj int, own string, set func(value string) error) {
+	if n, err := strconv.Atoi(own); err != nil || adj >= n {
+		return
+	}
+	err := set(strconv.Itoa(adj))
+	if errors.Is(err, syscall.EACCES) {
+		c.bad("process.oomScoreAdj", fmt.Sprintf("%d, and the runtime has no CAP_SYS_RESOURCE", adj), "a value that it may set; its own is "+own)
+		return
+	}
+	if err == nil {
+		err = set(own)
+	}
+	if err != nil {
+		c.warn("process.oomScoreAdj", fmt.Sprintf("%d, and it cannot be tried: %v", adj, err), "a value that the runtime may set")
 	}
 }
