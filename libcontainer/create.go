@@ -55,7 +55,7 @@ type creation struct {
 	spawned    chan error // init is there, or could not be started
 	// elsewhere finds another cgroup to be born in when the first one refuses processes.
 	elsewhere func() (int, error)
-	undo      []func()
+	undo      []func() error
 	times     *timeline
 }
 
@@ -95,14 +95,25 @@ func (c *creation) create() error {
 	return c.created()
 }
 
-func (c *creation) onUndo(f func()) { c.undo = append(c.undo, f) }
+func (c *creation) onUndo(f func() error) { c.undo = append(c.undo, f) }
 
-// rollback takes back what was done, last things first. What it cannot take back stays named in the record.
+// rollback takes back what was done, last things first. When something cannot be taken back the record, which names it,
+// stays for delete --force.
 func (c *creation) rollback() {
+	left := false
 	for i := len(c.undo) - 1; i >= 0; i-- {
-		c.undo[i]()
+		if err := c.undo[i](); err != nil {
+			c.r.Log.Warnf("%v", err)
+			left = true
+		}
 	}
 	c.undo = nil
+	if c.entry == nil || left {
+		return
+	}
+	if err := c.entry.Remove(); err != nil {
+		c.r.Log.Warnf("%v", err)
+	}
 }
 
 func (c *creation) close() {
@@ -124,9 +135,6 @@ func (c *creation) load() error {
 		return errors.New("--systemd-cgroup: not supported")
 	}
 	c.protect()
-	if err := store.ValidateID(c.o.ID); err != nil {
-		return err
-	}
 	if err := store.ValidateID(c.o.ID); err != nil {
 		return err
 	}
@@ -203,11 +211,6 @@ func (c *creation) reserve() error {
 	if err != nil {
 		return err
 	}
-	c.onUndo(func() {
-		if err := c.entry.Remove(); err != nil {
-			c.r.Log.Warnf("%v", err)
-		}
-	})
 	c.inputs = map[string]int{}
 	return c.notifySpec()
 }

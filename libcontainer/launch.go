@@ -19,11 +19,7 @@ import (
 // launch starts init and, while that boots, makes everything its program needs.
 func (c *creation) launch() error {
 	c.times.mark("make the cgroup")
-	c.onUndo(func() {
-		if err := c.cgroup.remove(); err != nil {
-			c.r.Log.Warnf("%v", err)
-		}
-	})
+	c.onUndo(c.cgroup.remove)
 	if err := c.cgroup.CreateUnified(); err != nil {
 		return err
 	}
@@ -138,16 +134,17 @@ func (c *creation) awaitInit(forks bool) error {
 }
 
 // kill ends a half-made init and reaps it, so that its cgroup can go.
-func (c *creation) kill() {
+func (c *creation) kill() error {
 	if <-c.spawned; c.init.Pid == 0 {
-		return
+		return nil
 	}
 	if err := sys.PidfdSendSignal(c.init.PidFd, sys.SIGKILL); err != nil && !gone(err) {
-		c.r.Log.Warnf("kill init %d: %v", c.init.Pid, err)
+		return fmt.Errorf("kill init %d: %w", c.init.Pid, err)
 	}
 	if _, err := sys.Wait4(c.init.Pid); err != nil {
-		c.r.Log.Warnf("wait for init %d: %v", c.init.Pid, err)
+		return fmt.Errorf("wait for init %d: %w", c.init.Pid, err)
 	}
+	return nil
 }
 
 // open opens what init gets to start with.

@@ -50,9 +50,11 @@ func (c *creation) inNamespaces(network []step) error {
 	return c.handOver()
 }
 
-// giveBack lets the host have its network devices when the container does not come to be.
-func (c *creation) giveBack() {
+// giveBack lets the host have its network devices when the container does not come to be. What it cannot give back is in no
+// record: it goes with the namespace.
+func (c *creation) giveBack() error {
 	if err := c.devices.Back(); err != nil {
 		c.r.Log.Warnf("linux.netDevices: %v", err)
 	}
+	return nil
 }

@@ -74,11 +74,7 @@ func (c *creation) makeRdt() error {
 	if c.rdt == nil {
 		return nil
 	}
-	c.onUndo(func() {
-		if err := c.rdt.Remove(false); err != nil {
-			c.r.Log.Warnf("%v", err)
-		}
-	})
+	c.onUndo(func() error { return c.rdt.Remove(false) })
 	return c.rdt.Create()
 }
 

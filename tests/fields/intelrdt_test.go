@@ -210,3 +210,25 @@ func TestIntelRdtGoesWithAFailure(t *testing.T) {
 		}
 	}
 }
+
+// TestIntelRdtThatStays: what a failed create cannot remove stays in its record until delete --force can.
+func TestIntelRdtThatStays(t *testing.T) {
+	t.Parallel()
+	c := newResctrl(t, &specs.LinuxIntelRdt{}, func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", `: >"$0"; exit 7`}}}}
+	})
+	foreign := filepath.Join(c.tree, c.ID, "foreign")
+	c.Edit(func(s *specs.Spec) {
+		h := &s.Hooks.CreateRuntime[0]
+		h.Args = append(h.Args, foreign)
+	})
+	c.fails("linux.intelRdt: rmdir "+filepath.Dir(foreign), "create", c.ID)
+	if res := c.teu("list", "--quiet"); !strings.Contains(res.Stdout, c.ID) {
+		t.Errorf("no record of what is left: %v", res)
+	}
+	check(t, os.Remove(foreign))
+	c.ok("delete", "--force", c.ID)
+	if _, err := os.Stat(filepath.Dir(foreign)); !os.IsNotExist(err) {
+		t.Errorf("left: %v", err)
+	}
+}
