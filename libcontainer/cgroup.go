@@ -169,3 +169,12 @@ func (c *cgroup) frozen() (bool, error) {
 	}
 	return c.Frozen()
 }
+
+func writableCgroup(mounts []specs.Mount) bool {
+	for i := range mounts {
+		if t := mounts[i].Type; t == "cgroup" || t == "cgroup2" {
+			return !slices.Contains(mounts[i].Options, "ro")
+		}
+	}
+	return false
+}

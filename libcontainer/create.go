@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -37,7 +36,8 @@ type creation struct {
 	r    *Runtime
 	o    CreateOptions
 	spec *specs.Spec
-	gate bool // create; run goes on by itself
+	text []byte // of config.json
+	gate bool   // create; run goes on by itself
 
 	entry    *store.Container
 	state    store.State
@@ -143,7 +143,7 @@ func (c *creation) load() error {
 	if err != nil {
 		return err
 	}
-	s, err := spec.Load(bundle)
+	s, text, err := spec.LoadText(bundle)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (c *creation) load() error {
 	for _, w := range rootfs.Ignored(s.Mounts) {
 		c.r.Log.Warnf("%s", w)
 	}
-	c.spec, c.facts.bundle = s, bundle
+	c.spec, c.text, c.facts.bundle = s, text, bundle
 	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot
 	if c.o.NoPivot {
 		if c.facts.revealing, err = host.Mounts("proc", "sysfs"); err != nil {
@@ -302,15 +302,6 @@ func (c *creation) handOver() error {
 		}
 	}
 	return nil
-}
-
-func writableCgroup(mounts []specs.Mount) bool {
-	for i := range mounts {
-		if t := mounts[i].Type; t == "cgroup" || t == "cgroup2" {
-			return !slices.Contains(mounts[i].Options, "ro")
-		}
-	}
-	return false
 }
 
 // moveInto moves a process that was not born in its cgroup there.

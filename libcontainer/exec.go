@@ -205,7 +205,8 @@ func (e *execution) find(id string) error {
 
 // describe puts together what the process is to be: the container's own, or --process, and the flags on top.
 func (e *execution) describe() error {
-	s, err := spec.Load(e.st.Bundle)
+	// What the bundle holds by now is another container's (runtime.md, "Lifecycle", 2), and nobody has validated it.
+	s, err := spec.Load(e.r.Root + "/" + e.st.ID)
 	if err != nil {
 		return err
 	}

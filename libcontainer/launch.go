@@ -154,6 +154,9 @@ func (c *creation) open() error {
 		return err
 	}
 	c.inputs[inputLock] = dir
+	if err := c.entry.KeepConfig(c.text); err != nil {
+		return err
+	}
 	ns := parseNamespaces(c.spec)
 	if err := ns.open(c.inputs); err != nil {
 		return err

@@ -29,12 +29,18 @@ const MaxSize = 16 << 20
 // It says nothing about the sense of what it read: see Validate. An error of the file itself is an
 // *fs.PathError, one of its text an *Error.
 func Load(bundle string) (*specs.Spec, error) {
+	s, _, err := LoadText(bundle)
+	return s, err
+}
+
+// LoadText is Load, with the text that was read.
+func LoadText(bundle string) (s *specs.Spec, text []byte, err error) {
 	name := configPath(bundle)
-	data, err := readFile(name)
-	if err != nil {
-		return nil, err
+	if text, err = readFile(name); err != nil {
+		return nil, nil, err
 	}
-	return Decode(name, data)
+	s, err = Decode(name, text)
+	return s, text, err
 }
 
 func configPath(bundle string) string {

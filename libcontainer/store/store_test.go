@@ -61,6 +61,14 @@ func TestLifecycle(t *testing.T) {
 	if err := os.WriteFile(s.Root+"/web/"+GateName, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for _, text := range []string{"longer than the next", "{}"} {
+		if err := c.KeepConfig([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(s.Root + "/web/config.json"); err != nil || string(got) != text {
+			t.Errorf("%q %v", got, err)
+		}
+	}
 	if err := c.Write(next); err != nil || c.State != next {
 		t.Fatal(err)
 	}

@@ -135,9 +135,18 @@ func TestExecCPUAffinity(t *testing.T) {
 		t.Errorf("the first process: %s, want %s", got, all)
 	}
 	b.Start("sleep", "forever")
+	file := b.Dir + "/process.json"
+	args := []string{"exec", "--process", file, b.ID}
+	with := func(a *specs.CPUAffinity) {
+		p := *b.Spec.Process
+		p.Args, p.ExecCPUAffinity = []string{kit.PayloadPath, "all"}, a
+		text, err := json.Marshal(p)
+		check(t, err)
+		check(t, os.WriteFile(file, text, 0o600))
+	}
 	exec := func(a *specs.CPUAffinity) string {
-		b.Edit(process(func(p *specs.Process) { p.ExecCPUAffinity = a }))
-		return allowed(kit.JSON[*kit.Report](b, b.OK("exec", b.ID, kit.PayloadPath, "all").Stdout))
+		with(a)
+		return allowed(kit.JSON[*kit.Report](b, b.OK(args...).Stdout))
 	}
 	for _, c := range []struct {
 		affinity *specs.CPUAffinity
@@ -153,8 +162,8 @@ func TestExecCPUAffinity(t *testing.T) {
 			t.Errorf("%+v: %s, want %s", c.affinity, got, c.want)
 		}
 	}
-	b.Edit(process(func(p *specs.Process) { p.ExecCPUAffinity = &specs.CPUAffinity{Initial: "4000"} }))
-	b.Fails([]string{"exec", b.ID, kit.PayloadPath, "true"}, "process.execCPUAffinity.initial: sched_setaffinity: invalid argument")
+	with(&specs.CPUAffinity{Initial: "4000"})
+	b.Fails(args, "process.execCPUAffinity.initial: sched_setaffinity: invalid argument")
 }
 
 // TestExecProcessFile: a whole process object for exec is honoured in all it says.

@@ -247,3 +247,22 @@ func TestExecEndsWithContainer(t *testing.T) {
 		t.Error(res)
 	}
 }
+
+// TestExecOfAChangedBundle: what config.json says after create is no matter of the container (runtime.md, "Lifecycle", 2).
+func TestExecOfAChangedBundle(t *testing.T) {
+	t.Parallel()
+	b := running(t, process(func(p *specs.Process) { p.Cwd, p.User.UID = "/etc", 5 }))
+	b.Edit(process(func(p *specs.Process) { p.Cwd, p.User.UID = "/", 0 }), func(s *specs.Spec) {
+		s.Linux.Personality = &specs.LinuxPersonality{Domain: "none"}
+		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActKillProcess}
+	})
+	if r := inside(b); r.Cwd != "/etc" || r.ID.UID != 5 {
+		t.Errorf("in %s as %d", r.Cwd, r.ID.UID)
+	}
+	if err := os.Remove(b.Dir + "/config.json"); err != nil {
+		t.Fatal(err)
+	}
+	if r := inside(b); r.Cwd != "/etc" {
+		t.Errorf("without config.json in %s", r.Cwd)
+	}
+}
