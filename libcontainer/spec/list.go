@@ -10,6 +10,11 @@ import (
 // ParseList reads a list of CPUs or memory nodes as "0-3,7" into a mask, a bit each in words of 64. Each number has to be
 // below limit. It is the form of the kernel's cpuset files without its strides (cpuset(7), "List format").
 func ParseList(text string, limit int) (mask []uint64, err error) {
+	// Each number once, of at most five digits, with a comma and a space: more is nobody's list, and could name all of them
+	// a million times.
+	if len(text) > 7*limit {
+		return nil, fmt.Errorf("a list of %d bytes: %w", len(text), syscall.E2BIG)
+	}
 	for part := range strings.SplitSeq(text, ",") {
 		low, high, isRange := strings.Cut(strings.TrimSpace(part), "-")
 		if !isRange {

@@ -121,12 +121,18 @@ func ValidateProcess(p *specs.Process, f Facts) Report {
 	return c.Report
 }
 
-func (c *checker) bad(path, found, want string) {
-	c.Problems = append(c.Problems, Problem{path, found, want})
-}
+func (c *checker) bad(path, found, want string) { tell(&c.Problems, Problem{path, found, want}) }
 
-func (c *checker) warn(path, found, want string) {
-	c.Warnings = append(c.Warnings, Problem{path, found, want})
+func (c *checker) warn(path, found, want string) { tell(&c.Warnings, Problem{path, found, want}) }
+
+// tell adds p, as long as there are not too many: a config of MaxSize has room for millions.
+func tell(list *[]Problem, p Problem) {
+	switch n := len(*list); {
+	case n < maxNotes:
+		*list = append(*list, p)
+	case n == maxNotes:
+		*list = append(*list, Problem{Found: "there are more"})
+	}
 }
 
 // at is the path of element i of a list.

@@ -103,7 +103,9 @@ func (c *checker) annotations() {
 		c.bad("annotations", "an empty key", "names in reverse domain notation")
 	}
 	list, problems := SystemdProperties(c.Annotations)
-	c.Problems = append(c.Problems, problems...)
+	for _, p := range problems {
+		tell(&c.Problems, p)
+	}
 	for i := range list {
 		name := list[i].Name
 		key := systemdPrefix + name

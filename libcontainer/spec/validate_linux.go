@@ -30,8 +30,8 @@ func (c *checker) private(t specs.LinuxNamespaceType) bool {
 
 // namespaces: config-linux.md, "Namespaces".
 func (c *checker) namespaces() {
-	list := c.Linux.Namespaces
-	for i, n := range list {
+	seen := map[specs.LinuxNamespaceType]bool{}
+	for i, n := range c.Linux.Namespaces {
 		switch n.Type {
 		case specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace,
 			specs.UTSNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace:
@@ -39,12 +39,10 @@ func (c *checker) namespaces() {
 			c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type)),
 				"one of cgroup, ipc, mount, network, pid, time, user, uts")
 		}
-		for j := range list[:i] {
-			if list[j].Type == n.Type {
-				c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type))+" again", "each type once")
-				break
-			}
+		if seen[n.Type] {
+			c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type))+" again", "each type once")
 		}
+		seen[n.Type] = true
 		switch {
 		case n.Path != "" && !absolute(n.Path):
 			c.bad(at("linux.namespaces", i)+".path", quote(n.Path), "an absolute path")

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -79,17 +78,15 @@ func (c *checker) user() {
 
 // rlimits: config.md asks for an error on unknown and on double types; setrlimit(2) refuses soft above hard.
 func (c *checker) rlimits() {
-	limits := c.Process.Rlimits
-	for i, l := range limits {
+	seen := map[string]bool{}
+	for i, l := range c.Process.Rlimits {
 		if !knownRlimit(l.Type) {
 			c.bad(at("process.rlimits", i)+".type", quote(l.Type), "a name of getrlimit(2), as RLIMIT_NOFILE")
 		}
-		for j := range limits[:i] {
-			if limits[j].Type == l.Type {
-				c.bad(at("process.rlimits", i)+".type", quote(l.Type)+" again", "each type once")
-				break
-			}
+		if seen[l.Type] {
+			c.bad(at("process.rlimits", i)+".type", quote(l.Type)+" again", "each type once")
 		}
+		seen[l.Type] = true
 		if l.Soft > l.Hard {
 			c.bad(at("process.rlimits", i)+".soft", strconv.FormatUint(l.Soft, 10),
 				"at most the hard limit, "+strconv.FormatUint(l.Hard, 10))
@@ -113,7 +110,7 @@ func (c *checker) capabilities() {
 	if caps == nil {
 		return
 	}
-	var told []string
+	told := map[string]bool{}
 	for _, set := range [...]struct {
 		name string
 		caps []string
@@ -125,8 +122,8 @@ func (c *checker) capabilities() {
 		{"ambient", caps.Ambient},
 	} {
 		for i, name := range set.caps {
-			if !knownCapability(name) && !slices.Contains(told, name) {
-				told = append(told, name)
+			if !knownCapability(name) && !told[name] {
+				told[name] = true
 				c.warn(at("process.capabilities."+set.name, i), quote(name), "a name of capabilities(7), as CAP_CHOWN")
 			}
 		}

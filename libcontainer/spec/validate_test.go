@@ -2,12 +2,14 @@ package spec
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -297,6 +299,41 @@ func BenchmarkValidate(b *testing.B) {
 	for b.Loop() {
 		if r := Validate(s, Facts{}); len(r.Problems) > 0 {
 			b.Fatal(r.Problems)
+		}
+	}
+}
+
+// TestHostileConfigs: as many mistakes as a config of MaxSize has room for take neither time nor memory.
+func TestHostileConfigs(t *testing.T) {
+	const n = 400_000
+	repeat := func(format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format+",", i)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	for name, section := range map[string]string{
+		"capabilities": `"process": {"capabilities": {"bounding": [` + repeat(`"C%d"`) + `]}}`,
+		"rlimits":      `"process": {"rlimits": [` + repeat(`{"type": "R%d"}`) + `]}`,
+		"namespaces":   `"linux": {"namespaces": [` + repeat(`{"type": "n%d"}`) + `]}`,
+		"affinity":     `"process": {"execCPUAffinity": {"initial": "` + strings.Repeat("0-8191,", n) + `0"}}`,
+		"annotations":  `"annotations": {` + repeat(`"org.systemd.property.%d": ""`) + `}`,
+	} {
+		s, err := Decode(name, []byte("{"+section+"}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		r := Validate(s, Facts{})
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("%s: %v", name, took)
+		}
+		if len(r.Problems) > maxNotes+1 || len(r.Warnings) > maxNotes+1 {
+			t.Errorf("%s: %d problems, %d warnings", name, len(r.Problems), len(r.Warnings))
+		}
+		if last := append(r.Warnings, r.Problems...); name != "affinity" && !strings.Contains(fmt.Sprint(last), "there are more") {
+			t.Errorf("%s: nothing says that there are more", name)
 		}
 	}
 }

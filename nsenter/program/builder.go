@@ -48,6 +48,9 @@ func (b *Builder) Here(l *Label) { l.pos = len(b.p.Insns) }
 
 // On makes the last instruction branch to l when it fails with one of errnos.
 func (b *Builder) On(l *Label, errnos ...syscall.Errno) {
+	if len(b.p.Insns) > MaxInsns { // see add
+		return
+	}
 	in := &b.p.Insns[len(b.p.Insns)-1]
 	for _, e := range errnos {
 		in.Branch = append(in.Branch, Branch{Errno: e, Label: l})
@@ -63,6 +66,9 @@ func (b *Builder) Ignore(errnos ...syscall.Errno) {
 
 // Alias makes the instruction that fills from fill to instead: two paths through the program then fill the same slot.
 func (b *Builder) Alias(from, to Slot) {
+	if len(b.p.Insns) > MaxInsns { // see add
+		return
+	}
 	for i := len(b.p.Insns) - 1; i >= 0; i-- {
 		if b.p.Insns[i].Out == from {
 			b.p.Insns[i].Out = to
@@ -81,7 +87,13 @@ func (b *Builder) slot() Slot {
 }
 
 // add appends an instruction, with a copy of args: the caller's stay on its stack.
+//
+// One instruction too many is enough for the program to be refused. The rest of a list of a million entries would only take
+// memory.
 func (b *Builder) add(in Insn, args ...Arg) {
+	if len(b.p.Insns) > MaxInsns {
+		return
+	}
 	if len(args) > cap(b.args)-len(b.args) {
 		b.args = make([]Arg, 0, max(roomArgs, len(args)))
 	}

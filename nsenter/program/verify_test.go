@@ -302,3 +302,15 @@ func TestTooLarge(t *testing.T) {
 		t.Error("an empty program passed")
 	}
 }
+
+// TestBuilderOfTooMuch: a program that will be refused stops growing.
+func TestBuilderOfTooMuch(t *testing.T) {
+	b := New()
+	for range 3 * MaxInsns {
+		b.Alias(b.Fsopen("tmpfs"), b.Fsopen("tmpfs"))
+	}
+	p := b.Program()
+	if len(p.Insns) != MaxInsns+1 || p.Verify() == nil {
+		t.Errorf("%d instructions, %v", len(p.Insns), p.Verify())
+	}
+}
