@@ -134,6 +134,14 @@ func TestCheckMissesControllers(t *testing.T) {
 			t.Errorf("%+v: %v, want %q", c.r, err, c.want)
 		}
 	}
+	// Beside v1 hierarchies unified means the v2 tree still.
+	if m, err = Load(Record{Mode: Hybrid, Places: m.rec.Places}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `linux.resources.unified["misc.max"]: no misc cgroup controller`
+	if _, err := m.Check(&specs.LinuxResources{Unified: map[string]string{"misc.max": "1"}}); err == nil || err.Error() != want {
+		t.Errorf("hybrid: %v, want %q", err, want)
+	}
 }
 
 // TestInherit fills empty cpusets from the nearest ancestor that has something.

@@ -30,15 +30,20 @@ func (m *Manager) Set(r *specs.LinuxResources) (warnings []string, err error) {
 // controller that its root has not.
 func (m *Manager) Check(r *specs.LinuxResources) (warnings []string, err error) {
 	_, writes, warnings, err := m.compile(r)
-	if err != nil || m.rec.Mode != Unified {
+	p := m.unified()
+	if err != nil || p == nil {
 		return warnings, err
 	}
-	have, err := readLine(m.unified().Mountpoint + "/cgroup.controllers")
+	have, err := readLine(p.Mountpoint + "/cgroup.controllers")
 	if err != nil {
 		return warnings, err
 	}
 	for i := range writes {
-		if w := &writes[i]; w.Controller != "cgroup" && !w.Optional && !hasField(have, w.Controller) {
+		w := &writes[i]
+		if !w.Unified && m.rec.Mode != Unified { // in a v1 hierarchy, or found in the tree
+			continue
+		}
+		if w.Controller != "cgroup" && !w.Optional && !hasField(have, w.Controller) {
 			return warnings, fmt.Errorf("%s: no %s cgroup controller", w.Field, w.Controller)
 		}
 	}

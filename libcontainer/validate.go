@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"teu/libcontainer/process"
 	"teu/libcontainer/seccomp"
 	"teu/libcontainer/spec"
+	"teu/nsenter/program"
 	"teu/rootfs"
 )
 
@@ -113,7 +115,10 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 	v.warnings(rootfs.Ignored(s.Mounts))
 	_, err := compileSources(s, bundle)
 	v.problem(err)
-	_, err = compileInit(s, facts)
+	p, err := compileInit(s, facts)
+	if err == nil && len(p.Insns) > program.MaxInsns {
+		err = fmt.Errorf("more than there is room for in a program of %d system calls: fewer mounts, paths, devices", program.MaxInsns)
+	}
 	v.problem(err)
 	g, err := surveyRdt("validate", s)
 	v.problem(err)
@@ -140,9 +145,17 @@ func (v *Validation) warnings(list []string) {
 
 // placed splits the place in config.json off a message that begins with it.
 func placed(message string) spec.Problem {
-	path, rest, ok := strings.Cut(message, ": ")
-	if !ok || strings.ContainsAny(path, " /") {
+	// A name in quotes may hold anything, and is followed by a bracket.
+	key := 0
+	if i := strings.Index(message, `["`); i >= 0 {
+		if j := strings.Index(message[i:], `"]`); j >= 0 && !strings.Contains(message[:i], ": ") {
+			key = i + j
+		}
+	}
+	path, rest, ok := strings.Cut(message[key:], ": ")
+	name, _, _ := strings.Cut(message[:key]+path, `["`)
+	if !ok || strings.ContainsAny(name, " /") {
 		return spec.Problem{Found: message}
 	}
-	return spec.Problem{Path: path, Found: rest}
+	return spec.Problem{Path: message[:key] + path, Found: rest}
 }

@@ -73,3 +73,18 @@ func TestValidateBundle(t *testing.T) {
 		t.Errorf("got %s", strings.Join(got, "\n"))
 	}
 }
+
+// TestPlaced: a name in quotes may hold what otherwise ends the place.
+func TestPlaced(t *testing.T) {
+	for message, want := range map[string]string{
+		`linux.resources.pids.limit: 1: no`:        "linux.resources.pids.limit",
+		`linux.resources.unified["../x"]: not one`: `linux.resources.unified["../x"]`,
+		`linux.resources.rdma["a: b"].x: not one`:  `linux.resources.rdma["a: b"].x`,
+		`open /a["b"]: not found`:                  "",
+		`read x: got ["a"]: no`:                    "",
+	} {
+		if p := placed(message); p.Path != want || p.Path != "" && p.Path+": "+p.Found != message {
+			t.Errorf("%s: %q, %q", message, p.Path, p.Found)
+		}
+	}
+}
