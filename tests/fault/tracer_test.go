@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -105,7 +106,7 @@ func (k *killed) trace(pid, n int) (end sys.WaitStatus, err error) {
 		case sig == sys.SyscallStop:
 			sig = 0
 			nr, entry, err := sys.SyscallEntry(tid)
-			if err == syscall.ESRCH { // killed meanwhile
+			if errors.Is(err, syscall.ESRCH) { // killed meanwhile
 				continue
 			}
 			if err == nil && entry && (everyCall() || !private[nr]) {
@@ -123,7 +124,8 @@ func (k *killed) trace(pid, n int) (end sys.WaitStatus, err error) {
 		if k.reached {
 			continue
 		}
-		if err := sys.Resume(tid, sig); err != nil {
+		// A thread that another one's exit_group has ended is stopped no more.
+		if err := sys.Resume(tid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return end, err
 		}
 	}
