@@ -44,7 +44,11 @@ func strip(root int, dir string) {
 // leave empties a tasks file of a process that has ended.
 func leave(root int, dir string) {
 	text, err := sys.ReadFileAt(root, dir+"/tasks")
-	if err != nil || sys.Exists("/proc/"+strings.TrimSpace(string(text))) == nil {
+	if err != nil {
+		return
+	}
+	// One that nobody has waited for yet has ended too: it has no command line any more.
+	if line, err := sys.ReadFileAt(sys.AtFdcwd, "/proc/"+strings.TrimSpace(string(text))+"/cmdline"); err == nil && len(line) > 0 {
 		return
 	}
 	if sys.Unlinkat(root, dir+"/tasks") == nil {
