@@ -106,6 +106,9 @@ int64_t openat2_again(uint64_t dir, uint64_t path, uint64_t how, uint64_t size);
 /* builtin runs one instruction that is more than one system call: its result, or a negative errno. */
 int64_t builtin(struct vm *vm, const struct call *c);
 
+/* hook is the instruction of that name (hook.c). */
+int64_t hook(struct vm *vm, const struct call *c);
+
 /* copy and copy_link are the instructions of those names (copy.c). */
 int64_t copy(struct vm *vm, const struct call *c);
 int64_t copy_link(const struct call *c);

@@ -7,6 +7,7 @@
  */
 #include "../interp.c"
 #include "../builtins.c"
+#include "../hook.c"
 #include "../copy.c"
 #include "../listener.c"
 
