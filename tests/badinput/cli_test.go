@@ -143,7 +143,8 @@ func TestRoot(t *testing.T) {
 			}
 			b.T.Cleanup(func() { os.Remove(b.Root + "/full") })
 		}, args: create, want: []string{`write record of container "$ID"`, "no space left on device"}},
-		{name: "on a filesystem without inodes for the gate", set: tmpfs("nr_inodes=3"), args: create, want: []string{`gate of container "$ID"`, "no space left on device"}},
+		{name: "on a filesystem without inodes for the configuration", set: tmpfs("nr_inodes=3"), args: create, want: []string{`container "$ID": open config.json: no space left on device`}},
+		{name: "on a filesystem without inodes for the gate", set: tmpfs("nr_inodes=4"), args: create, want: []string{`gate of container "$ID"`, "no space left on device"}},
 	} {
 		r.run(t)
 	}
