@@ -1,0 +1,115 @@
+package cgroups
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const top = "/sys/fs/cgroup"
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// unified tells whether the host has only the v2 tree.
+func unified() bool { return exists(top + "/cgroup.controllers") }
+
+// v2Top is where the v2 tree is mounted, "" where it is not.
+func v2Top() string {
+	for _, dir := range []string{top, top + "/unified"} {
+		if exists(dir + "/cgroup.controllers") {
+			return dir
+		}
+	}
+	return ""
+}
+
+// places are the cgroups of a container.
+type places struct {
+	v1 map[string]string // directories by controller; that of systemd by "systemd"
+	v2 string            // directory, "" without a v2 tree
+}
+
+// placesOf finds them by the first process, so that it does not matter who chose the paths.
+func placesOf(t testing.TB, pid int) places {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	check(t, err)
+	p := places{v1: map[string]string{}}
+	for line := range strings.Lines(string(text)) {
+		f := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if f[1] == "" {
+			if v2Top() != "" {
+				p.v2 = filepath.Join(v2Top(), f[2])
+			}
+			continue
+		}
+		for name := range strings.SplitSeq(strings.TrimPrefix(f[1], "name="), ",") {
+			if exists(filepath.Join(top, name, "cgroup.procs")) && !unified() {
+				p.v1[name] = filepath.Join(top, name, f[2])
+			}
+		}
+	}
+	return p
+}
+
+// dir is where a controller is, by its names in both versions ("blkio", "io"); a host that has it in neither skips the test.
+func (p places) dir(t testing.TB, v1, v2 string) (dir string, isV2 bool) {
+	t.Helper()
+	if dir := p.v1[v1]; dir != "" {
+		return dir, false
+	}
+	if p.v2 != "" {
+		have, err := os.ReadFile(p.v2 + "/cgroup.controllers")
+		check(t, err)
+		if slices.Contains(strings.Fields(string(have)), v2) {
+			return p.v2, true
+		}
+	}
+	t.Skipf("this host has no %s or %s cgroup controller", v1, v2)
+	return "", false
+}
+
+// read is a control file of the container's cgroup without the final newline.
+func read(t testing.TB, dir, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, file))
+	check(t, err)
+	return strings.TrimSuffix(string(text), "\n")
+}
+
+// holds wants lines "FILE TEXT" where TEXT is a line of the control file; a number of blanks stands for one.
+func holds(t testing.TB, dir string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		file, line, _ := strings.Cut(w, " ")
+		text := read(t, dir, file)
+		same := func(got string) bool { return strings.Join(strings.Fields(got), " ") == line }
+		if !slices.ContainsFunc(strings.Split(text, "\n"), same) {
+			t.Errorf("%s/%s is %q, want a line %q", dir, file, text, line)
+		}
+	}
+}
+
+// TestEveryHierarchy: the first process is in a cgroup of the container's own in every hierarchy that is mounted.
+func TestEveryHierarchy(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	mine, theirs := placesOf(t, os.Getpid()), placesOf(t, b.State().Pid)
+	if theirs.v2 == "" && len(theirs.v1) == 0 {
+		t.Fatal("no hierarchy is mounted")
+	}
+	if theirs.v2 == mine.v2 && mine.v2 != "" {
+		t.Errorf("the container is in the cgroup of the test, %s", mine.v2)
+	}
+	for name, dir := range theirs.v1 {
+		if dir == mine.v1[name] {
+			t.Errorf("%s: the container is in the cgroup of the test, %s", name, dir)
+		}
+	}
+}

@@ -1,0 +1,42 @@
+// Package cgroups asks the kernel about resource control: a file for each verb and each area. The tests drive the built
+// teu and look at the control files of the container's cgroups, wherever the host has them: on cgroup v2, v1 or both.
+package cgroups
+
+import (
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+func TestMain(m *testing.M) { kit.Main(m) }
+
+type edit = func(*specs.Spec)
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// resources edits linux.resources.
+func resources(f func(r *specs.LinuxResources)) edit {
+	return func(s *specs.Spec) {
+		if s.Linux.Resources == nil {
+			s.Linux.Resources = new(specs.LinuxResources)
+		}
+		f(s.Linux.Resources)
+	}
+}
+
+// running is a container that runs until it is deleted.
+func running(t testing.TB, edits ...edit) *kit.Bundle {
+	t.Helper()
+	b := kit.New(t, append(edits, kit.Args("sleep", "forever"))...)
+	b.Start()
+	return b
+}
