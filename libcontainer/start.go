@@ -28,7 +28,7 @@ func (r *Runtime) Start(id string) error {
 		return fmt.Errorf("container %q: %w", id, entry.Damage)
 	}
 	st := entry.State
-	status, err := r.status(st)
+	status, err := r.fullStatus(st) // init, paused, would never answer
 	if err != nil {
 		return err
 	}
@@ -140,12 +140,17 @@ func (g *gateConn) close() {
 	}
 }
 
-// dialGate connects to the gate of the container whose directory is dir. ECONNREFUSED and ENOENT: nobody waits there.
-func dialGate(dir int) (*gateConn, error) {
+// dialGate connects to the gate of the container whose directory is dir. ECONNREFUSED and ENOENT: nobody waits there;
+// EAGAIN, without wait: somebody does, and too many have come already.
+func dialGate(dir int, wait bool) (*gateConn, error) {
 	g := &gateConn{sock: -1, report: -1, image: -1, root: -1}
 	var err error
 	if g.sock, err = sys.UnixStream(); err != nil {
 		return nil, err
+	}
+	if err := sys.SetNonblock(g.sock, !wait); err != nil {
+		g.close()
+		return nil, fmt.Errorf("connect to init: %w", err)
 	}
 	if err = sys.ConnectUnix(g.sock, "/proc/self/fd/"+strconv.Itoa(dir)+"/"+store.GateName); err != nil {
 		g.close()
@@ -172,7 +177,7 @@ func (g *gateConn) greet() error {
 }
 
 func openGate(entry *store.Container) error {
-	g, err := dialGate(int(entry.Dir().Fd()))
+	g, err := dialGate(int(entry.Dir().Fd()), true)
 	if err != nil {
 		return err
 	}
@@ -311,9 +316,12 @@ func (r *Runtime) gateStatus(id string) (specs.ContainerState, error) {
 		return "", fmt.Errorf("open %s/%s: %w", r.Root, id, err)
 	}
 	defer sys.Close(dir)
-	g, err := dialGate(dir)
+	g, err := dialGate(dir, false)
 	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) {
 		return specs.StateRunning, nil
+	}
+	if errors.Is(err, syscall.EAGAIN) { // init is paused, and cannot see off those who only ask
+		return specs.StateCreated, nil
 	}
 	if err != nil {
 		return "", err

@@ -33,7 +33,7 @@ func (r *Runtime) State(id string) (*Status, error) {
 }
 
 func (r *Runtime) statusOf(st *store.State) (*Status, error) {
-	status, err := r.status(st)
+	status, err := r.fullStatus(st)
 	if err != nil {
 		return nil, err
 	}

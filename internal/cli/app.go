@@ -45,6 +45,8 @@ type containers interface {
 	Exec(id string, o libcontainer.ExecOptions) (status int, err error)
 	Kill(id string, sig syscall.Signal, all bool) error
 	Delete(id string, force bool) error
+	Pause(id string) error
+	Resume(id string) error
 	State(id string) (*libcontainer.Status, error)
 	List() (all []libcontainer.Status, bad []error, err error)
 	Validate(bundle string) (*libcontainer.Validation, error)
@@ -80,6 +82,8 @@ var verbs = [...]verb{
 	{"features", "show the enabled features", featuresCommand},
 	{"kill", "kill sends the specified signal (default: SIGTERM) to the container's init process", killCommand},
 	{"list", "lists containers started by teu with the given root", listCommand},
+	{"pause", "pause suspends all processes inside the container", pauseCommand},
+	{"resume", "resumes all processes that have been previously paused", resumeCommand},
 	{"run", "create and run a container", runCommand},
 	{"spec", "create a new specification file", specCommand},
 	{"start", "executes the user defined process in a created container", startCommand},

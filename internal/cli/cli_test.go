@@ -37,6 +37,8 @@ func (r *recorder) Create(o libcontainer.CreateOptions) error     { return r.not
 func (r *recorder) Run(o libcontainer.CreateOptions) (int, error) { return 7, r.note("run", o) }
 func (r *recorder) Start(id string) error                         { return r.note("start", id) }
 func (r *recorder) Delete(id string, force bool) error            { return r.note("delete", id, force) }
+func (r *recorder) Pause(id string) error                         { return r.note("pause", id) }
+func (r *recorder) Resume(id string) error                        { return r.note("resume", id) }
 
 func (r *recorder) Exec(id string, o libcontainer.ExecOptions) (int, error) {
 	return 130, r.note("exec", id, o)
@@ -142,6 +144,8 @@ func TestFlagsBecomeOptions(t *testing.T) {
 		"kill x KILL --all":            {"kill", "x", 9, true},
 		"kill x sigrtmin+2 -a":         {"kill", "x", 36, true},
 		"state x":                      {"state", "x"},
+		"pause x":                      {"pause", "x"},
+		"resume x":                     {"resume", "x"},
 		"list":                         {"list"},
 		"exec x ls":                    {"exec", "x", exec{Args: []string{"ls"}}},
 		"exec -t x ls -t -- -u 0":      {"exec", "x", exec{Args: strings.Fields("ls -t -- -u 0"), Tty: true, TtySet: true}},
@@ -240,6 +244,8 @@ func TestErrors(t *testing.T) {
 		"run":                            `teu: "run" requires exactly 1 argument(s)`,
 		"start":                          `teu: "start" requires exactly 1 argument(s)`,
 		"delete":                         `teu: "delete" requires exactly 1 argument(s)`,
+		"pause":                          `teu: "pause" requires exactly 1 argument(s)`,
+		"resume a b":                     `teu: "resume" requires exactly 1 argument(s)`,
 		"kill x FOO":                     `unknown signal "FOO"`,
 		"run --bogus x":                  "flag provided but not defined: -bogus",
 		"--bogus":                        "flag provided but not defined: -bogus",
@@ -271,7 +277,7 @@ func TestExitCodes(t *testing.T) {
 	boom := errors.New("boom")
 	for line, want := range map[string][2]int{ // on success, on error
 		"run x": {7, 1}, "exec x y": {130, 255}, "create x": {0, 1}, "start x": {0, 1},
-		"kill x": {0, 1}, "delete x": {0, 1}, "state x": {0, 1}, "list": {0, 1},
+		"kill x": {0, 1}, "delete x": {0, 1}, "pause x": {0, 1}, "resume x": {0, 1}, "state x": {0, 1}, "list": {0, 1},
 	} {
 		ok, failed := teu(t, line, nil), teu(t, line, &recorder{err: boom})
 		if ok.code != want[0] || failed.code != want[1] {
