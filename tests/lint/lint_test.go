@@ -49,7 +49,7 @@ var ranks = []struct {
 	{"libcontainer/hooks", 20}, {"libcontainer/lsm", 20}, {"libcontainer/store", 20}, {"libcontainer/console", 20},
 	{"libcontainer/netdev", 20}, {"libcontainer/intelrdt", 20},
 	{"libcontainer", 40},
-	{"rootfs", 30}, {"cgroups/devices", 18}, {"cgroups/limits", 18}, {"cgroups", 20},
+	{"rootfs", 30}, {"cgroups/devices", 18}, {"cgroups/limits", 18}, {"cgroups/stats", 19}, {"cgroups", 20},
 	{"nsenter/program", 10}, {"nsenter", 15},
 	{"internal/log", 8}, {"internal/gvariant", 5}, {"internal/sys", 5},
 }
