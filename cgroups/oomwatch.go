@@ -84,8 +84,11 @@ func (w *OOMWatch) count() (uint64, error) {
 	return 0, fmt.Errorf("read %s/memory.events: %w", w.dir, err)
 }
 
-// PollFD is what to wait for; the kernel skips it when there is no more to come.
+// PollFD is what to wait for; the kernel skips it when there is no more to come, as it is with a nil watch.
 func (w *OOMWatch) PollFD() sys.PollFD {
+	if w == nil {
+		return sys.PollFD{Fd: -1}
+	}
 	if w.source >= 0 {
 		return sys.PollFD{Fd: int32(w.fd), Events: sys.PollIn}
 	}
@@ -94,7 +97,7 @@ func (w *OOMWatch) PollFD() sys.PollFD {
 
 // Fired reports whether the container has run out of memory since it was asked last. It does not wait.
 func (w *OOMWatch) Fired() (bool, error) {
-	if w.fd < 0 {
+	if w == nil || w.fd < 0 {
 		return false, nil
 	}
 	fired := w.firedV2
@@ -135,6 +138,9 @@ func (w *OOMWatch) firedV2() (bool, error) {
 
 // Close ends the watch.
 func (w *OOMWatch) Close() {
+	if w == nil {
+		return
+	}
 	for _, fd := range [2]int{w.fd, w.source} {
 		if fd >= 0 {
 			sys.Close(fd)

@@ -49,6 +49,10 @@ type containers interface {
 	Resume(id string) error
 	State(id string) (*libcontainer.Status, error)
 	List() (all []libcontainer.Status, bad []error, err error)
+	Events(id string, interval time.Duration, each func(*libcontainer.Event) error) error
+	Stats(id string) (*libcontainer.Event, error)
+	Ps(id string, args []string) (table string, err error)
+	Pids(id string) ([]int, error)
 	Validate(bundle string) (*libcontainer.Validation, error)
 }
 
@@ -78,11 +82,13 @@ type verb struct {
 var verbs = [...]verb{
 	{"create", "create a container", createCommand},
 	{"delete", "delete any resources held by the container often used with detached container", deleteCommand},
+	{"events", "display container events such as OOM notifications, cpu, memory, and IO usage statistics", eventsCommand},
 	{"exec", "execute new process inside the container", execCommand},
 	{"features", "show the enabled features", featuresCommand},
 	{"kill", "kill sends the specified signal (default: SIGTERM) to the container's init process", killCommand},
 	{"list", "lists containers started by teu with the given root", listCommand},
 	{"pause", "pause suspends all processes inside the container", pauseCommand},
+	{"ps", "ps displays the processes running inside a container", psCommand},
 	{"resume", "resumes all processes that have been previously paused", resumeCommand},
 	{"run", "create and run a container", runCommand},
 	{"spec", "create a new specification file", specCommand},
@@ -176,8 +182,8 @@ func (inv *invocation) complete(c, full *cli.Command, first int) {
 	c.Flags = full.Flags
 	c.HideHelpCommand = true // a container may be called "help"
 	c.Action = func(ctx *cli.Context) error {
-		// After exec's container id everything belongs to the command.
-		if c.Name != "exec" && ctx.NArg() > 0 {
+		// After the container id everything belongs to the command of exec, and to ps.
+		if c.Name != "exec" && c.Name != "ps" && ctx.NArg() > 0 {
 			if rest, moved := flagsFirst(full.Flags, inv.args[first:]); moved {
 				inv.again = append(slices.Clone(inv.args[:first]), rest...)
 				return nil

@@ -24,6 +24,7 @@ type recorder struct {
 	calls []any // name, arguments…
 	err   error
 	list  []libcontainer.Status
+	pids  []int
 
 	validation *libcontainer.Validation
 }
@@ -47,6 +48,20 @@ func (r *recorder) Exec(id string, o libcontainer.ExecOptions) (int, error) {
 func (r *recorder) Kill(id string, sig syscall.Signal, all bool) error {
 	return r.note("kill", id, int(sig), all)
 }
+
+func (r *recorder) Events(id string, interval time.Duration, each func(*libcontainer.Event) error) error {
+	return errors.Join(r.note("events", id, interval), each(&libcontainer.Event{Type: "oom", ID: id}))
+}
+
+func (r *recorder) Stats(id string) (*libcontainer.Event, error) {
+	return &libcontainer.Event{Type: "stats", ID: id, Data: &libcontainer.Stats{}}, r.note("stats", id)
+}
+
+func (r *recorder) Ps(id string, args []string) (string, error) {
+	return "PID\n7\n", r.note("ps", id, args)
+}
+
+func (r *recorder) Pids(id string) ([]int, error) { return r.pids, r.note("pids", id) }
 
 func (r *recorder) State(id string) (*libcontainer.Status, error) {
 	return &libcontainer.Status{
@@ -147,6 +162,13 @@ func TestFlagsBecomeOptions(t *testing.T) {
 		"pause x":                      {"pause", "x"},
 		"resume x":                     {"resume", "x"},
 		"list":                         {"list"},
+		"events x":                     {"events", "x", 5 * time.Second},
+		"events x --interval 100ms":    {"events", "x", 100 * time.Millisecond},
+		"events --stats x":             {"stats", "x"},
+		"events x --stats":             {"stats", "x"},
+		"ps x":                         {"ps", "x", []string{}},
+		"ps -f table x -f -o pid":      {"ps", "x", []string{"-f", "-o", "pid"}},
+		"ps --format json x aux":       {"pids", "x"},
 		"exec x ls":                    {"exec", "x", exec{Args: []string{"ls"}}},
 		"exec -t x ls -t -- -u 0":      {"exec", "x", exec{Args: strings.Fields("ls -t -- -u 0"), Tty: true, TtySet: true}},
 		"exec --tty=false x y":         {"exec", "x", exec{Args: []string{"y"}, TtySet: true}},
@@ -238,6 +260,12 @@ func TestErrors(t *testing.T) {
 		"kill a b c":                     `teu: "kill" requires a maximum of 2 argument(s)`,
 		"exec":                           `teu: "exec" requires a minimum of 1 argument(s)`,
 		"exec x":                         `teu: "exec" requires a command or --process`,
+		"events":                         `teu: "events" requires exactly 1 argument(s)`,
+		"events --interval 0 x":          "--interval 0s: duration interval must be greater than 0",
+		"events --interval -1s x":        "--interval -1s: duration interval must be greater than 0",
+		"events --interval 5 x":          `invalid value "5" for flag -interval: time: missing unit in duration "5"`,
+		"ps":                             `teu: "ps" requires a minimum of 1 argument(s)`,
+		"ps -f xml x":                    `invalid format option "xml": want table or json`,
 		"list x":                         `teu: "list" requires exactly 0 argument(s)`,
 		"spec x":                         `teu: "spec" requires exactly 0 argument(s)`,
 		"create":                         `teu: "create" requires exactly 1 argument(s)`,
@@ -278,6 +306,7 @@ func TestExitCodes(t *testing.T) {
 	for line, want := range map[string][2]int{ // on success, on error
 		"run x": {7, 1}, "exec x y": {130, 255}, "create x": {0, 1}, "start x": {0, 1},
 		"kill x": {0, 1}, "delete x": {0, 1}, "pause x": {0, 1}, "resume x": {0, 1}, "state x": {0, 1}, "list": {0, 1},
+		"events x": {0, 1}, "events --stats x": {0, 1}, "ps x": {0, 1}, "ps -f json x": {0, 1},
 	} {
 		ok, failed := teu(t, line, nil), teu(t, line, &recorder{err: boom})
 		if ok.code != want[0] || failed.code != want[1] {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -32,6 +33,13 @@ func text(p *string, usage string, names ...string) *option {
 func number(p *int, usage string, names ...string) *option {
 	return &option{names: names, usage: usage, preset: strconv.Itoa(*p), store: func(s string) (err error) {
 		*p, err = strconv.Atoi(s)
+		return err
+	}}
+}
+
+func duration(p *time.Duration, usage string, names ...string) *option {
+	return &option{names: names, usage: usage, preset: p.String(), store: func(s string) (err error) {
+		*p, err = time.ParseDuration(s)
 		return err
 	}}
 }

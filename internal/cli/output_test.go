@@ -122,3 +122,22 @@ func TestSpecIsWrittenOnce(t *testing.T) {
 		t.Errorf("%v\n%s", err, b)
 	}
 }
+
+func TestEventsOutput(t *testing.T) {
+	const data = `{"cpu":{},"cpuset":{"cpu_exclusive":0,"mem_hardwall":0,"mem_exclusive":0,"memory_migrate":0,"memory_spread_page":0,` +
+		`"memory_spread_slab":0,"memory_pressure":0,"sched_load_balance":0,"sched_relax_domain_level":0},"memory":{},"pids":{},"blkio":{},` +
+		`"hugetlb":null,"intel_rdt":{},"network_interfaces":null}`
+	for line, want := range map[string]string{
+		"events --stats x": `{"type":"stats","id":"x","data":` + data + "}\n",
+		"events x":         `{"type":"oom","id":"x"}` + "\n",
+		"ps x":             "PID\n7\n",
+		"ps -f json x":     "[3,7]\n",
+	} {
+		if r := teu(t, line, &recorder{pids: []int{3, 7}}); r.stdout != want {
+			t.Errorf("%s\n got %q\nwant %q\n%s", line, r.stdout, want, r.stderr)
+		}
+	}
+	if r := teu(t, "ps -f json x", nil); r.stdout != "null\n" {
+		t.Errorf("no processes: %q", r.stdout)
+	}
+}

@@ -1,0 +1,79 @@
+package libcontainer
+
+import (
+	"fmt"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/cgroups/stats"
+	"teu/libcontainer/intelrdt"
+	"teu/libcontainer/store"
+)
+
+// Stats is what a container uses, with runc's names and units.
+type Stats struct {
+	stats.Stats
+	IntelRdt intelrdt.Stats `json:"intel_rdt"`
+	// NetworkInterfaces is null, as from runc: the interfaces of a container are not the runtime's.
+	NetworkInterfaces []struct{} `json:"network_interfaces"`
+}
+
+// Event is one line of `events`.
+type Event struct {
+	Type string `json:"type"` // "stats" or "oom"
+	ID   string `json:"id"`
+	Data *Stats `json:"data,omitempty"`
+}
+
+// Stats returns what the container uses now, as an event.
+func (r *Runtime) Stats(id string) (*Event, error) {
+	st, err := r.watched(id)
+	if err != nil {
+		return nil, err
+	}
+	cg, err := loadCgroup(st.Cgroup)
+	if err != nil {
+		return nil, err
+	}
+	return statsOf(st, cg)
+}
+
+// watched is the record of a container that uses something.
+func (r *Runtime) watched(id string) (*store.State, error) {
+	st, err := r.store().Read(id)
+	if err != nil {
+		return nil, err
+	}
+	status, err := r.status(st)
+	if err != nil {
+		return nil, err
+	}
+	if status == specs.StateStopped || status == specs.StateCreating {
+		return nil, notRunning(id, status)
+	}
+	return st, nil
+}
+
+// notRunning is in runc's words.
+func notRunning(id string, status specs.ContainerState) error {
+	return fmt.Errorf("container with id %s is not running: it is %s", id, status)
+}
+
+func statsOf(st *store.State, cg *cgroup) (*Event, error) {
+	data := &Stats{Stats: stats.Stats{Hugetlb: map[string]stats.Hugetlb{}}}
+	if cg.Manager != nil {
+		s, err := cg.Stats()
+		if err != nil {
+			return nil, err
+		}
+		data.Stats = *s
+	}
+	g, err := loadRdt(st)
+	if err == nil && g != nil {
+		data.IntelRdt, err = g.Stats()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Event{Type: "stats", ID: st.ID, Data: data}, nil
+}
