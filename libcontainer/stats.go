@@ -1,7 +1,9 @@
 package libcontainer
 
 import (
+	"encoding/json"
 	"fmt"
+	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -23,6 +25,28 @@ type Event struct {
 	Type string `json:"type"` // "stats" or "oom"
 	ID   string `json:"id"`
 	Data *Stats `json:"data,omitempty"`
+}
+
+// JSON is the event as encoding/json would write it, in a line.
+func (e *Event) JSON() ([]byte, error) {
+	b := append(make([]byte, 0, 4096), `{"type":`...)
+	b = append(strconv.AppendQuote(b, e.Type), `,"id":`...)
+	b = strconv.AppendQuote(b, e.ID) // which is ASCII without anything to escape
+	if e.Data == nil {
+		return append(b, '}'), nil
+	}
+	b = e.Data.AppendJSON(append(b, `,"data":{`...))
+	b = append(b, `,"intel_rdt":`...)
+	if e.Data.IntelRdt.Empty() {
+		b = append(b, "{}"...)
+	} else {
+		rdt, err := json.Marshal(&e.Data.IntelRdt)
+		if err != nil {
+			return nil, err
+		}
+		b = append(b, rdt...)
+	}
+	return append(b, `,"network_interfaces":null}}`...), nil
 }
 
 // Stats returns what the container uses now, as an event.

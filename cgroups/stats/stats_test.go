@@ -3,6 +3,7 @@ package stats
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -151,6 +152,56 @@ func TestJSON(t *testing.T) {
 		if string(got) != want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, want)
 		}
+		if ours := string(s.AppendJSON([]byte("{"))) + "}"; ours != want {
+			t.Errorf("%s: AppendJSON:\n got %s\nwant %s", c.name, ours, want)
+		}
+	}
+}
+
+// TestEveryMember: AppendJSON writes all that the types have.
+func TestEveryMember(t *testing.T) {
+	n := uint64(0)
+	next := func() uint64 { n++; return n }
+	var s Stats
+	fill(reflect.ValueOf(&s).Elem(), next)
+	want, err := json.Marshal(&s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(s.AppendJSON([]byte("{"))) + "}"; got != string(want) {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
+// fill gives every member a value of its own.
+func fill(v reflect.Value, next func() uint64) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), next)
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), next)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0), next)
+		fill(v.Index(1), next)
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for _, key := range []string{"b", "a"} {
+			e := reflect.New(v.Type().Elem()).Elem()
+			fill(e, next)
+			v.SetMapIndex(reflect.ValueOf(key), e)
+		}
+	case reflect.String:
+		v.SetString("Read")
+	case reflect.Float64:
+		v.SetFloat(float64(next()) + 0.25)
+	case reflect.Int64:
+		v.SetInt(-int64(next()))
+	default:
+		v.SetUint(next())
 	}
 }
 

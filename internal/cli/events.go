@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -42,9 +41,9 @@ information is displayed once every 5 seconds.`,
 	}
 }
 
-// writeEvent writes a line of JSON.
+// writeEvent writes a line.
 func writeEvent(e *libcontainer.Event) error {
-	data, err := json.Marshal(e)
+	data, err := e.JSON()
 	if err != nil {
 		return err
 	}

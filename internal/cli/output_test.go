@@ -126,7 +126,7 @@ func TestSpecIsWrittenOnce(t *testing.T) {
 func TestEventsOutput(t *testing.T) {
 	const data = `{"cpu":{},"cpuset":{"cpu_exclusive":0,"mem_hardwall":0,"mem_exclusive":0,"memory_migrate":0,"memory_spread_page":0,` +
 		`"memory_spread_slab":0,"memory_pressure":0,"sched_load_balance":0,"sched_relax_domain_level":0},"memory":{},"pids":{},"blkio":{},` +
-		`"hugetlb":null,"intel_rdt":{},"network_interfaces":null}`
+		`"hugetlb":{},"intel_rdt":{},"network_interfaces":null}`
 	for line, want := range map[string]string{
 		"events --stats x": `{"type":"stats","id":"x","data":` + data + "}\n",
 		"events x":         `{"type":"oom","id":"x"}` + "\n",

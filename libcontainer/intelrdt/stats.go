@@ -25,6 +25,11 @@ type Stats struct {
 	CMT               []CMT        `json:"cmt_stats,omitempty"`
 }
 
+// Empty reports whether there was nothing to read.
+func (s *Stats) Empty() bool {
+	return s.L3CacheInfo == nil && s.MemBwInfo == nil && len(s.Schemata)+len(s.MBM)+len(s.CMT) == 0
+}
+
 // L3CacheInfo is info/L3.
 type L3CacheInfo struct {
 	CbmMask    string `json:"cbm_mask,omitempty"`
