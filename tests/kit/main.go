@@ -145,7 +145,7 @@ func furnish() error {
 	}
 	teu := os.Getenv(TeuVar)
 	if teu == "" {
-		teu = "../../teu"
+		teu = filepath.Join(top(), "teu")
 	}
 	binary, err := os.ReadFile(teu)
 	if err != nil {
@@ -167,6 +167,18 @@ func furnish() error {
 		return fmt.Errorf("build the payload: %w: %s", err, out)
 	}
 	return nil
+}
+
+// top is the directory of the module, above that of the suite.
+func top() string {
+	dir := ".."
+	for range 4 {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		dir = filepath.Join("..", dir)
+	}
+	return dir
 }
 
 // first is stage 2.

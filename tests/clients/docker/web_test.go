@@ -1,0 +1,63 @@
+package docker
+
+import (
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"teu/tests/clients/caller"
+)
+
+// web is the image with both web servers, made once.
+var web = sync.OnceValue(func() string { return caller.Debian(webTB, "nginx-light", "apache2", "procps") })
+
+// webTB is the test that makes the image.
+var webTB testing.TB
+
+// webServers runs nginx and Apache httpd beside each other, asks them, and looks at them as the host's ps shows them.
+func (d docker) webServers() {
+	f, err := os.Open(web())
+	d.Check(err)
+	defer f.Close()
+	if o := d.Do(d.T, f, "import", "-", "web"); o.Code != 0 {
+		d.Fatalf("%v", o)
+	}
+	nginx := d.ok("run", "--detach", "--name", "nginx", "web", "nginx", "-g", "daemon off;")
+	apache := d.ok("run", "--detach", "--name", "apache", "web", "apachectl", "-D", "FOREGROUND")
+	for _, server := range []struct{ id, says string }{{nginx, "Welcome to nginx"}, {apache, "Apache2 Debian Default Page"}} {
+		address := d.inspect(server.id, ".NetworkSettings.IPAddress")
+		d.Cleanup(func() { d.do("logs", server.id) })
+		caller.Until(d.T, server.says, func() bool {
+			return strings.Contains(d.do("run", "--rm", "bb", "wget", "-qO-", "http://"+address+"/").Out, server.says)
+		})
+	}
+	ps := caller.Program{Args: []string{"ps"}, Env: d.env}
+	table := ps.Do(d.T, nil, "-eo", "pid=,ppid=,args=").Out
+	parents := map[string]string{}
+	lines := map[string]string{}
+	for line := range strings.Lines(table) {
+		f := strings.Fields(line)
+		parents[f[0]], lines[f[0]] = f[1], strings.Join(f[2:], " ")
+	}
+	for id, says := range map[string]string{nginx: "nginx: master process", apache: "apachectl"} {
+		pid := d.inspect(id, ".State.Pid")
+		shim := parents[pid]
+		if !strings.Contains(lines[pid], says) || !strings.Contains(lines[shim], "containerd-shim") || !strings.Contains(lines[shim], id) {
+			d.Errorf("pid %s %q, its parent %s %q: want %s under the shim of %s", pid, lines[pid], shim, lines[shim], says, id)
+		}
+	}
+	for _, want := range []string{"nginx: worker process", "/usr/sbin/apache2"} {
+		if !strings.Contains(table, want) {
+			d.Errorf("ps does not show %s:\n%s", want, table)
+		}
+	}
+	for _, id := range []string{nginx, apache} {
+		d.ok("stop", id)
+		if code := d.inspect(id, ".State.ExitCode"); code != "0" {
+			d.Errorf("%s ended with %s", d.inspect(id, ".Name"), code)
+		}
+	}
+	d.ok("rm", nginx, apache)
+	d.ok("rmi", "web")
+}
