@@ -86,9 +86,10 @@ var runChecks = checks{
 		term.Expect("/ # ")
 		term.Type("echo a$((40+2))\n")
 		term.Expect("a42")
-		term.Type("sleep 100\n")
-		term.Expect("sleep 100\n")
-		term.Type("\x03") // ^C reaches what runs in front, not the shell
+		term.Type("sh -c 'trap \"echo in''terrupted; exit\" INT; echo r''eady; while :; do sleep 0.05; done'\n")
+		term.Expect("\nready")
+		term.Type("\x03") // reaches what runs in front, not the shell
+		term.Expect("\ninterrupted")
 		term.Type("exit 3\n")
 		if code := term.End(); code != 3 {
 			d.Errorf("exit code %d: %q", code, term.Screen())

@@ -24,12 +24,11 @@ func (d docker) webServers() {
 		d.Fatalf("%v", o)
 	}
 	nginx := d.ok("run", "--detach", "--name", "nginx", "web", "nginx", "-g", "daemon off;")
-	apache := d.ok("run", "--detach", "--name", "apache", "web", "apachectl", "-D", "FOREGROUND")
-	for _, server := range []struct{ id, says string }{{nginx, "Welcome to nginx"}, {apache, "Apache2 Debian Default Page"}} {
+	apache := d.ok("run", "--detach", "--name", "apache", "web", "sh", "-c", ". /etc/apache2/envvars; mkdir -p $APACHE_RUN_DIR; exec apache2 -D FOREGROUND")
+	for _, server := range []struct{ id, says string }{{nginx, "Server: nginx/"}, {apache, "Server: Apache/"}} {
 		address := d.inspect(server.id, ".NetworkSettings.IPAddress")
-		d.Cleanup(func() { d.do("logs", server.id) })
 		caller.Until(d.T, server.says, func() bool {
-			return strings.Contains(d.do("run", "--rm", "bb", "wget", "-qO-", "http://"+address+"/").Out, server.says)
+			return strings.Contains(d.do("run", "--rm", "bb", "wget", "-SqO", "/dev/null", "http://"+address+"/").Err, server.says)
 		})
 	}
 	ps := caller.Program{Args: []string{"ps"}, Env: d.env}
@@ -40,7 +39,7 @@ func (d docker) webServers() {
 		f := strings.Fields(line)
 		parents[f[0]], lines[f[0]] = f[1], strings.Join(f[2:], " ")
 	}
-	for id, says := range map[string]string{nginx: "nginx: master process", apache: "apachectl"} {
+	for id, says := range map[string]string{nginx: "nginx: master process", apache: "apache2 -D FOREGROUND"} {
 		pid := d.inspect(id, ".State.Pid")
 		shim := parents[pid]
 		if !strings.Contains(lines[pid], says) || !strings.Contains(lines[shim], "containerd-shim") || !strings.Contains(lines[shim], id) {
