@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
+MANDIR ?= $(PREFIX)/share/man
 VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo unknown)
 COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo -dirty)
 
@@ -16,7 +17,7 @@ GO := go
 GOTEST := $(GO) test -tags '$(TAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test unit rooted conformance lint bench golden fuzz install clean deps deps-test help
+.PHONY: build demo test unit rooted conformance lint bench golden fuzz man install uninstall clean deps deps-test help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -61,6 +62,9 @@ bench: build ## times beside runc, crun and a bare C program (root)
 golden: ## write the golden files anew; look at the diff
 	$(GOTEST) ./rootfs ./libcontainer ./libcontainer/process -run 'Golden|EveryField' -update
 
+man: ## write the man pages and completions anew from the flags
+	$(GOTEST) ./internal/cli -run Pages -update
+
 fuzz: deps-test ## fuzz the interpreter and the decoders for FUZZTIME seconds each
 	nsenter/fuzz/run $(or $(FUZZTIME),60)
 
@@ -68,8 +72,18 @@ fuzz: deps-test ## fuzz the interpreter and the decoders for FUZZTIME seconds ea
 fuzz-short: deps-test
 	nsenter/fuzz/run 20
 
-install: build ## into PREFIX, below DESTDIR
+install: build ## binary, man pages and completions into PREFIX, below DESTDIR
 	install -D -m 0755 teu $(DESTDIR)$(PREFIX)/sbin/teu
+	install -d $(DESTDIR)$(MANDIR)/man8
+	install -m 0644 docs/man/*.8 $(DESTDIR)$(MANDIR)/man8
+	install -D -m 0644 docs/man/teu.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/teu
+	install -D -m 0644 docs/man/teu.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_teu
+	install -D -m 0644 docs/man/teu.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/teu.fish
+
+uninstall: ## what install has put there
+	rm -f $(DESTDIR)$(PREFIX)/sbin/teu $(DESTDIR)$(MANDIR)/man8/teu.8 $(DESTDIR)$(MANDIR)/man8/teu-*.8 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/teu $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_teu \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/teu.fish
 
 clean:
 	rm -rf teu build

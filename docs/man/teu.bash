@@ -1,0 +1,34 @@
+# bash completion for teu. Made by `make man` from the flags of the command line.
+_teu() {
+	local cur=${COMP_WORDS[COMP_CWORD]} verb= word i
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		--log | --log-format | --log-level | --root | --rootless)
+			i=$((i + 1)) ;;
+		-*) ;;
+		*)
+			verb=$word
+			break ;;
+		esac
+	done
+	case $verb in
+	create) COMPREPLY=($(compgen -W "--bundle --console-socket --pidfd-socket --pid-file --no-pivot --no-new-keyring --preserve-fds" -- "$cur")) ;;
+	delete) COMPREPLY=($(compgen -W "--force $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
+	events) COMPREPLY=($(compgen -W "--interval --stats $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
+	exec) COMPREPLY=($(compgen -W "--console-socket --pidfd-socket --cwd --env --tty --user --additional-gids --process --detach --pid-file --process-label --apparmor --no-new-privs --cap --preserve-fds --cgroup --ignore-paused $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
+	features) COMPREPLY=($(compgen -W "" -- "$cur")) ;;
+	kill) COMPREPLY=($(compgen -W "--all $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
+	list) COMPREPLY=($(compgen -W "--format --quiet" -- "$cur")) ;;
+	pause) COMPREPLY=($(compgen -W " $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
+	ps) COMPREPLY=($(compgen -W "--format $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
+	resume) COMPREPLY=($(compgen -W " $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
+	run) COMPREPLY=($(compgen -W "--bundle --console-socket --pidfd-socket --pid-file --no-pivot --no-new-keyring --preserve-fds --detach --keep --no-subreaper" -- "$cur")) ;;
+	spec) COMPREPLY=($(compgen -W "--bundle --rootless" -- "$cur")) ;;
+	start) COMPREPLY=($(compgen -W " $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
+	state) COMPREPLY=($(compgen -W " $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
+	validate) COMPREPLY=($(compgen -W "--format" -- "$cur")) ;;
+	'') COMPREPLY=($(compgen -W "--debug --log --log-format --log-level --root --systemd-cgroup --rootless create delete events exec features kill list pause ps resume run spec start state validate" -- "$cur")) ;;
+	esac
+}
+complete -o default -F _teu teu
