@@ -88,38 +88,26 @@ func (p *Place) removeChildren() (progress bool, err error) {
 	return removed > 0, nil
 }
 
+// removeBelow removes what is below the open directory, deepest first. It stops at the first that is in use.
 func removeBelow(dir int) (removed int, err error) {
-	names, err := sys.Subdirs(dir)
-	if err != nil {
+	remove := func(dir int, name string) error {
+		err := sys.Rmdirat(dir, name)
+		if err == nil {
+			removed++
+		}
 		if absent(err) {
 			err = nil
 		}
-		return 0, err
+		return err
 	}
-	for _, name := range names {
-		err := sys.Rmdirat(dir, name)
+	err = walk(dir, func(dir int, name string) (bool, error) {
+		err := remove(dir, name)
 		if errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.ENOTEMPTY) {
-			err = removeTree(dir, name)
+			return true, nil
 		}
-		if err != nil && !absent(err) {
-			return removed, err
-		}
-		removed++
-	}
-	return removed, nil
-}
-
-func removeTree(dir int, name string) error {
-	sub, err := sys.Openat(dir, name, sys.ORdonly|sys.ODirectory|sys.ONofollow, 0)
-	if err != nil {
-		return err
-	}
-	_, err = removeBelow(sub)
-	sys.Close(sub)
-	if err != nil {
-		return err
-	}
-	return sys.Rmdirat(dir, name)
+		return false, err
+	}, remove)
+	return removed, err
 }
 
 // waitEmpty waits for something to change that may let the directory be removed: the last process gone on v2, a

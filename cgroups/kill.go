@@ -128,26 +128,15 @@ func (m *Manager) thawTree() error {
 }
 
 func thawBelow(dir int) error {
-	if err := sys.WriteFileAt(dir, "freezer.state", "THAWED"); err != nil && !absent(err) {
-		return err
-	}
-	names, err := sys.Subdirs(dir)
-	if err != nil && !absent(err) {
-		return err
-	}
-	for _, name := range names {
-		sub, err := sys.Openat(dir, name, sys.ORdonly|sys.ODirectory|sys.ONofollow, 0)
+	thaw := func(dir int, prefix string) error {
+		err := sys.WriteFileAt(dir, prefix+"freezer.state", "THAWED")
 		if absent(err) {
-			continue
+			return nil
 		}
-		if err != nil {
-			return err
-		}
-		err = thawBelow(sub)
-		sys.Close(sub)
-		if err != nil {
-			return err
-		}
+		return err
 	}
-	return nil
+	if err := thaw(dir, ""); err != nil {
+		return err
+	}
+	return walk(dir, func(dir int, name string) (bool, error) { return true, thaw(dir, name+"/") }, nil)
 }

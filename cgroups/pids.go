@@ -46,38 +46,25 @@ func procs(dir string, all bool) ([]int, error) {
 }
 
 func appendProcs(pids []int, dir int, all bool) ([]int, error) {
-	pids, err := appendOwn(pids, dir)
+	pids, err := appendOwn(pids, dir, "")
 	if err != nil || !all {
 		return pids, err
 	}
-	names, err := sys.Subdirs(dir)
-	if err != nil && !absent(err) {
-		return nil, err
-	}
-	for _, name := range names {
-		sub, err := sys.Openat(dir, name, sys.ORdonly|sys.ODirectory|sys.ONofollow, 0)
-		if absent(err) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		pids, err = appendProcs(pids, sub, true)
-		sys.Close(sub)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return pids, nil
+	err = walk(dir, func(dir int, name string) (bool, error) {
+		var err error
+		pids, err = appendOwn(pids, dir, name+"/")
+		return err == nil, err
+	}, nil)
+	return pids, err
 }
 
-// appendOwn reads the list of one cgroup. A threaded cgroup, which a payload with a writable mount can make of
+// appendOwn reads the list of one cgroup, that of dir or, with prefix "NAME/", of one in it. A threaded cgroup, which a payload with a writable mount can make of
 // its own, has no list of processes but one of threads.
-func appendOwn(pids []int, dir int) ([]int, error) {
-	text, err := sys.ReadFileAt(dir, "cgroup.procs")
+func appendOwn(pids []int, dir int, prefix string) ([]int, error) {
+	text, err := sys.ReadFileAt(dir, prefix+"cgroup.procs")
 	threaded := errors.Is(err, syscall.EOPNOTSUPP)
 	if threaded {
-		text, err = sys.ReadFileAt(dir, "cgroup.threads")
+		text, err = sys.ReadFileAt(dir, prefix+"cgroup.threads")
 	}
 	if absent(err) {
 		return pids, nil // removed meanwhile
