@@ -149,6 +149,9 @@ func inheritFile(mountpoint, dir, file string, fresh bool) (string, error) {
 // ancestors from the top. Those that cannot be had are noted with the reason, which is reported when a limit
 // needs them: a container without limits works all the same.
 func (m *Manager) enable(p *Place) error {
+	if err := m.settleType(p); err != nil {
+		return err
+	}
 	have, err := readLine(p.Mountpoint + "/cgroup.controllers")
 	if err != nil || have == "" {
 		return err
@@ -160,7 +163,7 @@ func (m *Manager) enable(p *Place) error {
 	if got != have {
 		m.enableFrom(p, strings.Fields(have))
 	}
-	return p.checkDomain()
+	return nil
 }
 
 func (m *Manager) enableFrom(p *Place, controllers []string) {
@@ -193,15 +196,28 @@ func (m *Manager) deny(controller string, err error) {
 	}
 }
 
-// checkDomain refuses a cgroup that cannot hold processes because it lies below a threaded one (cgroup-v2.rst,
-// "Threads"); a clone into it would say EOPNOTSUPP.
-func (p *Place) checkDomain() error {
-	kind, err := readLine(p.Dir() + "/cgroup.type")
+// settleType makes a cgroup that lies below a threaded one, which cannot hold processes as it is (a clone into it would
+// say EOPNOTSUPP), threaded too, as runc does. Such a cgroup has only the controllers that can tell threads apart, so a
+// limit of another one is refused, with this as the reason (cgroup-v2.rst, "Threads").
+func (m *Manager) settleType(p *Place) error {
+	if p.Kept == "/" {
+		return nil // its parents are the root and what Create has made, neither of them threaded
+	}
+	file := p.Dir() + "/cgroup.type"
+	kind, err := readLine(file)
 	if err != nil {
 		return err
 	}
 	if kind == "domain invalid" {
-		return fmt.Errorf("linux.cgroupsPath: %s: is below a threaded cgroup", p.Dir())
+		if err := sys.WriteFileAt(sys.AtFdcwd, file, "threaded"); err != nil {
+			return fmt.Errorf("linux.cgroupsPath: %s: is below a threaded cgroup: %w", p.Dir(), writeError(file, "threaded", err))
+		}
+		kind = "threaded"
+	}
+	if kind == "threaded" {
+		for _, c := range [...]string{"memory", "io", "hugetlb", "rdma", "misc"} {
+			m.deny(c, fmt.Errorf("%s is a threaded cgroup", p.Dir()))
+		}
 	}
 	return nil
 }

@@ -153,14 +153,17 @@ func TestMounts(t *testing.T) {
 }
 
 func TestCheckJoined(t *testing.T) {
+	const moved = ": somebody has moved the process"
 	places := []Place{{Mountpoint: "/c", Path: "/a/b"}, {Name: "name=systemd", Mountpoint: "/d", Path: "/b"}}
 	for text, want := range map[string]string{
 		"1:name=systemd:/b\n0::/a/b\n":             "",
 		"1:name=systemd:/host/b\n0::/host/a/b\n":   "",
-		"1:name=systemd:/c\n0::/a/b\n":             `join cgroup /d/b: F names "/c"`,
-		"1:name=systemd:/b\n0::/a/b/moved\n":       `join cgroup /c/a/b: F names "/a/b/moved"`,
-		"0::/a/b\n":                                `join cgroup /d/b: F names ""`,
-		"1:name=systemd:/b\n0::/a/b (deleted)\n":   `join cgroup /c/a/b: F names "/a/b (deleted)"`,
+		"1:name=systemd:/b\n0::/b\n":               "", // teu's cgroup namespace begins at /a
+		"1:name=systemd:/b\n0::/\n":                `join cgroup /c/a/b: F names "/"` + moved,
+		"1:name=systemd:/c\n0::/a/b\n":             `join cgroup /d/b: F names "/c"` + moved,
+		"1:name=systemd:/b\n0::/a/b/moved\n":       `join cgroup /c/a/b: F names "/a/b/moved"` + moved,
+		"0::/a/b\n":                                `join cgroup /d/b: F names ""` + moved,
+		"1:name=systemd:/b\n0::/a/b (deleted)\n":   `join cgroup /c/a/b: F names "/a/b (deleted)"` + moved,
 		"1:name=systemd:/b\nnot a line\n0::/a/b\n": "read F: \"not a line\\n\": not understood",
 	} {
 		got := ""

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -80,6 +81,25 @@ func (c *cgroup) fill(s *specs.Spec, l *log.Logger) error {
 	}
 	return err
 }
+
+// checkJoined finds out whether init, which has been put into cg, still is there.
+func (c *creation) checkJoined(cg *cgroup) error {
+	if cg.Manager == nil {
+		return nil
+	}
+	err := cg.CheckJoined(c.init.Pid)
+	if err == nil {
+		return nil
+	}
+	// A process that ends shows as in the root of each v1 hierarchy (proc_cgroup_show): that is not what is wrong then.
+	if ended, werr := sys.PidfdWait(c.init.PidFd, int(endWait.Milliseconds())); werr == nil && ended {
+		return c.explain(c.init.Failure())
+	}
+	return err
+}
+
+// endWait is how long the end of a process that seems to be ending is waited for, to tell what it is.
+const endWait = time.Second
 
 // tasks opens the tasks file of each v1 hierarchy for init to join by itself. The permission checked is the opener's.
 func (c *cgroup) tasks() (names []string, fds []int, err error) {

@@ -282,6 +282,11 @@ func (c *creation) outside() error {
 	if err := c.expect(syncReady); err != nil {
 		return err
 	}
+	if !c.hasHooks() { // a hook may put it where it likes
+		if err := c.checkJoined(c.cgroup); err != nil {
+			return err
+		}
+	}
 	return run(steps.late, c.init.Pid)
 }
 
@@ -340,6 +345,9 @@ func (c *creation) findInit() error {
 }
 
 func (c *creation) runtimeHooks() error {
+	if err := c.checkJoined(c.cgroup); err != nil {
+		return err
+	}
 	h := c.spec.Hooks
 	st := c.specState(specs.StateCreating)
 	if err := hooks.Run("hooks.prestart", h.Prestart, st); err != nil { //nolint:staticcheck // deprecated, and in use

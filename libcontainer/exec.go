@@ -42,7 +42,8 @@ type execution struct {
 	pidfd    int
 	root     int // the container's root
 	joined   uint64
-	at       *cgroup // where --cgroup puts it
+	at       *cgroup // where it is put: the container's own, that of --cgroup, or else where spawn finds room
+	found    *cgroup // where spawn has found room
 }
 
 // Exec starts another process in a container. The status is the process's, or 128 and the signal that ended it; detached
@@ -72,7 +73,7 @@ func (e *execution) closeExec() {
 			sys.Close(fd)
 		}
 	}
-	for _, c := range [2]*cgroup{e.cgroup, e.at} {
+	for _, c := range [3]*cgroup{e.cgroup, e.at, e.found} {
 		if c != nil && c.Manager != nil {
 			c.Close()
 		}
@@ -98,6 +99,9 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.awaitInit(e.joined&sys.CloneNewPid != 0); err != nil {
 		return err
 	}
+	if e.found != nil {
+		e.at = e.found
+	}
 	if err := e.moveInto(e.at); err != nil {
 		return err
 	}
@@ -115,6 +119,9 @@ func (e *execution) exec(id string, fg *foreground) error {
 		return err
 	}
 	if err := e.expect(syncReady); err != nil {
+		return err
+	}
+	if err := e.checkJoined(e.at); err != nil {
 		return err
 	}
 	if err := run(steps.late, e.init.Pid); err != nil {
@@ -303,15 +310,8 @@ func parseUser(u *specs.User, s string) error {
 func (e *execution) launchExec() (err error) {
 	e.o.PreserveFDs = e.x.PreserveFDs
 	e.protect()
-	e.elsewhere = func() (int, error) {
-		// A payload that gave controllers to children of its cgroup moved its processes into one of them (cgroups(7), "no
-		// internal processes"): exec goes where the first process is.
-		m, err := e.cgroup.AtProcess(e.st.Init.Pid)
-		if err != nil {
-			return -1, err
-		}
-		e.at = &cgroup{m}
-		return e.at.dir(), nil
+	if len(e.x.Cgroups) == 0 {
+		e.elsewhere = e.besideInit
 	}
 	start := &nsenter.Start{CgroupDir: e.at.dir()}
 	if start.CPUs, err = initialAffinity(e.process); err != nil {
@@ -343,6 +343,18 @@ func (e *execution) launchExec() (err error) {
 		}
 	}
 	return e.send(compileExec(e.process, &e.facts, e.joined))
+}
+
+// besideInit is for a payload that gave controllers to children of its cgroup and moved its processes into one of them
+// (cgroup-v2.rst, "No Internal Process Constraint"): exec goes where the first process is, as with runc. It runs beside
+// the rest of the launch, which has to do with the v1 cgroups only.
+func (e *execution) besideInit() (int, error) {
+	m, err := e.cgroup.AtProcess(e.st.Init.Pid)
+	if err != nil {
+		return -1, err
+	}
+	e.found = &cgroup{m}
+	return e.found.dir(), nil
 }
 
 // execFacts asks what the compiler has to know about the process.

@@ -100,10 +100,22 @@ func (c *creation) spawn(s *nsenter.Start) (err error) {
 				err = c.init.Spawn(s)
 			}
 		}
-		c.spawned <- explainSpawn(err, s.UIDs != nil)
+		c.spawned <- explainSpawn(c.explainBusy(err), s.UIDs != nil)
 	}()
 	c.onUndo(c.kill)
 	return nil
+}
+
+// explainBusy says why a cgroup refuses processes (cgroup-v2.rst, "No Internal Process Constraint").
+func (c *creation) explainBusy(err error) error {
+	if !cgroups.Busy(err) {
+		return err
+	}
+	where := "linux.cgroupsPath"
+	if c.entry == nil { // exec, which would have gone elsewhere had it not been told to go there
+		where = "--cgroup"
+	}
+	return fmt.Errorf("%s: %w: the cgroup has given controllers to those below it (cgroup.subtree_control)", where, err)
 }
 
 // send gives the interpreter its program, whether it is there already or not.

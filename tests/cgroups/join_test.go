@@ -1,0 +1,268 @@
+package cgroups
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+func cgroupsPath(path string) edit { return func(s *specs.Spec) { s.Linux.CgroupsPath = path } }
+
+// hierarchies are the places where one is mounted.
+func hierarchies() []string {
+	if unified() {
+		return []string{top}
+	}
+	list, _ := filepath.Glob(top + "/*/cgroup.procs") // the pattern is well-formed
+	for i := range list {
+		list[i] = filepath.Dir(list[i])
+	}
+	return list
+}
+
+// write writes to a control file.
+func write(t testing.TB, file, text string) {
+	t.Helper()
+	check(t, os.WriteFile(file, []byte(text), 0))
+}
+
+// made is a cgroup that was there before the container: with its parents, it goes when the test ends.
+func made(t testing.TB, dir string) string {
+	t.Helper()
+	if !exists(filepath.Dir(dir)) {
+		made(t, filepath.Dir(dir))
+	}
+	check(t, os.Mkdir(dir, 0o755))
+	t.Cleanup(func() {
+		if err := syscall.Rmdir(dir); err != nil && err != syscall.ENOENT {
+			t.Errorf("%s: %v", dir, err)
+		}
+	})
+	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // on v1 nothing can be in it without them
+		if text, err := os.ReadFile(filepath.Dir(dir) + "/" + file); err == nil && exists(dir+"/cgroup.clone_children") {
+			write(t, dir+"/"+file, strings.TrimSpace(string(text)))
+		}
+	}
+	return dir
+}
+
+// occupy puts a process into a cgroup until the function returned is called, or the test ends.
+func occupy(t testing.TB, b *kit.Bundle, dir string) (leave func()) {
+	t.Helper()
+	p := exec.Command(kit.Payload(), "sleep", "forever")
+	p.Env = []string{"TEU_TEST=" + b.ID}
+	p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	check(t, p.Start())
+	done := false
+	leave = func() {
+		if !done {
+			done = true
+			p.Process.Kill()
+			p.Wait()
+		}
+	}
+	t.Cleanup(leave)
+	write(t, dir+"/cgroup.procs", strconv.Itoa(p.Process.Pid))
+	return leave
+}
+
+// TestOccupied: a cgroup that holds a process, or has one below it, is not a container's to be, in whatever hierarchy that
+// is; an empty one is.
+func TestOccupied(t *testing.T) {
+	t.Parallel()
+	for _, h := range hierarchies() {
+		for _, below := range []string{"", "/sub/x"} {
+			t.Run(filepath.Base(h)+below, func(t *testing.T) {
+				t.Parallel()
+				b := kit.New(t)
+				b.Edit(cgroupsPath("/" + b.ID + "/c"))
+				dir := made(t, h+"/"+b.ID+"/c")
+				held := dir
+				if below != "" {
+					held = made(t, dir+below)
+				}
+				leave := occupy(t, b, held)
+				b.Fails([]string{"create", b.ID}, "linux.cgroupsPath: "+dir+": container's cgroup is not empty: 1 process(es) found")
+				b.Fails([]string{"run", b.ID}, "not empty")
+				if !exists(held) {
+					t.Error("the cgroup was removed")
+				}
+				leave()
+				if filepath.Base(h) == "devices" && below != "" {
+					return // the kernel begins no list of devices while there are cgroups below
+				}
+				b.OK("run", b.ID)
+			})
+		}
+	}
+}
+
+// freezers are the places with files that freeze a cgroup, and what is to be written to them.
+func freezers() map[string][2]string {
+	list := map[string][2]string{}
+	if v2Top() != "" {
+		list[v2Top()] = [2]string{"/cgroup.freeze", "1"}
+	}
+	if v1 := top + "/freezer"; !unified() && exists(v1+"/cgroup.procs") {
+		list[v1] = [2]string{"/freezer.state", "FROZEN"}
+	}
+	return list
+}
+
+// TestFrozenBefore: create refuses a cgroup that is frozen, or is below one, where it would wait for ever.
+func TestFrozenBefore(t *testing.T) {
+	t.Parallel()
+	for h, f := range freezers() {
+		for _, level := range []string{"", "/c"} {
+			t.Run(filepath.Base(h)+level, func(t *testing.T) {
+				t.Parallel()
+				b := kit.New(t)
+				b.Edit(cgroupsPath("/" + b.ID + "/c/d"))
+				made(t, h+"/"+b.ID+"/c")
+				frozen := h + "/" + b.ID + level
+				write(t, frozen+f[0], f[1])
+				b.Fails([]string{"create", b.ID}, "linux.cgroupsPath: "+h+"/"+b.ID+"/c: container's cgroup unexpectedly frozen")
+				write(t, frozen+f[0], map[string]string{"1": "0", "FROZEN": "THAWED"}[f[1]])
+				b.OK("run", b.ID)
+			})
+		}
+	}
+}
+
+// TestThreaded: below a threaded cgroup the container's is one too. What cannot tell threads apart cannot be limited there.
+func TestThreaded(t *testing.T) {
+	t.Parallel()
+	if v2Top() == "" {
+		t.Skip("no cgroup v2 tree is mounted")
+	}
+	b := kit.New(t)
+	b.Edit(cgroupsPath("/" + b.ID + "/c"))
+	parent := made(t, v2Top()+"/"+b.ID)
+	write(t, made(t, parent+"/threads")+"/cgroup.type", "threaded")
+	b.Start("sleep", "forever")
+	if kind := read(t, parent+"/c", "cgroup.type"); kind != "threaded" {
+		t.Errorf("it is %q", kind)
+	}
+	b.OK("exec", b.ID, kit.PayloadPath, "true")
+	b.OK("exec", "-d", b.ID, kit.PayloadPath, "sleep", "forever")
+	b.OK("delete", "--force", b.ID)
+
+	if !unified() {
+		return
+	}
+	limit := int64(64 << 20)
+	b.Edit(resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: &limit} }))
+	b.Fails([]string{"create", b.ID}, "linux.resources.memory.limit", parent+"/c is a threaded cgroup")
+}
+
+// gives takes the cgroup dir to have given a controller to those below it, so that it can hold no process.
+func gives(t testing.TB, dir string) {
+	t.Helper()
+	have := strings.Fields(read(t, dir, "cgroup.controllers"))
+	for _, c := range have {
+		if c == "memory" || c == "io" || c == "hugetlb" { // not those that a threaded cgroup may have
+			write(t, dir+"/cgroup.subtree_control", "+"+c)
+			return
+		}
+	}
+	t.Skipf("the v2 tree has no domain controller (%s)", have)
+}
+
+// TestGiven: a cgroup that has given its controllers away cannot hold a container.
+func TestGiven(t *testing.T) {
+	t.Parallel()
+	if v2Top() == "" {
+		t.Skip("no cgroup v2 tree is mounted")
+	}
+	b := kit.New(t)
+	b.Edit(cgroupsPath("/" + b.ID + "/c"))
+	parent := made(t, v2Top()+"/"+b.ID)
+	gives(t, v2Top())
+	gives(t, parent)
+	gives(t, made(t, parent+"/c"))
+	b.Fails([]string{"create", b.ID}, "linux.cgroupsPath", syscall.EBUSY.Error(), "cgroup.subtree_control")
+}
+
+// TestExecInGiven: a payload has moved down and given the container's controllers to those below; exec goes where the first
+// process is, and not where it was told to go in vain.
+func TestExecInGiven(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	pid := b.State().Pid
+	dir := placesOf(t, pid).v2
+	if dir == "" {
+		t.Skip("no cgroup v2 tree is mounted")
+	}
+	check(t, os.MkdirAll(dir+"/init/scope", 0o755)) // delete removes them
+	write(t, dir+"/init/scope/cgroup.procs", strconv.Itoa(pid))
+	gives(t, dir)
+	gives(t, dir+"/init")
+	b.OK("exec", b.ID, kit.PayloadPath, "true")
+	b.OK("exec", "-d", "--pid-file", "exec.pid", b.ID, kit.PayloadPath, "sleep", "forever")
+	text, err := os.ReadFile(b.Dir + "/exec.pid")
+	check(t, err)
+	second, err := strconv.Atoi(string(text))
+	check(t, err)
+	if got := placesOf(t, second).v2; got != dir+"/init/scope" {
+		t.Errorf("exec went to %s", got)
+	}
+	if unified() { // elsewhere the payload would have to have made those cgroups in every hierarchy
+		b.Fails([]string{"exec", "--cgroup", "init", b.ID, kit.PayloadPath, "true"}, "--cgroup", "cgroup.subtree_control")
+		b.OK("exec", "--cgroup", "init/scope", b.ID, kit.PayloadPath, "true")
+	}
+	b.OK("delete", "--force", b.ID)
+	if exists(dir) {
+		t.Errorf("%s is left", dir)
+	}
+}
+
+// TestMoved: somebody takes the process out of the container's cgroup while it is being made.
+func TestMoved(t *testing.T) {
+	t.Parallel()
+	if v2Top() == "" {
+		t.Skip("no cgroup v2 tree is mounted")
+	}
+	b := kit.New(t)
+	b.Edit(cgroupsPath("/" + b.ID + "/c"))
+	away := made(t, v2Top()+"/"+b.ID+"/away")
+	for try := range 20 { // whoever is first has won
+		stop, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				// Nothing of this is sure to be there.
+				pids, _ := os.ReadFile(v2Top() + "/" + b.ID + "/c/cgroup.procs")
+				for pid := range strings.FieldsSeq(string(pids)) {
+					os.WriteFile(away+"/cgroup.procs", []byte(pid), 0)
+				}
+			}
+		}()
+		res := b.Teu("create", b.ID)
+		close(stop)
+		<-done
+		if res.Code != 0 {
+			want := fmt.Sprintf("join cgroup %s/%s/c: ", v2Top(), b.ID)
+			if !strings.Contains(res.Stderr, want) || !strings.Contains(res.Stderr, "somebody has moved the process") {
+				t.Errorf("%v, want %q", res, want)
+			}
+			return
+		}
+		t.Logf("try %d: create was first", try)
+		b.OK("delete", "--force", b.ID)
+	}
+	t.Error("it was never noticed")
+}
