@@ -66,8 +66,14 @@ func TestEnableFromTheTop(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "a/b/c/cgroup.type"), []byte("domain invalid\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Create(); err == nil || !strings.Contains(err.Error(), "is below a threaded cgroup") {
-		t.Errorf("domain invalid: %v", err)
+	if err := m.Create(); err != nil {
+		t.Fatal(err)
+	}
+	if got := content(t, filepath.Join(root, "a/b/c/cgroup.type")); !strings.HasPrefix(got, "threaded") { // the write does not shorten a plain file
+		t.Errorf("below a threaded cgroup: type %q", got)
+	}
+	if err := m.denied["memory"]; err == nil || !strings.Contains(err.Error(), "is a threaded cgroup") {
+		t.Errorf("memory below a threaded cgroup: %v", err)
 	}
 }
 

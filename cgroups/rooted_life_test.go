@@ -195,8 +195,11 @@ func testExecBelow(t *testing.T) {
 	}
 	b.ok(err)
 	b.ok(beside.Join(q.Process.Pid, false))
-	if one := count(t, b, false); one != 0 {
-		t.Errorf("%d processes in the container's own cgroup, want 0", one)
+	b.ok(beside.CheckJoined(q.Process.Pid))
+	pids, err := procs(b.unified().Dir(), false)
+	b.ok(err)
+	if len(pids) != 0 {
+		t.Errorf("%d processes in the container's own v2 cgroup, want 0", len(pids))
 	}
 	if _, err := b.AtProcess(os.Getpid()); err == nil {
 		t.Error("AtProcess of a process outside")
