@@ -126,11 +126,16 @@ func (m *Manager) apply(writes []limits.Write) error {
 	return nil
 }
 
-func (m *Manager) write(w *limits.Write) error {
-	p := m.place(w.Controller)
+// placeOf is where w is to be written; nil when there is no such place.
+func (m *Manager) placeOf(w *limits.Write) *Place {
 	if w.Unified {
-		p = m.unified()
+		return m.unified()
 	}
+	return m.place(w.Controller)
+}
+
+func (m *Manager) write(w *limits.Write) error {
+	p := m.placeOf(w)
 	if p == nil {
 		return fmt.Errorf("%s: no %s cgroup controller", w.Field, w.Controller)
 	}
@@ -145,6 +150,9 @@ func (m *Manager) write(w *limits.Write) error {
 		if used, uerr := readLine(p.Dir() + "/memory.usage_in_bytes"); uerr == nil {
 			return fmt.Errorf("%s: %w: %s bytes are in use", w.Field, writeError(file, w.Value, err), used)
 		}
+	case errors.Is(err, syscall.EBUSY) && w.Controller == "cpuset" && !p.V2():
+		// kernel/cgroup/cpuset-v1.c, cpuset1_validate_change; v2 narrows the children by itself.
+		return fmt.Errorf("%s: %w: a cgroup below has others", w.Field, writeError(file, w.Value, err))
 	}
 	return fmt.Errorf("%s: %w", w.Field, writeError(file, w.Value, err))
 }
@@ -186,16 +194,40 @@ func (m *Manager) setDevices(rules []devices.Rule) error {
 	return nil
 }
 
+// setDeviceList leaves the list as it was when a part of the new one is refused, unless it was one of denied devices,
+// which the kernel does not show.
 func setDeviceList(dir string, rules []devices.Rule) error {
 	want, err := devices.V1(rules)
 	if err != nil {
 		return err
 	}
-	now, err := sys.ReadFileAt(sys.AtFdcwd, dir+"/devices.list")
+	before, err := deviceList(dir)
 	if err != nil {
-		return fmt.Errorf("linux.resources.devices: read %s/devices.list: %w", dir, err)
+		return err
 	}
-	changes, err := devices.Transition(string(now), want)
+	if err = changeDeviceList(dir, before, want); err == nil {
+		return nil
+	}
+	if old, oerr := devices.ParseList(before); oerr == nil && !old.AllowAll {
+		if now, nerr := deviceList(dir); nerr != nil {
+			err = fmt.Errorf("%w; %w", err, nerr)
+		} else if uerr := changeDeviceList(dir, now, old); uerr != nil {
+			err = fmt.Errorf("%w; put back what was written: %w", err, uerr)
+		}
+	}
+	return err
+}
+
+func deviceList(dir string) (string, error) {
+	text, err := sys.ReadFileAt(sys.AtFdcwd, dir+"/devices.list")
+	if err != nil {
+		return "", fmt.Errorf("linux.resources.devices: read %s/devices.list: %w", dir, err)
+	}
+	return string(text), nil
+}
+
+func changeDeviceList(dir, now string, want devices.List) error {
+	changes, err := devices.Transition(now, want)
 	if err != nil {
 		return fmt.Errorf("linux.resources.devices: %s: %w", dir, err)
 	}

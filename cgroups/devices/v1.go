@@ -103,9 +103,11 @@ type Change struct {
 const everything = "a *:* rwm"
 
 // Transition returns the lines that lead from the content of devices.list to l, and disturb as little as they
-// can: a list of allowed devices becomes another one without a moment in which all are denied.
+// can: a list of allowed devices becomes another one without a moment in which what both allow is denied, or what neither
+// does is allowed. To or from a list of denied ones the kernel knows no way but through none at all, so that for some
+// microseconds everything is allowed, or denied.
 func Transition(current string, l List) ([]Change, error) {
-	now, err := parseList(current)
+	now, err := ParseList(current)
 	if err != nil {
 		return nil, err
 	}
@@ -115,14 +117,14 @@ func Transition(current string, l List) ([]Change, error) {
 		out = append(out, Change{l.AllowAll, everything})
 		now.Exceptions = nil
 	}
-	for _, e := range now.Exceptions {
-		if e.Access &^= l.access(e); e.Access != 0 {
-			out = append(out, Change{false, e.String()})
-		}
-	}
 	for _, e := range l.Exceptions {
 		if e.Access &^= now.access(e); e.Access != 0 {
 			out = append(out, Change{!l.AllowAll, e.String()})
+		}
+	}
+	for _, e := range now.Exceptions {
+		if e.Access &^= l.access(e); e.Access != 0 {
+			out = append(out, Change{false, e.String()})
 		}
 	}
 	return out, nil
@@ -138,7 +140,8 @@ func (l List) access(r Rule) Access {
 	return 0
 }
 
-func parseList(s string) (l List, err error) {
+// ParseList reads devices.list.
+func ParseList(s string) (l List, err error) {
 	for line := range strings.Lines(s) {
 		line = strings.TrimSuffix(line, "\n")
 		if strings.HasPrefix(line, "a ") {

@@ -131,7 +131,7 @@ func (c *compiler) cpuMax(p *specs.LinuxCPU) (line, field string, err error) {
 func (c *compiler) shares(p *specs.LinuxCPU, file, text string) {
 	idle := func() {
 		if p.Idle != nil {
-			c.cpuWrite("cpu.idle", strconv.FormatInt(*p.Idle, 10), fieldIdle, false)
+			c.write(Write{Controller: "cpu", File: "cpu.idle", Value: strconv.FormatInt(*p.Idle, 10), Field: fieldIdle, Moves: file})
 		}
 	}
 	if value(p.Idle) == 0 {

@@ -36,6 +36,8 @@ type Write struct {
 	Unified bool
 	// Needs tells what a missing file means, where the controller is there.
 	Needs string
+	// Moves is another file of the controller that the kernel changes along.
+	Moves string
 }
 
 // Host is what compiling needs to know of the machine.
@@ -44,6 +46,8 @@ type Host struct {
 	Version func(controller string) Version
 	// HasV2 says that the container has a cgroup in a v2 tree.
 	HasV2 bool
+	// Update says that there may be other values than those of a new cgroup, so that these have to be written too.
+	Update bool
 	// Read returns the content of a control file of the container's cgroup, without the final newline.
 	Read func(controller, file string) (string, error)
 }

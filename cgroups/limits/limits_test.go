@@ -136,7 +136,7 @@ func TestWrites(t *testing.T) {
 
 		{`{"memory":{"swappiness":101}}`,
 			"!linux.resources.memory.swappiness: 101: must be between 0 and 100", "!linux.resources.memory.swappiness: 101: must be between 0 and 100"},
-		{`{"memory":{"limit":100,"swap":99}}`, "memory.limit_in_bytes 100 late; memory.memsw.limit_in_bytes 99",
+		{`{"memory":{"limit":100,"swap":99}}`, "!linux.resources.memory.swap: 99: smaller than the memory limit 100, which it includes",
 			"!linux.resources.memory.swap: 99: smaller than the memory limit 100, which it includes"},
 		{`{"memory":{"checkBeforeUpdate":true,"limit":60}}`, "memory.limit_in_bytes 60",
 			"!linux.resources.memory.limit: 60: not above the 60 bytes in use"},
@@ -147,7 +147,7 @@ func TestWrites(t *testing.T) {
 		{`{"cpu":{"quota":10,"burst":11}}`,
 			"!linux.resources.cpu.burst: 11: larger than the quota 10", "!linux.resources.cpu.burst: 11: larger than the quota 10"},
 	} {
-		c.check(t, map[string]string{"cpu.max": "30000 100000", "memory.max": "60", "memory.current": "60"})
+		c.check(t, map[string]string{"cpu.max": "30000 100000", "memory.max": "60", "memory.limit_in_bytes": "60", "memory.current": "60"})
 	}
 }
 
@@ -194,9 +194,12 @@ func TestReadsThatFail(t *testing.T) {
 			t.Errorf("%s: got %v", in, err)
 		}
 	}
-	_, _, err := Compile(resources(t, `{"memory":{"swap":1}}`), host(V2, map[string]string{"memory.max": "max"}))
-	if err == nil || err.Error() != "linux.resources.memory.swap: 1: needs linux.resources.memory.limit" {
-		t.Errorf("swap beside unlimited memory: %v", err)
+	unlimited := map[string]string{"memory.max": "max", "memory.limit_in_bytes": "9223372036854771712"}
+	for _, v := range []Version{V1, V2} {
+		_, _, err := Compile(resources(t, `{"memory":{"swap":1}}`), host(v, unlimited))
+		if err == nil || err.Error() != "linux.resources.memory.swap: 1: needs linux.resources.memory.limit" {
+			t.Errorf("v%d: swap beside unlimited memory: %v", v, err)
+		}
 	}
 	w, _, err := Compile(resources(t, `{"memory":{"limit":5,"checkBeforeUpdate":true}}`), host(V2, nil))
 	if err != nil || show(w) != "memory.max 5" {
@@ -219,7 +222,7 @@ func TestEveryField(t *testing.T) {
 		var r specs.LinuxResources
 		set(reflect.ValueOf(&r).Elem(), path)
 		for _, v := range []Version{V1, V2} {
-			writes, warnings, err := Compile(&r, host(v, map[string]string{"cpu.max": "max 100000", "memory.max": "1"}))
+			writes, warnings, err := Compile(&r, host(v, map[string]string{"cpu.max": "max 100000", "memory.max": "1", "memory.limit_in_bytes": "1"}))
 			told := err != nil && strings.Contains(err.Error(), "linux.resources."+name)
 			for _, w := range writes {
 				told = told || w.Field == "linux.resources."+name || strings.HasPrefix(w.Field, "linux.resources."+name+"[")

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -34,7 +35,7 @@ func (c *compiler) memory(r *specs.LinuxResources) error {
 		{fieldReservation, value(m.Reservation) != 0},
 		{fieldSwap, value(m.Swap) != 0},
 		{fieldSwappiness, m.Swappiness != nil},
-		{fieldOOM, value(m.DisableOOMKiller)},
+		{fieldOOM, c.oomKiller(m) != ""},
 		{fieldKernelTCP, value(m.KernelTCP) > 0},
 	} {
 		if !f.set {
@@ -45,8 +46,7 @@ func (c *compiler) memory(r *specs.LinuxResources) error {
 			return err
 		}
 		if v == V1 {
-			c.memoryV1(m)
-			return nil
+			return c.memoryV1(m)
 		}
 		return c.memoryV2(m)
 	}
@@ -63,14 +63,25 @@ func (c *compiler) obsolete(m *specs.LinuxMemory) {
 	}
 }
 
+// oomKiller is what memory.oom_control of v1 is to be, "" for as it is.
+func (c *compiler) oomKiller(m *specs.LinuxMemory) string {
+	switch {
+	case value(m.DisableOOMKiller):
+		return "1"
+	case m.DisableOOMKiller != nil && c.host.Update && c.host.Version("memory") == V1:
+		return "0"
+	}
+	return ""
+}
+
 // memoryV1 ends with limit and memory+swap limit. The kernel keeps limit <= memsw, so on the way up the limit may
 // have to wait for the other (EINVAL); on the way down it goes first.
-func (c *compiler) memoryV1(m *specs.LinuxMemory) {
+func (c *compiler) memoryV1(m *specs.LinuxMemory) error {
 	if m.Swappiness != nil {
 		c.memoryWrite("memory.swappiness", strconv.FormatUint(*m.Swappiness, 10), fieldSwappiness)
 	}
-	if value(m.DisableOOMKiller) {
-		c.memoryWrite("memory.oom_control", "1", fieldOOM)
+	if v := c.oomKiller(m); v != "" {
+		c.memoryWrite("memory.oom_control", v, fieldOOM)
 	}
 	if n := value(m.Reservation); n != 0 {
 		c.memoryWrite("memory.soft_limit_in_bytes", limit(n, "-1"), fieldReservation)
@@ -81,6 +92,11 @@ func (c *compiler) memoryV1(m *specs.LinuxMemory) {
 	size, swap := value(m.Limit), value(m.Swap)
 	if size < 0 && swap == 0 {
 		swap = -1 // else the old memsw limit would go on limiting memory
+	}
+	if swap > 0 && size >= 0 {
+		if _, err := c.swapOnly(swap, size, "memory.limit_in_bytes"); err != nil {
+			return err
+		}
 	}
 	if size != 0 {
 		c.write(Write{
@@ -95,6 +111,7 @@ func (c *compiler) memoryV1(m *specs.LinuxMemory) {
 			Optional: swap < 0,
 		})
 	}
+	return nil
 }
 
 func (c *compiler) memoryV2(m *specs.LinuxMemory) error {
@@ -143,19 +160,27 @@ func (c *compiler) swapMax(m *specs.LinuxMemory) (string, error) {
 	case size < 0:
 		return strconv.FormatInt(swap, 10), nil
 	}
+	n, err := c.swapOnly(swap, size, "memory.max")
+	return strconv.FormatInt(n, 10), err
+}
+
+// swapOnly is how much of a limit of memory and swap is left for swap, beside a memory limit of size or, if that is 0, the
+// one in file.
+func (c *compiler) swapOnly(swap, size int64, file string) (int64, error) {
 	if size == 0 {
-		now, err := c.host.Read("memory", "memory.max")
+		now, err := c.host.Read("memory", file)
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", fieldSwap, err)
+			return 0, fmt.Errorf("%s: %w", fieldSwap, err)
 		}
-		if size, err = strconv.ParseInt(now, 10, 64); err != nil {
-			return "", fmt.Errorf("%s: %d: needs linux.resources.memory.limit", fieldSwap, swap)
+		// v1 shows PAGE_COUNTER_MAX, in bytes, for none (mm/memcontrol-v1.c).
+		if size, err = strconv.ParseInt(now, 10, 64); err != nil || size >= math.MaxInt64&^0xffff {
+			return 0, fmt.Errorf("%s: %d: needs linux.resources.memory.limit", fieldSwap, swap)
 		}
 	}
 	if swap < size {
-		return "", fmt.Errorf("%s: %d: smaller than the memory limit %d, which it includes", fieldSwap, swap, size)
+		return 0, fmt.Errorf("%s: %d: smaller than the memory limit %d, which it includes", fieldSwap, swap, size)
 	}
-	return strconv.FormatInt(swap-size, 10), nil
+	return swap - size, nil
 }
 
 // checkUsage does what v1 does by itself: it refuses a limit that the container is already over, where v2 would

@@ -19,7 +19,7 @@ func (c *compiler) network(r *specs.LinuxResources) error {
 	if n == nil {
 		return nil
 	}
-	if id := value(n.ClassID); id != 0 {
+	if id := value(n.ClassID); id != 0 || n.ClassID != nil && c.host.Update && c.host.Version("net_cls") == V1 {
 		if err := c.onlyV1("net_cls", fieldClass); err != nil {
 			return err
 		}

@@ -27,8 +27,9 @@ _teu() {
 	spec) COMPREPLY=($(compgen -W "--bundle --rootless" -- "$cur")) ;;
 	start) COMPREPLY=($(compgen -W " $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
 	state) COMPREPLY=($(compgen -W " $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
+	update) COMPREPLY=($(compgen -W "--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --memory --cpu-idle --memory-reservation --memory-swap --pids-limit --l3-cache-schema --mem-bw-schema $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
 	validate) COMPREPLY=($(compgen -W "--format" -- "$cur")) ;;
-	'') COMPREPLY=($(compgen -W "--debug --log --log-format --log-level --root --systemd-cgroup --rootless create delete events exec features kill list pause ps resume run spec start state validate" -- "$cur")) ;;
+	'') COMPREPLY=($(compgen -W "--debug --log --log-format --log-level --root --systemd-cgroup --rootless create delete events exec features kill list pause ps resume run spec start state update validate" -- "$cur")) ;;
 	esac
 }
 complete -o default -F _teu teu

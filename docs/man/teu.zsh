@@ -29,6 +29,7 @@ _teu() {
 			'spec[create a new specification file]' \
 			'start[executes the user defined process in a created container]' \
 			'state[output the state of a container]' \
+			'update[update container resource constraints]' \
 			'validate[check the configuration of a bundle]' ;;
 	argument)
 		case $line[1] in
@@ -89,6 +90,24 @@ _teu() {
 			'--rootless[generate a configuration for a rootless container]' '*:file:_files' ;;
 		start) _arguments '*:container:_teu_containers' ;;
 		state) _arguments '*:container:_teu_containers' ;;
+		update) _arguments \
+			'--resources[path to the file containing the resources to update or '\''-'\'' to read from the standard input]:value:_files' \
+			'--blkio-weight[Specifies per cgroup weight, range is from 10 to 1000]:value:_files' \
+			'--cpu-period[CPU CFS period to be used for hardcapping (in usecs). 0 to use system default]:value:_files' \
+			'--cpu-quota[CPU CFS hardcap limit (in usecs). Allowed cpu time in a given period]:value:_files' \
+			'--cpu-burst[CPU CFS hardcap burst limit (in usecs). Allowed accumulated cpu time additionally for burst a given period]:value:_files' \
+			'--cpu-share[CPU shares (relative weight vs. other containers)]:value:_files' \
+			'--cpu-rt-period[CPU realtime period to be used for hardcapping (in usecs). 0 to use system default]:value:_files' \
+			'--cpu-rt-runtime[CPU realtime hardcap limit (in usecs). Allowed cpu time in a given period]:value:_files' \
+			'--cpuset-cpus[CPU(s) to use]:value:_files' \
+			'--cpuset-mems[Memory node(s) to use]:value:_files' \
+			'--memory[Memory limit (in bytes)]:value:_files' \
+			'--cpu-idle[set cgroup SCHED_IDLE or not, 0\: default behavior, 1\: SCHED_IDLE]:value:_files' \
+			'--memory-reservation[Memory reservation or soft_limit (in bytes)]:value:_files' \
+			'--memory-swap[Total memory usage (memory + swap); set '\''-1'\'' to enable unlimited swap]:value:_files' \
+			'--pids-limit[Maximum number of pids allowed in the container]:value:_files' \
+			'--l3-cache-schema[The string of Intel RDT/CAT L3 cache schema]:value:_files' \
+			'--mem-bw-schema[The string of Intel RDT/MBA memory bandwidth schema]:value:_files' '*:container:_teu_containers' ;;
 		validate) _arguments \
 			'--format[select one of\: text or json]:value:_files' '*:file:_files' ;;
 		esac ;;

@@ -47,6 +47,7 @@ type containers interface {
 	Delete(id string, force bool) error
 	Pause(id string) error
 	Resume(id string) error
+	Update(id string, o libcontainer.UpdateOptions) error
 	State(id string) (*libcontainer.Status, error)
 	List() (all []libcontainer.Status, bad []error, err error)
 	Events(id string, interval time.Duration, each func(*libcontainer.Event) error) error
@@ -94,6 +95,7 @@ var verbs = [...]verb{
 	{"spec", "create a new specification file", specCommand},
 	{"start", "executes the user defined process in a created container", startCommand},
 	{"state", "output the state of a container", stateCommand},
+	{"update", "update container resource constraints", updateCommand},
 	{"validate", "check the configuration of a bundle", validateCommand},
 }
 

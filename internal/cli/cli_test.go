@@ -41,6 +41,10 @@ func (r *recorder) Delete(id string, force bool) error            { return r.not
 func (r *recorder) Pause(id string) error                         { return r.note("pause", id) }
 func (r *recorder) Resume(id string) error                        { return r.note("resume", id) }
 
+func (r *recorder) Update(id string, o libcontainer.UpdateOptions) error {
+	return r.note("update", id, o)
+}
+
 func (r *recorder) Exec(id string, o libcontainer.ExecOptions) (int, error) {
 	return 130, r.note("exec", id, o)
 }

@@ -97,6 +97,16 @@ func DecodeProcess(name string, data []byte) (*specs.Process, error) {
 	return decode(name, data, (*decoder).readProcess)
 }
 
+// LoadResources reads a file that holds a linux.resources object alone, as `update --resources` takes it, by the rules of
+// Load.
+func LoadResources(name string) (*specs.LinuxResources, error) {
+	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeResources(name, data)
+}
+
 // DecodeResources reads the text of a linux.resources object, as `update --resources` takes it, by the rules
 // of Load; name is its file in errors.
 func DecodeResources(name string, data []byte) (*specs.LinuxResources, error) {

@@ -4,6 +4,7 @@
 //	<root>/<id>/state.json       the record from then on
 //	<root>/<id>/.state.json.tmp  its next version, until the rename
 //	<root>/<id>/config.json      the configuration that the container was made of
+//	<root>/<id>/resources.json   linux.resources after an update, when there was one
 //	<root>/<id>/notify/          the socket for sd_notify(3), when teu has one itself
 //	<root>/<id>/gate             the socket that init waits at for start, gone when that has been
 //
@@ -40,8 +41,6 @@ const (
 	intentName = "intent.json"
 	recordName = "state.json"
 	tempName   = ".state.json.tmp"
-
-	configName = "config.json"
 
 	// GateName is the socket below the directory that init waits at for start.
 	GateName = "gate"
@@ -236,22 +235,6 @@ func (c *Container) Started() error {
 	return nil
 }
 
-// KeepConfig keeps the text of the configuration, for what comes after create: the bundle may have changed by then.
-func (c *Container) KeepConfig(text []byte) error {
-	fd, err := sys.Openat(int(c.dir.Fd()), configName, sys.OWronly|sys.OCreat|sys.OTrunc|sys.ONofollow, 0o600)
-	if err != nil {
-		return fmt.Errorf("container %q: open %s: %w", c.ID, configName, err)
-	}
-	err = sys.WriteAll(fd, text)
-	if cerr := sys.Close(fd); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("container %q: write %s: %w", c.ID, configName, err)
-	}
-	return nil
-}
-
 // MakeNotifyDir makes the directory NotifyDir, open to the container's users.
 func (c *Container) MakeNotifyDir() error {
 	if err := sys.Mkdirat(int(c.dir.Fd()), NotifyDir, 0o755); err != nil && err != syscall.EEXIST {
@@ -307,7 +290,7 @@ func (c *Container) Write(st *State) error {
 // did not make is left alone and reported with ENOTEMPTY.
 func (c *Container) Remove() error {
 	dir := int(c.dir.Fd())
-	for _, name := range [...]string{GateName, NotifyDir + "/" + NotifyName, configName, tempName, recordName, intentName} {
+	for _, name := range [...]string{GateName, NotifyDir + "/" + NotifyName, configName, resourcesName, tempName, recordName, intentName} {
 		if err := sys.Unlinkat(dir, name); err != nil && err != syscall.ENOENT {
 			return fmt.Errorf("remove container %q: unlink %s: %w", c.ID, name, err)
 		}

@@ -1,0 +1,128 @@
+package cgroups
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/cgroups/devices"
+	"teu/cgroups/limits"
+)
+
+// Update sets what change names and leaves the rest as it is. now is what was asked for until now, by config.json and by
+// updates: the kernel does not tell all of it. The result is what is to be passed as now the next time.
+//
+// An update is all or nothing, as far as the kernel lets it be: when a value is refused, what has been written is put back,
+// and the error names what could not be.
+//
+// Devices change only when change has another list of them than now. Callers send the list of old with every update
+// (containerd does for Kubernetes), and somebody else may have let the container have a device in addition since, as
+// NVIDIA's hook does.
+func (m *Manager) Update(now, change *specs.LinuxResources) (then *specs.LinuxResources, warnings []string, err error) {
+	if now == nil {
+		now = new(specs.LinuxResources)
+	}
+	then = limits.Merge(now, change)
+	host := m.host()
+	host.Update = true
+	writes, warnings, err := limits.Compile(limits.Complete(now, change), host)
+	if err != nil {
+		return nil, nil, err
+	}
+	var rules []devices.Rule
+	if other := change.Devices != nil && !sameDevices(now.Devices, change.Devices); other {
+		if rules, err = devices.Parse(change.Devices); err != nil {
+			return nil, nil, err
+		}
+	}
+	before := m.remember(writes)
+	if err = m.apply(writes); err == nil && rules != nil {
+		err = m.setDevices(rules)
+	}
+	if err != nil {
+		if uerr := m.putBack(before); uerr != nil {
+			err = fmt.Errorf("%w; put back what was written: %w", err, uerr)
+		}
+		return nil, nil, err
+	}
+	return then, warnings, nil
+}
+
+func sameDevices(a, b []specs.LinuxDeviceCgroup) bool {
+	same := func(x, y *int64) bool {
+		if x == nil || y == nil {
+			return x == y
+		}
+		return *x == *y
+	}
+	return slices.EqualFunc(a, b, func(x, y specs.LinuxDeviceCgroup) bool {
+		return x.Allow == y.Allow && x.Type == y.Type && x.Access == y.Access && same(x.Major, y.Major) && same(x.Minor, y.Minor)
+	})
+}
+
+// memory is a control file, what it held, and the writes that would make it so again.
+type memory struct {
+	file, text string
+	undo       []limits.Write
+}
+
+// remember reads the files that are about to be written. One that cannot be read, or not be put back, is left out.
+func (m *Manager) remember(writes []limits.Write) (list []memory) {
+	note := func(w limits.Write) {
+		p := m.placeOf(&w)
+		if p == nil {
+			return
+		}
+		file := p.Dir() + "/" + w.File
+		at := slices.IndexFunc(list, func(o memory) bool { return o.file == file })
+		if at < 0 {
+			text, err := readLine(file)
+			if err != nil {
+				return
+			}
+			at = len(list)
+			list = append(list, memory{file: file, text: text})
+		}
+		value, ok := w.Undo(list[at].text)
+		if ok && !slices.ContainsFunc(list[at].undo, func(o limits.Write) bool { return o.Value == value }) {
+			w.Value = value
+			list[at].undo = append(list[at].undo, w)
+		}
+	}
+	for _, w := range writes {
+		if w.Moves != "" {
+			moved := w
+			moved.File, moved.Moves = w.Moves, ""
+			note(moved)
+		}
+		note(w)
+	}
+	return list
+}
+
+// putBack writes to the files that have changed what they held before, the last first. The kernel may refuse a value until
+// another is back, so those that it does are tried once more.
+func (m *Manager) putBack(list []memory) error {
+	var failed []limits.Write
+	for _, old := range slices.Backward(list) {
+		if text, err := readLine(old.file); err == nil && text == old.text {
+			continue
+		}
+		for _, w := range old.undo {
+			if err := m.write(&w); errors.Is(err, syscall.EINVAL) {
+				failed = append(failed, w)
+			} else if err != nil {
+				return err
+			}
+		}
+	}
+	for _, w := range failed {
+		if err := m.write(&w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
