@@ -22,6 +22,8 @@
 //	write PATH TEXT        writes to an existing file, or makes it
 //	mknod PATH c|b|p MAJOR MINOR
 //	open PATH r|w|rw       opens, and closes
+//	devices OPEN SHUT      opens both over and over, prints "ready", and then what is EPERM of OPEN, or not of SHUT, with the round;
+//	                       on SIGTERM it prints "rounds N" and ends
 //	sysctl NAME[=VALUE]    prints or sets; dots or slashes
 //	tty                    isatty of 0, 1, 2; window size; controlling terminal; session
 //	netif                  the interfaces with their flags and addresses
@@ -70,6 +72,7 @@ var commands = map[string]func(args []string) error{
 	"write":    write,
 	"mknod":    mknod,
 	"open":     open,
+	"devices":  devices,
 	"sysctl":   sysctl,
 	"trap":     trap,
 	"syscall":  rawSyscall,

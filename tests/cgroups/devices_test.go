@@ -1,0 +1,149 @@
+package cgroups
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/tests/kit"
+)
+
+// What no driver has: to be let through to it is ENXIO, to be held up before EPERM.
+const (
+	openNode = `{"allow":true,"type":"c","major":1,"minor":12,"access":"rw"}`
+	none     = `{"allow":false,"access":"rwm"}`
+)
+
+// watching is a container that watches /dev/open, which its list has, and /dev/shut, which no list has.
+func watching(t testing.TB) (*kit.Bundle, kit.Result) {
+	t.Helper()
+	b := kit.New(t, kit.Args("devices", "/dev/open", "/dev/shut"), func(s *specs.Spec) {
+		for minor, path := range map[int64]string{12: "/dev/open", 13: "/dev/shut"} {
+			s.Linux.Devices = append(s.Linux.Devices, specs.LinuxDevice{Path: path, Type: "c", Major: 1, Minor: minor, FileMode: ptr(os.FileMode(0o666))})
+		}
+		s.Linux.Resources = &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{
+			{Access: "rwm"}, {Allow: true, Type: "c", Major: ptr(int64(1)), Minor: ptr(int64(12)), Access: "rw"},
+		}}
+	})
+	res := b.Start()
+	res.Output("ready\n")
+	return b, res
+}
+
+// filters are the ids of the device programs on the container's v2 cgroup, in their order. Where a v1 hierarchy has the
+// list, there are none.
+func filters(t testing.TB, p places) []uint32 {
+	t.Helper()
+	if p.v2 == "" {
+		return nil
+	}
+	fd, err := sys.Openat(sys.AtFdcwd, p.v2, sys.OPath|sys.ODirectory, 0)
+	check(t, err)
+	defer sys.Close(fd)
+	ids, err := sys.DeviceProgs(fd)
+	check(t, err)
+	return ids
+}
+
+// TestUpdateDevices changes the list under a process that never stops using it.
+func TestUpdateDevices(t *testing.T) {
+	t.Parallel()
+	b, out := watching(t)
+	p := placesOf(t, b.State().Pid)
+	first := filters(t, p)
+	lists := []string{
+		none + `,` + openNode + `,{"allow":true,"type":"b","major":8,"access":"r"}`,
+		none + `,{"allow":true,"type":"c","major":10,"minor":229,"access":"rwm"},` + openNode,
+		none + `,{"allow":true,"type":"c","minor":12,"access":"r"}`,
+		none + `,` + openNode,
+	}
+	for i := range 40 {
+		if res := update(b, `{"devices":[`+lists[i%len(lists)]+`]}`, "--resources", "-"); res.Code != 0 {
+			t.Fatal(res)
+		}
+	}
+	if now := filters(t, p); len(now) != len(first) || len(now) > 0 && slices.Equal(now, first) {
+		t.Errorf("programs %v, in the beginning %v", now, first)
+	}
+	if dir := p.v1["devices"]; dir != "" {
+		list := read(t, dir, "devices.list") + "\n"
+		if !strings.Contains(list, "\nc 1:12 rw\n") || strings.Contains(list, "c *:12") || strings.Contains(list, "b 8:") {
+			t.Errorf("devices.list: %q", list)
+		}
+	}
+	b.OK("kill", b.ID, "TERM")
+	b.Ended()
+	text := out.Output("rounds")
+	var rounds int
+	if _, err := fmt.Sscanf(text, "ready\nrounds %d\n", &rounds); err != nil || rounds < 40 {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// TestUpdateKeepsDevices: what somebody else has let the container have stays when the update has no other list.
+func TestUpdateKeepsDevices(t *testing.T) {
+	t.Parallel()
+	b, _ := watching(t)
+	p := placesOf(t, b.State().Pid)
+	if dir := p.v1["devices"]; dir != "" {
+		check(t, os.WriteFile(dir+"/devices.allow", []byte("c 10:77 rw"), 0))
+	}
+	before := filters(t, p)
+	kept := func(what string, want bool) {
+		t.Helper()
+		if dir := p.v1["devices"]; dir != "" && strings.Contains(read(t, dir, "devices.list"), "c 10:77 rw") != want {
+			t.Errorf("%s: devices.list is %q", what, read(t, dir, "devices.list"))
+		}
+		if now := filters(t, p); len(before) > 0 && slices.Equal(now, before) != want {
+			t.Errorf("%s: programs %v, before %v", what, now, before)
+		}
+	}
+	do := func(text string) {
+		t.Helper()
+		if res := update(b, text, "--resources", "-"); res.Code != 0 {
+			t.Fatal(res)
+		}
+	}
+	do(`{"pids":{"limit":50}}`)
+	kept("no list", true)
+	do(`{"pids":{"limit":51},"devices":[` + none + `,` + openNode + `]}`) // as containerd for Kubernetes
+	kept("the same list", true)
+	if b.Teu("update", "--cpu-idle", "9", b.ID).Code == 0 {
+		t.Error("--cpu-idle 9")
+	}
+	kept("a refused update", true)
+	do(`{"devices":[` + none + `,` + openNode + `,{"allow":true,"type":"b","major":8,"access":"r"}]}`)
+	kept("another list", false)
+}
+
+// TestUpdateOpensDevices: the new list holds for what is opened from then on.
+func TestUpdateOpensDevices(t *testing.T) {
+	t.Parallel()
+	b, _ := watching(t)
+	try := func(path, want string) {
+		t.Helper()
+		if res := b.Teu("exec", b.ID, kit.PayloadPath, "open", path, "r"); res.Stdout != want+"\n" {
+			t.Errorf("%v, want %s", res, want)
+		}
+	}
+	for _, c := range []struct{ list, open, shut string }{
+		{none, "EPERM", "EPERM"},
+		{none + `,{"allow":true,"type":"c","major":1,"access":"r"}`, "ENXIO", "ENXIO"},
+		{`{"allow":true,"access":"rwm"}`, "ENXIO", "ENXIO"},
+		{`{"allow":true,"access":"rwm"},{"allow":false,"type":"c","major":1,"minor":13,"access":"r"}`, "ENXIO", "EPERM"},
+		{none + `,` + openNode, "ENXIO", "EPERM"},
+		{``, "EPERM", "EPERM"},
+	} {
+		if res := update(b, `{"devices":[`+c.list+`]}`, "--resources", "-"); res.Code != 0 {
+			t.Fatal(res)
+		}
+		try("/dev/open", c.open)
+		try("/dev/shut", c.shut)
+		try("/dev/null", "ok")
+	}
+}
