@@ -75,6 +75,17 @@ func (p places) dir(t testing.TB, v1, v2 string) (dir string, isV2 bool) {
 	return "", false
 }
 
+// needs skips the test where the host lacks a controller that has one name in both versions.
+func needs(t testing.TB, controllers ...string) {
+	t.Helper()
+	tree, _ := os.ReadFile(v2Top() + "/cgroup.controllers") // none without a v2 tree
+	for _, c := range controllers {
+		if (unified() || !exists(filepath.Join(top, c, "cgroup.procs"))) && !slices.Contains(strings.Fields(string(tree)), c) {
+			t.Skipf("this host has no %s cgroup controller", c)
+		}
+	}
+}
+
 // read is a control file of the container's cgroup without the final newline.
 func read(t testing.TB, dir, file string) string {
 	t.Helper()

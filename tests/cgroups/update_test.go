@@ -78,20 +78,12 @@ func known(r *specs.LinuxResources) {
 	r.Pids = &specs.LinuxPids{Limit: ptr(int64(40))}
 }
 
-func need(t testing.TB, b *kit.Bundle, controllers ...string) places {
-	t.Helper()
-	p := placesOf(t, b.State().Pid)
-	for _, c := range controllers {
-		p.dir(t, c, c)
-	}
-	return p
-}
-
 // TestUpdate goes through the flags and the file, on one container: what a step does not look at has to stay.
 func TestUpdate(t *testing.T) {
 	t.Parallel()
+	needs(t, "memory", "cpu", "pids", "cpuset")
 	b := running(t, resources(known))
-	p := need(t, b, "memory", "cpu", "pids", "cpuset")
+	p := placesOf(t, b.State().Pid)
 	for _, s := range []step{
 		{"", "", "memory/memory.limit_in_bytes 33554432, cpu/cpu.shares 100, pids/pids.max 40",
 			"memory/memory.max 33554432, memory/memory.low 25165824, cpu/cpu.weight 17, cpu/cpu.max 500000 1000000, pids/pids.max 40"},
@@ -141,8 +133,9 @@ func TestUpdate(t *testing.T) {
 // TestUpdateFile reads a file, a path relative to the working directory.
 func TestUpdateFile(t *testing.T) {
 	t.Parallel()
+	needs(t, "pids")
 	b := running(t)
-	p := need(t, b, "pids")
+	p := placesOf(t, b.State().Pid)
 	check(t, os.WriteFile(b.Dir+"/new.json", []byte(`{"pids":{"limit":55}}`), 0o644))
 	(&step{"--resources new.json", "", "pids/pids.max 55", "pids/pids.max 55"}).take(t, b, p)
 	// An exec afterwards does not undo it.
@@ -153,9 +146,10 @@ func TestUpdateFile(t *testing.T) {
 // TestUpdateStates: created and paused containers can be updated, and stay so; a stopped one cannot.
 func TestUpdateStates(t *testing.T) {
 	t.Parallel()
+	needs(t, "memory", "cpu", "pids", "cpuset")
 	b := kit.New(t, kit.Args("sleep", "forever"), resources(known))
 	b.OK("create", b.ID)
-	p := need(t, b, "pids", "memory", "cpu", "cpuset")
+	p := placesOf(t, b.State().Pid)
 	(&step{"--pids-limit 44", "", "pids/pids.max 44", "pids/pids.max 44"}).take(t, b, p)
 	status(t, b, specs.StateCreated)
 	b.OK("start", b.ID)
@@ -177,8 +171,9 @@ func TestUpdateStates(t *testing.T) {
 // TestUpdateAllOrNothing: when a part is refused, the others are as they were.
 func TestUpdateAllOrNothing(t *testing.T) {
 	t.Parallel()
+	needs(t, "memory", "cpu", "pids", "cpuset")
 	b := running(t, resources(known))
-	p := need(t, b, "memory", "cpu", "pids", "cpuset")
+	p := placesOf(t, b.State().Pid)
 	before := step{"", "", "memory/memory.limit_in_bytes 33554432, memory/memory.soft_limit_in_bytes 25165824, cpu/cpu.shares 100, cpu/cpu.idle 0, cpu/cpu.cfs_quota_us 500000, cpu/cpu.cfs_period_us 1000000, pids/pids.max 40",
 		"memory/memory.max 33554432, memory/memory.low 25165824, memory/memory.swap.max max, cpu/cpu.weight 17, cpu/cpu.idle 0, cpu/cpu.max 500000 1000000, pids/pids.max 40"}
 	cpus := map[string]string{}
@@ -221,8 +216,8 @@ func TestUpdateAllOrNothing(t *testing.T) {
 // TestUpdateUsage: checkBeforeUpdate refuses what would end the container.
 func TestUpdateUsage(t *testing.T) {
 	t.Parallel()
+	needs(t, "memory", "cpu", "pids")
 	b := running(t, resources(known))
-	need(t, b, "memory")
 	for _, memory := range []string{`{"limit":4096,"checkBeforeUpdate":true}`, `{"limit":4096,"swap":8192,"checkBeforeUpdate":true}`} {
 		res := update(b, `{"memory":`+memory+`}`, "--resources", "-")
 		if res.Code == 0 || !strings.Contains(res.Stderr, "linux.resources.memory.") || !strings.Contains(res.Stderr, "in use") {
@@ -256,8 +251,9 @@ func TestUpdateCpusetBelow(t *testing.T) {
 // TestUpdatesAtOnce: verbs wait for each other.
 func TestUpdatesAtOnce(t *testing.T) {
 	t.Parallel()
+	needs(t, "pids")
 	b := running(t)
-	p := need(t, b, "pids")
+	p := placesOf(t, b.State().Pid)
 	done := make(chan kit.Result)
 	for i := range 8 {
 		c := b.Command("update", "--pids-limit", fmt.Sprint(100+i), b.ID)
