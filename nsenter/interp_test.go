@@ -249,6 +249,23 @@ func TestFork(t *testing.T) {
 	}
 }
 
+// TestForkWithoutAWord: the first process ends before it can name the second one, which goes on with the socket.
+func TestForkWithoutAWord(t *testing.T) {
+	fd, err := sys.Memfd("none", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(fd)
+	in := launched(t, part(func(b *program.Builder, control program.Slot) {
+		noSocket := b.Input("no socket")
+		b.Fork(noSocket, sys.CloneParent)
+		b.Sync(control, 'a', 'a')
+	}), map[string]int{"no socket": fd}, 0, program.Options{})
+	if err := in.Join(); err == nil {
+		t.Error("nobody has told of the second process")
+	}
+}
+
 func TestForkIntoAPidNamespace(t *testing.T) {
 	needRoot(t)
 	in := launched(t, part(func(b *program.Builder, control program.Slot) {

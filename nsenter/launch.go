@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"teu/internal/sys"
@@ -80,12 +81,26 @@ func (in *Init) stillborn() bool {
 	if err != nil || !killed {
 		return false
 	}
+	// Nor may one that was killed a moment later (of its memory limit, say), and has taken the program along.
+	if began, err := Began(in.Pid); err != nil || began {
+		return false
+	}
 	if _, err := sys.Wait4(in.Pid); err != nil {
 		return false
 	}
 	sys.Close(in.PidFd)
 	in.Pid, in.PidFd = 0, -1
 	return true
+}
+
+// Began reports whether what a process executed last is the interpreter, by its name: that of the descriptor which clone
+// executes. The name stays with a process that has ended, until it is reaped.
+func Began(pid int) (bool, error) {
+	name, err := sys.ReadFileAt(sys.AtFdcwd, "/proc/"+strconv.Itoa(pid)+"/comm")
+	if err != nil {
+		return false, fmt.Errorf("read the name of process %d: %w", pid, err)
+	}
+	return strings.Trim(string(name), "0123456789\n") == "", nil
 }
 
 func (in *Init) clone(s *Start) error {
@@ -251,9 +266,17 @@ func (in *Init) Expect(b byte) (err error) {
 }
 
 // Join waits until the process that becomes the workload exists, when the program forks. The two processes share the
-// socket, so the new one's first message may come before the word of the old one.
+// socket, so the new one's first message may come before the word of the old one. The old one may also be killed before it
+// has said anything, while the new one keeps the socket open.
 func (in *Init) Join() error {
 	for {
+		ready, err := sys.PollAny(in.Control, in.PidFd)
+		if err != nil {
+			return err
+		}
+		if !ready[0] {
+			return in.Failure()
+		}
 		got, err := in.receive()
 		if err != nil {
 			return err
