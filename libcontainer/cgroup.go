@@ -133,8 +133,13 @@ func (c *cgroup) below(list []string) (*cgroup, error) {
 	sub := map[string]string{}
 	for _, arg := range list {
 		controllers, dir, ok := strings.Cut(arg, ":")
-		if !ok {
+		switch {
+		case !ok && len(list) > 1: // beside others it would not be said which of them goes for a hierarchy
+			return nil, fmt.Errorf("--cgroup %s: beside others, want CONTROLLER:PATH: %w", arg, syscall.EINVAL)
+		case !ok:
 			controllers, dir = "", arg
+		case controllers == "":
+			return nil, fmt.Errorf("--cgroup %s: no controller before the colon: %w", arg, syscall.EINVAL)
 		}
 		for controller := range strings.SplitSeq(controllers, ",") {
 			if _, dup := sub[controller]; dup {

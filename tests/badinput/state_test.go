@@ -93,6 +93,8 @@ func TestExec(t *testing.T) {
 		{name: "a cgroup that is absent", args: exec("--cgroup", "absent", "$ID", "true"), want: []string{"--cgroup", "absent", "no such file or directory"}},
 		{name: "a cgroup outside", args: exec("--cgroup", "..", "$ID", "true"), want: []string{"--cgroup: bad sub cgroup path: .."}},
 		{name: "a cgroup of an unknown controller", args: exec("--cgroup", "frob:/", "$ID", "true"), want: []string{"--cgroup", "frob"}},
+		{name: "a cgroup beside that of a controller", args: exec("--cgroup", "sub", "--cgroup", "cpu:sub", "$ID", "true"), want: []string{"--cgroup sub: beside others, want CONTROLLER:PATH"}},
+		{name: "a cgroup of no controller", args: exec("--cgroup", ":sub", "$ID", "true"), want: []string{"--cgroup :sub: no controller before the colon"}},
 		{name: "a terminal for nobody", args: exec("-t", "-d", "$ID", "true"), want: []string{"process.terminal: true: want --console-socket"}},
 		{name: "a console socket that is absent", args: exec("-t", "--console-socket", "$BUNDLE/sock", "$ID", "true"), want: []string{"--console-socket", "$BUNDLE/sock: no such file or directory"}},
 		{name: "a pid file in no directory", args: exec("--pid-file", "$BUNDLE/absent/pid", "$ID", "true"), want: []string{"pid file $BUNDLE/absent/pid: no such file or directory"}},
