@@ -2,6 +2,7 @@ package cgroups
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -37,4 +38,32 @@ func oomKills(text string) (uint64, error) {
 		}
 	}
 	return 0, nil
+}
+
+// Counted reports whether the kernel has begun to count OOMKills with the container: it was there before it otherwise.
+func (m *Manager) Counted() bool {
+	p := m.place("memory")
+	return p != nil && p.Kept != p.Path
+}
+
+// MemoryLimit is the container's limit in bytes, false where it has none.
+func (m *Manager) MemoryLimit() (uint64, bool) {
+	file := "memory.max"
+	switch m.version("memory") {
+	case limits.None:
+		return 0, false
+	case limits.V1:
+		file = "memory.limit_in_bytes"
+	}
+	text, err := m.read("memory", file)
+	if err != nil {
+		return 0, false
+	}
+	return memoryLimit(text)
+}
+
+// memoryLimit reads "max", or the number that v1 has for none: the largest multiple of the page size in an int64.
+func memoryLimit(text string) (uint64, bool) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	return n, err == nil && n < math.MaxInt64-1<<20
 }

@@ -18,3 +18,11 @@ func TestOOMKills(t *testing.T) {
 		}
 	}
 }
+
+func TestMemoryLimit(t *testing.T) {
+	for text, want := range map[string]uint64{"max": 0, "9223372036854771712": 0, "9223372036854710272": 0, "4096": 4096, "0": 0, "": 0} {
+		if n, ok := memoryLimit(text); ok != (want != 0 || text == "0") || ok && n != want {
+			t.Errorf("%q: %d %v, want %d", text, n, ok, want)
+		}
+	}
+}

@@ -10,7 +10,6 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/console"
-	"teu/libcontainer/hooks"
 	"teu/libcontainer/host"
 	"teu/libcontainer/intelrdt"
 	"teu/libcontainer/netdev"
@@ -42,6 +41,7 @@ type creation struct {
 	entry    *store.Container
 	state    store.State
 	cgroup   *cgroup
+	oom      *oomCount
 	rdt      *intelrdt.Group // nil without linux.intelRdt
 	devices  netdev.Mover
 	init     *nsenter.Init
@@ -64,19 +64,20 @@ func (r *Runtime) Create(o CreateOptions) error {
 	c := &creation{r: r, o: o, gate: true, times: newTimeline()}
 	defer c.close()
 	if err := c.create(); err != nil {
-		c.fail(err)
-		return err
+		return c.fail(err)
 	}
 	return nil
 }
 
 // fail takes back what was done. When a hook was what failed, the poststop hooks run as at any end of a container
 // (runtime.md, "Lifecycle", 3 to 5).
-func (c *creation) fail(err error) {
+func (c *creation) fail(err error) error {
+	err = c.explainOOM(err) // as long as there is a cgroup to ask
 	c.rollback()
 	if failedHook(err) {
 		c.r.poststop(&c.state)
 	}
+	return err
 }
 
 func (c *creation) create() error {
@@ -233,6 +234,7 @@ func (c *creation) claim() (err error) {
 		}
 		return err
 	}
+	c.oom = countOOM(c.cgroup, c.cgroup)
 	c.state.Cgroup = c.cgroup.Record().String()
 	if err = c.planRdt(); err != nil {
 		return err
@@ -342,23 +344,6 @@ func (c *creation) findInit() error {
 	}
 	c.state.Init = store.Process{Pid: c.init.Pid, Start: start}
 	return nil
-}
-
-func (c *creation) runtimeHooks() error {
-	if err := c.checkJoined(c.cgroup); err != nil {
-		return err
-	}
-	h := c.spec.Hooks
-	st := c.specState(specs.StateCreating)
-	if err := hooks.Run("hooks.prestart", h.Prestart, st); err != nil { //nolint:staticcheck // deprecated, and in use
-		return err
-	}
-	return hooks.Run("hooks.createRuntime", h.CreateRuntime, st)
-}
-
-func (c *creation) hasHooks() bool {
-	h := c.spec.Hooks
-	return h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer) > 0 //nolint:staticcheck // as above
 }
 
 // created commits: the record first, so that a container that init reports ready is known as such, then init's

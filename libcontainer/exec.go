@@ -57,13 +57,16 @@ func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
 	}
 	defer fg.close()
 	if err := e.exec(id, fg); err != nil {
+		err = e.explainOOM(err)
 		e.rollback()
 		return -1, err
 	}
 	if x.Detach {
 		return 0, nil
 	}
-	return fg.wait(e.init.Pid, e.init.PidFd)
+	status, err = fg.wait(e.init.Pid, e.init.PidFd)
+	e.warnOOM(status)
+	return status, err
 }
 
 func (e *execution) closeExec() {
@@ -141,7 +144,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.init.Go(syncReady); err != nil {
 		return err
 	}
-	return e.explainAt(e.init.WaitExec(), e.root)
+	return e.awaitExec(e.root)
 }
 
 // terminal finds out where the master of the terminal goes, if there is to be one.
@@ -310,6 +313,7 @@ func parseUser(u *specs.User, s string) error {
 func (e *execution) launchExec() (err error) {
 	e.o.PreserveFDs = e.x.PreserveFDs
 	e.protect()
+	e.oom = countOOM(e.at, e.cgroup)
 	if len(e.x.Cgroups) == 0 {
 		e.elsewhere = e.besideInit
 	}

@@ -10,6 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/hooks"
 	"teu/libcontainer/host"
 	"teu/libcontainer/lsm"
 	"teu/libcontainer/preflight"
@@ -99,6 +100,23 @@ func writeProc(pid int, name, value string) error {
 	return nil
 }
 
+func (c *creation) runtimeHooks() error {
+	if err := c.checkJoined(c.cgroup); err != nil {
+		return err
+	}
+	h := c.spec.Hooks
+	st := c.specState(specs.StateCreating)
+	if err := hooks.Run("hooks.prestart", h.Prestart, st); err != nil { //nolint:staticcheck // deprecated, and in use
+		return err
+	}
+	return hooks.Run("hooks.createRuntime", h.CreateRuntime, st)
+}
+
+func (c *creation) hasHooks() bool {
+	h := c.spec.Hooks
+	return h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer) > 0 //nolint:staticcheck // as above
+}
+
 // openHooks opens what container-side hooks read their state from and write their output to.
 func (c *creation) openHooks() error {
 	h := c.spec.Hooks
@@ -165,22 +183,6 @@ func (c *creation) fillStates() error {
 	return nil
 }
 
-// explainDeath tells when it was the kernel that killed init, for want of the memory that the cgroup may have.
-func (c *creation) explainDeath(err error) error {
-	if c.cgroup == nil || c.cgroup.Manager == nil {
-		return err
-	}
-	// Whoever killed it may have removed the cgroup as well.
-	if n, oerr := c.cgroup.OOMKills(); oerr != nil || n == 0 {
-		return err
-	}
-	limit := ""
-	if l := c.spec.Linux; l != nil && l.Resources != nil && l.Resources.Memory != nil && l.Resources.Memory.Limit != nil {
-		limit = ".limit: " + strconv.FormatInt(*l.Resources.Memory.Limit, 10)
-	}
-	return fmt.Errorf("linux.resources.memory%s: %w: %w", limit, syscall.ENOMEM, err)
-}
-
 // explainAt adds to a failure of init what its parent knows about it: the output of a hook, or what is wrong with the
 // executable inside the root.
 func (c *creation) explainAt(err error, root int) error {
@@ -189,7 +191,7 @@ func (c *creation) explainAt(err error, root int) error {
 		return err
 	}
 	if pe.Report.Status != program.Failed {
-		return c.explainDeath(err)
+		return err
 	}
 	switch pe.Note().Op {
 	case program.OpHook:

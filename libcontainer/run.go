@@ -24,8 +24,7 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 	}
 	defer fg.close()
 	if err := c.run(fg); err != nil {
-		c.fail(err)
-		return -1, err
+		return -1, c.fail(err)
 	}
 	c.devices.Close() // its network namespace is to end with the container
 	if o.Detach {
@@ -36,6 +35,7 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 		return -1, err
 	}
 	status, err = fg.wait(c.init.Pid, c.init.PidFd)
+	c.warnOOM(status)
 	if o.Keep {
 		return status, err
 	}
@@ -92,7 +92,7 @@ func (c *creation) run(fg *foreground) error {
 	if err := c.created(); err != nil {
 		return err
 	}
-	if err := c.explainAt(c.init.WaitExec(), root); err != nil {
+	if err := c.awaitExec(root); err != nil {
 		return err
 	}
 	return c.r.poststart(&c.state)

@@ -32,15 +32,22 @@ func (r *Runtime) Start(id string) error {
 	if err != nil {
 		return err
 	}
+	cg, err := loadCgroup(st.Cgroup)
+	if err != nil {
+		return err
+	}
 	if status != specs.StateCreated {
-		return fmt.Errorf("cannot start container %q: it is %s, want created", id, status)
+		err := fmt.Errorf("cannot start container %q: it is %s, want created", id, status)
+		return explainStopped(err, st, status, cg)
 	}
 	await, err := startNotify(entry)
 	if err != nil {
 		return err
 	}
-	err = openGate(entry)
+	oom := countCreated(cg)
+	err = openGate(entry, oom)
 	if err != nil {
+		err = oom.explain(err, func() bool { return gateDied(err, st) })
 		err = fmt.Errorf("start container %q: %w", id, err)
 	} else {
 		if err := entry.Started(); err != nil {
@@ -55,10 +62,6 @@ func (r *Runtime) Start(id string) error {
 		return err
 	}
 	// A failing hook ends the container (runtime.md, "Lifecycle", 7 and 9).
-	cg, cerr := loadCgroup(st.Cgroup)
-	if cerr != nil {
-		return errors.Join(err, cerr)
-	}
 	return errors.Join(err, r.destroy(entry, cg))
 }
 
@@ -176,7 +179,7 @@ func (g *gateConn) greet() error {
 	return nil
 }
 
-func openGate(entry *store.Container) error {
+func openGate(entry *store.Container, oom *oomCount) error {
 	g, err := dialGate(int(entry.Dir().Fd()), true)
 	if err != nil {
 		return err
@@ -201,7 +204,8 @@ func openGate(entry *store.Container) error {
 	if _, _, err := sys.RecvByte(g.sock); err != nil {
 		return fmt.Errorf("wait for exec: %w", err)
 	}
-	if err = g.outcome(tail); err == nil {
+	killed := func() bool { return !executed(entry.State.Init.Pid) && oom.grew() && ended(pidfd) }
+	if err = g.outcome(tail, killed); err == nil {
 		return nil
 	}
 	// Until init is gone the container would show as running.
@@ -228,15 +232,15 @@ func (g *gateConn) open(st *store.State) (*pipeTail, error) {
 	return tail, sys.SendFDs(g.sock, []byte{'g'}, w)
 }
 
-// outcome says how it went after init has let go of the connection.
-func (g *gateConn) outcome(tail *pipeTail) error {
+// outcome says how it went after init has let go of the connection. killed tells whether that was in execve(2).
+func (g *gateConn) outcome(tail *pipeTail, killed func() bool) error {
 	var head [program.ReportHeader]byte
 	n, err := sys.Pread(g.report, head[:], 0)
 	if err != nil {
 		return err
 	}
 	status, err := program.ReportStatus(head[:n])
-	if err != nil || status == program.Execing {
+	if err != nil || status == program.Execing && !killed() {
 		return err
 	}
 	image, err := readAll(g.image)

@@ -1,0 +1,154 @@
+package libcontainer
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/store"
+	"teu/nsenter"
+	"teu/nsenter/program"
+)
+
+// oomCount tells whether the kernel has killed processes of a cgroup for want of memory, since it was made.
+type oomCount struct {
+	at     *cgroup // where the process is
+	of     *cgroup // the container's own, which has the limit
+	before uint64
+}
+
+// countOOM begins to count. A cgroup that is still to be made has had no kill.
+func countOOM(at, of *cgroup) *oomCount { return &oomCount{at, of, at.oomKills()} }
+
+// countCreated counts from the beginning of a container that is not started yet: its init may be dying already. In a cgroup
+// that was there before the container, that is not known.
+func countCreated(cg *cgroup) *oomCount {
+	if cg.Manager != nil && cg.Counted() {
+		return &oomCount{at: cg, of: cg}
+	}
+	return countOOM(cg, cg)
+}
+
+// oomKills is 0 also where there is nothing to ask (any more): nothing is known then.
+func (c *cgroup) oomKills() uint64 {
+	if c.Manager == nil {
+		return 0
+	}
+	n, err := c.OOMKills()
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (o *oomCount) grew() bool { return o != nil && o.at.oomKills() > o.before }
+
+// cause is why the kernel kills: the limit as it is now, which need not be that of config.json any more.
+func (o *oomCount) cause() string {
+	if n, ok := o.of.MemoryLimit(); ok {
+		return "out of memory: linux.resources.memory.limit is " + strconv.FormatUint(n, 10) + " bytes"
+	}
+	return "out of memory: that of a cgroup above, or of the machine"
+}
+
+// dying bounds the wait for the end of a process that the kernel has killed.
+const dying = time.Second
+
+// explain adds to an error what init, or a hook in its cgroup, was killed for; died says whether init was. Of a cgroup that
+// is gone nothing is known any more.
+func (o *oomCount) explain(err error, died func() bool) error {
+	switch {
+	case !o.grew():
+	case hookKilled(err): // which it says itself
+		return fmt.Errorf("%w: %s", err, o.cause())
+	case died():
+		return fmt.Errorf("%w: killed: %s", err, o.cause())
+	}
+	return err
+}
+
+func (c *creation) explainOOM(err error) error { return c.oom.explain(err, c.initKilled) }
+
+// initKilled reports whether init was ended by a signal, or is about to be.
+func (c *creation) initKilled() bool {
+	if c.spawned == nil {
+		return false
+	}
+	if <-c.spawned; c.init.Pid == 0 {
+		return false
+	}
+	if !ended(c.init.PidFd) {
+		return false
+	}
+	killed, err := sys.Killed(c.init.Pid)
+	return err == nil && killed
+}
+
+func ended(pidfd int) bool {
+	done, err := sys.PidfdWait(pidfd, int(dying.Milliseconds()))
+	return err == nil && done
+}
+
+func hookKilled(err error) bool {
+	var pe *program.Error
+	return errors.As(err, &pe) && pe.Note().Op == program.OpHook && pe.Report.Errno == syscall.ECHILD &&
+		syscall.WaitStatus(pe.Report.Detail).Signal() == syscall.SIGKILL
+}
+
+// awaitExec waits until the workload runs or has failed to; root is where its executable is.
+func (c *creation) awaitExec(root int) error {
+	if err := c.explainAt(c.init.WaitExec(), root); err != nil {
+		return err
+	}
+	return c.checkExec()
+}
+
+// checkExec tells an exec that was done from one in which the kernel killed the process. Both close the socket, and in
+// the report execve(2) is what comes last; but only a new program has a new name, which outlives the process.
+func (c *creation) checkExec() error {
+	if executed(c.init.Pid) || !c.oom.grew() || !c.initKilled() || executed(c.init.Pid) {
+		return nil
+	}
+	return c.init.Failure()
+}
+
+// gateDied reports whether err, of whoever opened the gate, is the end of init without a word.
+func gateDied(err error, st *store.State) bool {
+	var pe *program.Error
+	if errors.As(err, &pe) {
+		return pe.Report.Status != program.Failed
+	}
+	pidfd, err := openInit(st)
+	if err != nil {
+		return gone(err)
+	}
+	defer sys.Close(pidfd)
+	return ended(pidfd)
+}
+
+// explainStopped adds to an error what a container has died of that was created, and not started yet.
+func explainStopped(err error, st *store.State, status specs.ContainerState, cg *cgroup) error {
+	if status != specs.StateStopped || st.Phase != store.Created {
+		return err
+	}
+	return countCreated(cg).explain(err, func() bool { return true })
+}
+
+// executed reports whether the process has become another program than the interpreter. Of one that is gone nothing is
+// known, and it is taken for one that has.
+func executed(pid int) bool {
+	interpreter, err := nsenter.Began(pid)
+	return err != nil || !interpreter
+}
+
+// warnOOM tells what may be behind an exit code that says no more than that there was a SIGKILL.
+func (c *creation) warnOOM(status int) {
+	if status == 128+int(syscall.SIGKILL) && c.oom.grew() {
+		c.r.Log.Warnf("killed: the kernel has killed processes of the container: %s", c.oom.cause())
+	}
+}
