@@ -15,18 +15,25 @@ import (
 // remount changes the mount on a destination that is one already: the flags that are named, and no others, as mount(8)
 // does it. A list with bind in it is about the mount alone; without it options of the filesystem are changed as well, if
 // that is one that an earlier mount of the list has made. Any other may be the host's, or another container's.
+//
+// What the list has mounted there is not looked up again: whoever can rename on a volume meanwhile could put a symlink in
+// its place, to have the flags of another mount changed, or those of this one left as they are.
 func (c *Compiler) remount(where string, m *specs.Mount, o *options) error {
 	b, dest := c.b, destination(m)
 	b.At(where, "remount "+m.Destination+", which has to be a mount")
-	at := b.Openat2(c.root, dest, program.How{Flags: sys.OPath, Resolve: program.InRoot})
-	c.attributes(at, o, true)
-	c.propagateAs(at, o.propagation)
-	b.Close(at)
+	k, known := c.made(dest)
+	if !known {
+		k.mnt = b.Openat2(c.root, dest, program.How{Flags: sys.OPath, Resolve: program.InRoot})
+	}
+	c.attributes(k.mnt, o, true)
+	c.propagateAs(k.mnt, o.propagation)
+	if !known {
+		b.Close(k.mnt)
+	}
 
 	if len(o.data) == 0 && o.super|o.superClr == 0 {
 		return nil
 	}
-	k := c.made(dest)
 	if !ownSuperblock(k.fstype) {
 		return fmt.Errorf("options: %q: the filesystem on %s may be another's as well: %w", m.Options, m.Destination, syscall.EPERM)
 	}
@@ -40,14 +47,17 @@ func (c *Compiler) remount(where string, m *specs.Mount, o *options) error {
 	return nil
 }
 
-// made is the filesystem that the list has mounted last on dest, or none.
-func (c *Compiler) made(dest string) kept {
+// made is what the list has mounted last on dest, if anything.
+func (c *Compiler) made(dest string) (k kept, ok bool) {
 	for _, k := range slices.Backward(c.kept) {
 		if k.dest == dest {
-			return k
+			return k, true
 		}
 	}
-	return kept{}
+	if dest == "/dev" && c.dev != program.None {
+		return kept{dest: dest, mnt: c.dev}, true
+	}
+	return kept{}, false
 }
 
 // ownSuperblock: mounting one of these makes a filesystem of its own, every time.
