@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"strings"
+	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -54,8 +55,12 @@ only then:
 */
 func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 	b, dest := c.b, destination(m)
-	b.At(where, "mount "+m.Type+" on "+m.Destination)
 	fs, copies := newFilesystem(m, o), copies(m, o)
+	if copies&program.CopyTree != 0 {
+		// Memory is charged to the cgroup of whoever writes: how much it is says the image.
+		c.enterCgroupNS()
+	}
+	b.At(where, "mount "+m.Type+" on "+m.Destination)
 	isDev := dest == "/dev"
 	readonlyLater := isDev && (o.set|o.recSet)&sys.MountAttrRdonly != 0
 	if readonlyLater {
@@ -78,7 +83,7 @@ func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 		c.attributes(mnt, o, own)
 		c.attach(mnt, dest, m.Type)
 	} else {
-		dst := c.filled(mnt, dest, copies)
+		dst := c.filled(where, mnt, m, copies)
 		c.attributes(mnt, o, own)
 		b.MoveMount(mnt, dst)
 		b.Close(dst)
@@ -124,9 +129,9 @@ func copies(m *specs.Mount, o *options) program.Copies {
 	return what
 }
 
-// filled opens dest and copies what is there to mnt.
-func (c *Compiler) filled(mnt program.Slot, dest string, what program.Copies) program.Slot {
-	b := c.b
+// filled opens the destination of m and copies what is there to mnt.
+func (c *Compiler) filled(where string, mnt program.Slot, m *specs.Mount, what program.Copies) program.Slot {
+	b, dest := c.b, destination(m)
 	if what&program.CopyTree == 0 {
 		// One that is made for the mount has no mode to take over.
 		return c.mountpoint(dest, program.How{Flags: sys.OPath | sys.ODirectory, Resolve: program.InRoot},
@@ -140,6 +145,17 @@ func (c *Compiler) filled(mnt program.Slot, dest string, what program.Copies) pr
 	b.MountSetattr(src, 0, program.MountAttr{
 		Set: sys.MountAttrRdonly | sys.MountAttrNosuid | sys.MountAttrNodev | sys.MountAttrNoexec | sys.MountAttrNosymfollow,
 	})
+	for _, magic := range [...]uint64{sys.ProcSuperMagic, sys.SysfsSuperMagic} {
+		// A symlink of the image may lead there. The runtime would read, with all that it is allowed to, what the container
+		// is kept from: the masked paths are not masked yet.
+		other := b.Label()
+		b.At(where, "copy from "+m.Destination+", which leads to the kernel's own files")
+		b.CheckFs(src, magic)
+		b.On(other, syscall.EXDEV)
+		b.Fail(syscall.EPERM)
+		b.Here(other)
+	}
+	b.At(where, "mount "+m.Type+" on "+m.Destination)
 	b.Copy(src, mnt, what)
 	b.Close(src)
 	return dst

@@ -165,6 +165,7 @@ const (
 	SIfdir = unix.S_IFDIR
 
 	ProcSuperMagic   = unix.PROC_SUPER_MAGIC
+	SysfsSuperMagic  = unix.SYSFS_MAGIC
 	DevptsSuperMagic = unix.DEVPTS_SUPER_MAGIC
 	NsfsMagic        = unix.NSFS_MAGIC
 

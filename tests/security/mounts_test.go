@@ -135,3 +135,64 @@ func TestTranslatedSetuid(t *testing.T) {
 		t.Error(res)
 	}
 }
+
+// Somebody who can write to a volume puts a symlink in the place of a mount on it: a remount is about the mount that the list
+// has made there, and no other.
+func TestRemountIsNotRedirected(t *testing.T) {
+	tmpfs := func(source, dest string) specs.Mount {
+		return specs.Mount{Destination: dest, Type: "tmpfs", Source: source, Options: []string{"size=64k"}}
+	}
+	b := kit.New(t, kit.Args("cat", "/proc/self/mountinfo"), writable)
+	volume := abs(b, "volume")
+	check(t, os.MkdirAll(volume+"/cache", 0o755))
+	check(t, os.Symlink("/other", volume+"/evil"))
+	b.Edit(mounts(tmpfs("other", "/other"), bind(volume, "/v"), tmpfs("mine", "/v/cache"),
+		specs.Mount{Destination: "/v/cache", Options: []string{"remount", "ro"}}))
+	swapped, ran := 0, 0
+	stop := meanwhile(func() {
+		if exchange(volume, "cache", "evil") == nil {
+			swapped++
+		}
+	})
+	race(b, func(r kit.Result) {
+		if r.Code == 0 {
+			ran++
+		}
+		for line := range strings.Lines(r.Stdout) {
+			if readonly := strings.Contains(line, " ro,"); strings.Contains(line, " mine ") && !readonly ||
+				strings.Contains(line, " other ") && readonly {
+				t.Error(line)
+			}
+		}
+	})
+	stop()
+	if swapped == 0 || ran == 0 {
+		t.Errorf("swapped %d times, %d containers ran", swapped, ran)
+	}
+}
+
+// What is copied is charged to the container, wherever in the list the mount stands: how much it is says the image.
+func TestCopiedMemoryIsLimited(t *testing.T) {
+	limit := int64(24 << 20)
+	b := kit.New(t, func(s *specs.Spec) {
+		s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
+		s.Mounts = append([]specs.Mount{{
+			Destination: "/data", Type: "tmpfs", Source: "tmpfs", Options: []string{"tmpcopyup", "size=200m"},
+		}}, s.Mounts...)
+	})
+	b.File("data/huge", strings.Repeat("x", 100<<20), 0o644)
+	if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "linux.resources.memory.limit") {
+		t.Error(res)
+	}
+}
+
+// A symlink of the image leads to what the kernel tells root and no container (maskedPaths): nobody reads it for the image.
+func TestKernelFilesAreNotCopied(t *testing.T) {
+	for _, target := range []string{"/sys/firmware", "/sys/kernel", "/proc/sys/kernel", "/proc/self/fdinfo", "/proc"} {
+		b := kit.New(t, writable, tmpcopyup("/data"))
+		b.Symlink(target, "data")
+		if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "leads to the kernel's own files") {
+			t.Error(res)
+		}
+	}
+}
