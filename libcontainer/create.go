@@ -202,7 +202,9 @@ func (c *creation) reserve() error {
 	c.state.ID, c.state.Created, c.state.UID = c.o.ID, time.Now().UTC(), uint32(os.Geteuid())
 	c.state.Runtime = store.Process{Pid: self, Start: start}
 	if !c.o.NoNewKeyring {
-		c.state.Keyring = "_ses." + c.o.ID
+		if c.state.Keyring, err = keyringName(c.o.ID); err != nil {
+			return err
+		}
 	}
 	err = c.claim()
 	if err != nil && c.r.clearHalfMade(c.o.ID) {

@@ -34,6 +34,12 @@ func SendByte(fd int, b byte) error {
 	return os.NewSyscallError("sendto", unix.Sendto(fd, []byte{b}, unix.MSG_NOSIGNAL, nil))
 }
 
+// Random fills b with what nobody can guess. A few bytes come whole (getrandom(2)).
+func Random(b []byte) error {
+	_, err := unix.Getrandom(b, 0)
+	return os.NewSyscallError("getrandom", err)
+}
+
 // PidfdOpen is pidfd_open(2).
 func PidfdOpen(pid int) (int, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
