@@ -97,13 +97,23 @@ static int64_t copy_xattrs(int64_t src, int64_t dst)
 	return 0;
 }
 
-/* The owner first: a change of it takes setuid bits and capabilities away. */
-static int64_t copy_owner(int64_t fd, const struct stat *st, int64_t uid, int64_t gid)
+/*
+ * What became of a change of owner: the mode that the file may have, or an errno. EINVAL stands for an id that this user
+ * namespace has not. The file is root's then, and setuid of somebody else must not become setuid of root.
+ */
+static int64_t owned(int64_t r, const struct stat *st)
 {
-	/* EINVAL: an id that this user namespace has not. */
-	int64_t r = unless(SC(SYS_fchown, fd, uid, gid, 0, 0, 0), EINVAL, EINVAL);
+	if (r == -EINVAL)
+		return st->st_mode & 01777;
+	return r < 0 ? r : (int64_t)(st->st_mode & 07777);
+}
 
-	return r < 0 ? r : SC(SYS_fchmod, fd, st->st_mode & 07777, 0, 0, 0, 0);
+/* The owner first: a change of it takes setuid bits and capabilities away. */
+static int64_t copy_owner(int64_t fd, const struct stat *st)
+{
+	int64_t r = owned(SC(SYS_fchown, fd, st->st_uid, st->st_gid, 0, 0, 0), st);
+
+	return r < 0 ? r : SC(SYS_fchmod, fd, r, 0, 0, 0, 0);
 }
 
 static int64_t copy_times(int64_t dir, const char *name, const struct stat *st)
@@ -116,7 +126,7 @@ static int64_t copy_times(int64_t dir, const char *name, const struct stat *st)
 
 static int64_t finish(int64_t src, int64_t dst, const struct stat *st)
 {
-	int64_t r = copy_owner(dst, st, st->st_uid, st->st_gid);
+	int64_t r = copy_owner(dst, st);
 
 	if (r == 0)
 		r = copy_xattrs(src, dst);
@@ -225,9 +235,9 @@ static int64_t copy_node(struct level *l, const char *name, int64_t fd, const st
 		r = SC(SYS_mknodat, l->dst, name, st->st_mode & (S_IFMT | 0777), st->st_rdev, 0, 0);
 	}
 	if (r == 0)
-		r = unless(SC(SYS_fchownat, l->dst, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW, 0), EINVAL, EINVAL);
-	if (r == 0 && !S_ISLNK(st->st_mode))
-		r = SC(SYS_fchmodat, l->dst, name, st->st_mode & 07777, 0, 0, 0);
+		r = owned(SC(SYS_fchownat, l->dst, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW, 0), st);
+	if (r >= 0 && !S_ISLNK(st->st_mode))
+		r = SC(SYS_fchmodat, l->dst, name, r, 0, 0, 0);
 	return r < 0 ? r : copy_times(l->dst, name, st);
 }
 

@@ -196,3 +196,24 @@ func TestKernelFilesAreNotCopied(t *testing.T) {
 		}
 	}
 }
+
+// A file that is copied becomes root's where its owner has no id in the container's user namespace. It is not setuid then.
+func TestCopiedSetuid(t *testing.T) {
+	b := kit.New(t, userNamespace, func(s *specs.Spec) {
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{HostID: userBase, Size: 1000}}
+		s.Linux.GIDMappings = s.Linux.UIDMappings
+	})
+	shell(b, "busybox ls -ln /data", tmpcopyup("/data"), writable)
+	for name, id := range map[string]int{"nobodys": 7, "own": userBase + 7} {
+		path := b.File("data/"+name, "", 0o755)
+		check(t, os.Chown(path, id, id))
+		check(t, syscall.Chmod(path, 0o6755))
+	}
+	give(t, b.Rootfs, b.Rootfs+"/data")
+	out := b.Run().Stdout
+	for _, want := range []string{"-rwxr-xr-x    1 0        0 ", "-rwsr-sr-x    1 7        7 "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s: want %s", out, want)
+		}
+	}
+}
