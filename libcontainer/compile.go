@@ -88,24 +88,24 @@ func compileInit(s *specs.Spec, f *initFacts) (*program.Program, error) {
 func (c *initCompiler) inputs() map[string]program.Slot {
 	b := c.b
 	c.lock, c.gate, c.console, c.hookOut = program.None, program.None, program.None, program.None
-	c.control = b.Input(nsenter.InputControl)
+	c.control = b.Stream(nsenter.InputControl)
 	c.lock = b.Input(inputLock)
 	if c.f.gate {
-		c.gate = b.Input(inputGate)
+		c.gate = b.Stream(inputGate)
 	}
 	if c.s.Process.Terminal {
-		c.console = b.Input(inputConsole)
+		c.console = b.Stream(inputConsole)
 	}
 	c.states = map[specs.ContainerState]program.Slot{}
 	if h := c.s.Hooks; h != nil {
 		if c.f.hookOutput(h) {
-			c.hookOut = b.Input(inputHooks)
+			c.hookOut = b.Stream(inputHooks)
 		}
 		if len(h.CreateContainer) > 0 {
-			c.states[specs.StateCreating] = b.Input(inputState + string(specs.StateCreating))
+			c.states[specs.StateCreating] = b.Stream(inputState + string(specs.StateCreating))
 		}
 		if len(h.StartContainer) > 0 {
-			c.states[specs.StateCreated] = b.Input(inputState + string(specs.StateCreated))
+			c.states[specs.StateCreated] = b.Stream(inputState + string(specs.StateCreated))
 		}
 	}
 	declareListener(b, &c.f.process)

@@ -13,7 +13,7 @@ import (
 // compileExec compiles the program that joins a container and becomes another process in it.
 func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program {
 	b := program.New()
-	control := b.Input(nsenter.InputControl)
+	control := b.Stream(nsenter.InputControl)
 	init := b.Input("init")
 	root := program.None
 	if joined&sys.CloneNewNs == 0 {
@@ -21,7 +21,7 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 	}
 	consoleSock := program.None
 	if p.Terminal {
-		consoleSock = b.Input(inputConsole)
+		consoleSock = b.Stream(inputConsole)
 	}
 	declareListener(b, &f.process)
 	var joins []program.Slot

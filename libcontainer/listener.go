@@ -57,7 +57,7 @@ func (c *creation) openListener(path string) error {
 // declareListener declares the inputs of a filter's listener, when it has one.
 func declareListener(b *program.Builder, p *process.Config) {
 	if l := p.Listener; l != nil {
-		l.Socket, l.State = b.Input(inputListener), b.Input(inputListenerState)
+		l.Socket, l.State = b.Stream(inputListener), b.Stream(inputListenerState)
 	}
 }
 

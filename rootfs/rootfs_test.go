@@ -16,7 +16,7 @@ import (
 // compiler is a Compiler whose root is an input of the program, and the program so far.
 func compiler(c *Config) (*program.Builder, *Compiler) {
 	b := program.New()
-	b.Input("control")
+	b.Stream("control")
 	root := b.Input("root")
 	fs := New(b, c)
 	fs.root = root
@@ -97,7 +97,7 @@ func TestGoldenPhases(t *testing.T) {
 
 func TestGoldenInside(t *testing.T) {
 	b := program.New()
-	in := b.Input("control")
+	in := b.Stream("control")
 	b.Prctl(sys.PrSetDumpable, 0)
 	b.SigReset()
 	b.Setns(in, sys.CloneNewNs)

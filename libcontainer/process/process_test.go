@@ -30,7 +30,7 @@ func config(do func(c *Config)) *Config {
 // whole is a program of every phase of c, as exec's is.
 func whole(c *Config) *program.Program {
 	b := program.New()
-	control := b.Input("control")
+	control := b.Stream("control")
 	slave := program.None
 	Begin(b)
 	b.Setns(control, sys.CloneNewNs)

@@ -24,6 +24,14 @@ func New() *Builder {
 	return &Builder{p: Program{Insns: make([]Insn, 0, roomInsns)}}
 }
 
+// Stream names a descriptor that the parent passes to the program, of a socket, a pipe or a memfd: no path leads on from it, so
+// it may still be open when the workload is executed.
+func (b *Builder) Stream(name string) Slot {
+	s := b.Input(name)
+	b.p.Streams = append(b.p.Streams, s)
+	return s
+}
+
 // Input names a descriptor that the parent passes to the program. All inputs come before the first instruction.
 func (b *Builder) Input(name string) Slot {
 	if len(b.p.Insns) > 0 {

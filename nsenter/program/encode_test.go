@@ -16,7 +16,7 @@ import (
 // every has one instruction of each method of Builder, in an order that Verify accepts.
 func every() *Program {
 	b := New()
-	control, conn := b.Input("control"), b.Input("conn")
+	control, conn := b.Stream("control"), b.Stream("conn")
 	b.At("", "start")
 	b.Prctl(sys.PrSetDumpable, 0)
 	b.SigReset()
@@ -67,7 +67,10 @@ func everyFile(b *Builder, root Slot) {
 	mnt := b.Fsmount(fs, sys.MountAttrNosuid|sys.MountAttrStrictatime)
 	b.MountSetattr(mnt, sys.AtRecursive, MountAttr{Set: sys.MountAttrRdonly, Clear: sys.MountAttrAtime})
 	dst := b.TargetDir(root, "/tmp")
-	b.Copy(dst, mnt, CopyTree|CopyMode|CopyUID|CopyGID)
+	src := b.CloneTree(dst, 0)
+	b.MountSetattr(src, 0, MountAttr{Set: sys.MountAttrNodev})
+	b.Copy(src, mnt, CopyTree|CopyMode|CopyUID|CopyGID)
+	b.Close(src)
 	b.MoveMount(mnt, dst)
 	super := b.Fspick(mnt)
 	b.FsReconfigure(super)

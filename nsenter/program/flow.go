@@ -50,17 +50,18 @@ type flow struct {
 	procfs  bitset   // a mount that was checked to be a procfs
 	strict  bitset   // a file opened strictly below a checked one
 	placed  bitset   // mounts that some way has attached
+	nodev   bitset   // mounts through which no device is opened
 	open    bitset   // files, directories and mounts that some way has left open
 }
 
-const flowSets = 8
+const flowSets = 9
 
 func newFlow(p *Program) *flow {
 	n := (p.Slots + 63) / 64
 	w := make([]uint64, flowSets*n)
 	return &flow{
 		inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
-		open: w[5*n : 6*n], placed: w[6*n : 7*n], procfs: w[7*n : 8*n],
+		open: w[5*n : 6*n], placed: w[6*n : 7*n], procfs: w[7*n : 8*n], nodev: w[8*n : 9*n],
 	}
 }
 
@@ -82,6 +83,7 @@ func (f *flow) meet(g *flow) {
 	f.mount.keep(g.mount)
 	f.checked.keep(g.checked)
 	f.procfs.keep(g.procfs)
+	f.nodev.keep(g.nodev)
 	f.strict.keep(g.strict)
 }
 
@@ -102,6 +104,7 @@ func (f *flow) fill(s uint64) {
 	f.mount.del(s)
 	f.checked.del(s)
 	f.procfs.del(s)
+	f.nodev.del(s)
 	f.strict.del(s)
 	f.open.del(s)
 	f.placed.del(s)

@@ -130,7 +130,8 @@ type Insn struct {
 
 // Program is a list of instructions and what it needs to run.
 type Program struct {
-	Inputs []string // names of the descriptors the parent passes; slot i is input i
-	Insns  []Insn
-	Slots  int
+	Inputs  []string // names of the descriptors the parent passes; slot i is input i
+	Streams []Slot   // those of the inputs from which no path leads on
+	Insns   []Insn
+	Slots   int
 }

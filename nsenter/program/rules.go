@@ -218,6 +218,8 @@ func (f *flow) order(in *Insn) error {
 		if s := &in.Args[0]; s.Kind == Use {
 			f.placed.add(s.Val)
 		}
+	case sys.SysMountSetattr:
+		f.attributes(in)
 	case sys.SysFchdir:
 		if f.may(entered) {
 			return fmt.Errorf("to a directory that may be outside, after the change of root")
@@ -323,6 +325,10 @@ func (f *flow) builtin(in *Insn) error {
 		if in.Args[1].Val == 0 {
 			return fmt.Errorf("without arguments")
 		}
+		// As with exec: it is looked up in the container, and what it is may be a script.
+		if s := f.foreign(); s >= 0 && f.may(entered) {
+			return fmt.Errorf("slot s%d, from outside, is still open", s)
+		}
 	case OpCopy:
 		return f.copy(in)
 	case OpSigReset:
@@ -333,18 +339,6 @@ func (f *flow) builtin(in *Insn) error {
 		return f.exec(in)
 	case OpListen:
 		return f.listen(in)
-	}
-	return nil
-}
-
-// copy writes to where nobody else can be yet: nothing there is a symlink that somebody has put in the way.
-func (f *flow) copy(in *Insn) error {
-	to := &in.Args[1]
-	if to.Kind != Use || to.Val >= f.inputs && !f.mount.has(to.Val) {
-		return fmt.Errorf("to a filesystem that is not of our own making")
-	}
-	if f.placed.has(to.Val) {
-		return fmt.Errorf("to slot s%d, where others can be since it was attached", to.Val)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 //   - a descriptor that is made without close-on-exec, or put where it would survive exec
 //   - a path relative to nothing; a path of more than one component, or through a symlink, below a descriptor, unless
 //     openat2 keeps it inside; something made by a path of the host
+//   - a hook with a file from outside the root still open, after the change of root; the copy of a tree that may hold devices
 //   - a path of the host, or below a descriptor from outside, after the change of root
 //   - namespaces joined or made, or a fork, while the process can be looked into (not yet undumpable); namespaces
 //     after the change of root
@@ -60,6 +61,13 @@ func (v *verifier) begin() error {
 	v.cur = newFlow(p)
 	for i := range p.Inputs {
 		v.cur.set.add(uint64(i))
+		v.cur.open.add(uint64(i))
+	}
+	for _, s := range p.Streams {
+		if s < 0 || int(s) >= len(p.Inputs) {
+			return fmt.Errorf("verify: s%d is no input", s)
+		}
+		v.cur.open.del(uint64(s))
 	}
 	return nil
 }

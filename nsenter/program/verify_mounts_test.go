@@ -21,7 +21,7 @@ func TestMountRules(t *testing.T) {
 			bad: func(b *scene) { b.open(sys.SysFspick, fd(tmpfs(b)), str(""), num(uint64(sys.FspickEmptyPath))) }},
 		{name: "copy to a directory of the host", at: atHost, want: "copy: to a filesystem that is not of our own making",
 			bad:  func(b *scene) { b.Copy(b.dir, b.dir, CopyTree) },
-			good: func(b *scene) { b.Copy(b.dir, tmpfs(b), CopyTree) }},
+			good: func(b *scene) { b.Copy(b.dir, tmpfs(b), CopyMode) }},
 		{name: "copy to a clone", at: atHost, want: "copy: to a filesystem that is not of our own making",
 			bad:  func(b *scene) { b.Copy(b.dir, b.OpenTree(Host, "/x", sys.OpenTreeClone), CopyTree) },
 			good: func(b *scene) { b.Copy(b.OpenTree(Host, "/x", sys.OpenTreeClone), b.in, CopyMode) }},
@@ -33,8 +33,36 @@ func TestMountRules(t *testing.T) {
 			},
 			good: func(b *scene) {
 				mnt := tmpfs(b)
-				b.Copy(b.dir, mnt, CopyTree)
+				b.Copy(b.dir, mnt, CopyMode)
 				b.MoveMount(mnt, b.dir)
+			}},
+		{name: "copy of a tree with devices", at: atHost, want: "copy: of a tree that may hold devices",
+			bad: func(b *scene) {
+				src := b.CloneTree(b.dir, 0)
+				b.MountSetattr(src, 0, MountAttr{Set: sys.MountAttrNosuid})
+				b.Copy(src, tmpfs(b), CopyTree)
+			},
+			good: func(b *scene) {
+				src := b.CloneTree(b.dir, 0)
+				b.MountSetattr(src, 0, MountAttr{Set: sys.MountAttrNodev | sys.MountAttrRdonly})
+				b.Copy(src, tmpfs(b), CopyTree)
+				b.Close(src)
+			}},
+		{name: "copy of a tree with devices again", at: atHost, want: "copy: of a tree that may hold devices",
+			bad: func(b *scene) {
+				src := b.CloneTree(b.dir, 0)
+				b.MountSetattr(src, 0, MountAttr{Set: sys.MountAttrNodev})
+				b.MountSetattr(src, 0, MountAttr{Clear: sys.MountAttrNodev})
+				b.Copy(src, tmpfs(b), CopyTree)
+			}},
+		{name: "copy of a tree that may be without devices", at: atHost, want: "copy: of a tree that may hold devices",
+			bad: func(b *scene) {
+				src, l := b.CloneTree(b.dir, 0), b.Label()
+				b.Setsid()
+				b.On(l, syscall.EPERM)
+				b.MountSetattr(src, 0, MountAttr{Set: sys.MountAttrNodev})
+				b.Here(l)
+				b.Copy(src, tmpfs(b), CopyTree)
 			}},
 		{name: "copy to where others may be", at: atHost, want: "where others can be since it was attached",
 			bad: func(b *scene) {

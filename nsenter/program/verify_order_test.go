@@ -50,6 +50,12 @@ func TestDescriptorRules(t *testing.T) {
 			good: func(b *scene) { b.Dup3(b.Openat2(Host, "/", How{}), 0) }},
 		{name: "directory of the host left open", at: atCaps, skip: skip{left: true}, want: "exec: slot s1, from outside, is still open",
 			good: func(b *scene) { b.Close(b.dir) }},
+		{name: "hook beside a directory of the host", at: atEntered, want: "hook: slot s1, from outside, is still open",
+			bad: func(b *scene) { b.Hook("/hook", []string{"hook"}, nil, b.in, b.in, 0) },
+			good: func(b *scene) {
+				b.Close(b.dir)
+				b.Hook("/hook", []string{"hook"}, nil, b.in, b.in, 0)
+			}},
 		{name: "target of before left open", at: atHost, skip: skip{left: true}, want: "from outside, is still open",
 			bad:  func(b *scene) { b.TargetDir(b.dir, "x") },
 			good: func(b *scene) { b.Close(b.Fsmount(b.Fsopen("tmpfs"), 0)) }},
@@ -410,7 +416,10 @@ func TestExecRules(t *testing.T) {
 		{name: "no arguments", at: atClosed, want: "exec: without a path or arguments",
 			bad: func(b *scene) { b.Exec([]string{"/a"}, nil, nil) }},
 		{name: "hook without arguments", at: atEntered, want: "hook: without arguments",
-			bad:  func(b *scene) { b.Hook("/h", nil, nil, b.dir, b.dir, 0) },
-			good: func(b *scene) { b.Hook("/h", []string{"h"}, nil, b.dir, b.dir, 0) }},
+			bad:  func(b *scene) { b.Hook("/h", nil, nil, b.in, b.in, 0) },
+			good: func(b *scene) {
+				b.Close(b.dir)
+				b.Hook("/h", []string{"h"}, nil, b.in, b.in, 0)
+			}},
 	})
 }

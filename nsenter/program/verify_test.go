@@ -38,7 +38,7 @@ type skip struct {
 // assemble builds the sound program with put at place p.
 func assemble(p place, s skip, put func(b *scene)) *Program {
 	b := &scene{Builder: New(), skip: s}
-	b.in = b.Input("control")
+	b.in = b.Stream("control")
 	at := func(q place) {
 		b.At("test", "the case")
 		if p == q && put != nil {
@@ -181,7 +181,10 @@ func TestShapeRules(t *testing.T) {
 			bad: func(b *scene) { b.Chdir("/a\x00b") }},
 		{name: "vector with NUL", at: atEntered, want: "hook: argument 1: string with a NUL",
 			bad:  func(b *scene) { b.Hook("/h", []string{"a\x00b"}, nil, b.dir, b.dir, 0) },
-			good: func(b *scene) { b.Hook("/h", []string{"a", "", "b"}, nil, b.dir, b.dir, 0) }},
+			good: func(b *scene) {
+				b.Close(b.dir)
+				b.Hook("/h", []string{"a", "", "b"}, nil, b.in, b.in, 0)
+			}},
 		{name: "result slot out of range", at: atHost, want: "result slot s77 out of range",
 			bad: func(b *scene) { b.add(Insn{Op: OpSyscall, Nr: sys.SysFsopen, Out: 77}, str("x"), num(1)) }},
 		{name: "result slot that is Host", at: atHost, want: "result slot s-2 out of range",
@@ -285,6 +288,26 @@ func TestUnreachableIsNotHeldAgainstAProgram(t *testing.T) {
 	p = assemble(atEnd, skip{}, func(b *scene) { b.raw(57) })
 	if err := p.Verify(); err == nil {
 		t.Error("an unknown call behind the exec passed")
+	}
+}
+
+// TestInputsAreFiles: what the parent passes may be a directory of the host, unless the program says that it is none.
+func TestInputsAreFiles(t *testing.T) {
+	p := assemble(atEnd, skip{}, nil)
+	p.Streams = nil
+	if err := p.Verify(); err == nil || !strings.Contains(err.Error(), "exec: slot s0, from outside, is still open") {
+		t.Error(err)
+	}
+	p = assemble(atHost, skip{}, func(b *scene) { b.Close(b.in) })
+	p.Streams = nil
+	if err := p.Verify(); err != nil {
+		t.Error(err)
+	}
+	for _, s := range []Slot{-1, 1} {
+		p.Streams = []Slot{s}
+		if err := p.Verify(); err == nil || !strings.Contains(err.Error(), "is no input") {
+			t.Errorf("s%d: %v", s, err)
+		}
 	}
 }
 
