@@ -249,13 +249,19 @@ func attack(t *testing.T, b *kit.Bundle, mode string, env []string, args ...stri
 		b.Do(c)
 		execs++
 	}
+	return gained(t, out), execs
+}
+
+// gained is what the attacker has printed at its end.
+func gained(t *testing.T, out kit.Result) (l loot) {
+	t.Helper()
 	scan := bufio.NewScanner(strings.NewReader(out.Output("}\n")))
 	for scan.Scan() {
 		if strings.HasPrefix(scan.Text(), "{") {
 			check(t, json.Unmarshal(scan.Bytes(), &l))
 		}
 	}
-	return l, execs
+	return l
 }
 
 // Class C: the process of an exec is nobody's to look into before it is the container's own (runc CVE-2016-9962).
@@ -267,6 +273,38 @@ func TestExecIsNotLookedInto(t *testing.T) {
 	}
 	if l.Seen == 0 || execs == 0 {
 		t.Errorf("the attack saw %d of %d", l.Seen, execs)
+	}
+}
+
+// Class C: nor is that of a container that joins the pid namespace of another, which is still on the host when it can be seen.
+func TestCreateIsNotLookedInto(t *testing.T) {
+	b := kit.New(t, caps(dockerCaps...))
+	attacker(b)
+	b.Edit(process("/bin/attacker", "watch", "3"))
+	out := b.Do(b.Command("create", b.ID))
+	if out.Code != 0 {
+		t.Fatal(out)
+	}
+	b.OK("start", b.ID)
+	out.Output("ready\n")
+	other := kit.New(t, caps(dockerCaps...), namespaces(func(n specs.LinuxNamespace) specs.LinuxNamespace {
+		if n.Type == specs.PIDNamespace {
+			n.Path = fmt.Sprintf("/proc/%d/ns/pid", b.State().Pid)
+		}
+		return n
+	}))
+	made := 0
+	for b.State().Status == specs.StateRunning {
+		if other.Teu("run", other.ID).Code == 0 {
+			made++
+		}
+	}
+	l := gained(t, out)
+	if l.Exe+l.Root+l.Cwd+l.FD+l.Mem+l.Traced != 0 {
+		t.Errorf("%+v", l)
+	}
+	if l.Seen == 0 || made == 0 {
+		t.Errorf("the attack saw %d of %d", l.Seen, made)
 	}
 }
 
