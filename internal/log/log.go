@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -98,8 +99,16 @@ func (l *Logger) Fatal(err error) {
 	msg := strings.ReplaceAll(err.Error(), "\n", "; ") // joined errors, what programs have written
 	l.write(Error, msg)
 	if !l.stderr {
-		os.Stderr.WriteString(msg + "\n")
+		os.Stderr.WriteString(strings.Map(visible, msg) + "\n")
 	}
+}
+
+// visible has nothing that the message quotes of a container, as the output of a hook, move a terminal's cursor.
+func visible(r rune) rune {
+	if unicode.IsControl(r) && r != '\t' {
+		return '?'
+	}
+	return r
 }
 
 // Close closes the log file.

@@ -110,15 +110,15 @@ func TestFatalGoesToLogAndStderr(t *testing.T) {
 	old := os.Stderr
 	os.Stderr = w
 	l, read := newTest(t, "json", Error)
-	l.Fatal(errors.New("no such thing"))
+	l.Fatal(errors.New("no such thing\x1b[2J\u009b2J\r\x7f"))
 	os.Stderr = old
 	w.Close()
 	var buf [64]byte
 	n, _ := r.Read(buf[:])
-	if got := string(buf[:n]); got != "no such thing\n" {
+	if got := string(buf[:n]); got != "no such thing?[2J?2J??\n" {
 		t.Errorf("stderr: %q", got)
 	}
-	if !strings.Contains(read(), `"msg":"no such thing"`) {
+	if !strings.Contains(read(), `"msg":"no such thing\u001b[2J`) {
 		t.Errorf("log: %q", read())
 	}
 }
