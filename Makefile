@@ -17,7 +17,7 @@ GO := go
 GOTEST := $(GO) test -tags '$(TAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test unit rooted conformance lint bench golden fuzz man install uninstall clean deps deps-test help
+.PHONY: build demo test unit rooted churn conformance lint bench golden fuzz man install uninstall clean deps deps-test help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ unit: ## tests beside the code
 
 rooted: build ## tests that drive the binary (root)
 	$(GOTEST) -count=1 -p 1 -timeout 30m ./tests/...
+
+churn: build ## containers at random from many workers, teu killed among them, for CHURNTIME (root)
+	$(GOTEST) -count=1 -v -timeout 30m ./tests/churn -churn.for $(or $(CHURNTIME),2m) -churn.seed $(or $(CHURNSEED),0)
 
 conformance: build ## runtime-tools validation, beside runc (root)
 	tests/conformance/run

@@ -1,0 +1,222 @@
+package churn
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+var (
+	howLong    = flag.Duration("churn.for", 25*time.Second, "how long to go on")
+	seed       = flag.Uint64("churn.seed", 0, "of the random numbers; 0 for one of the clock's")
+	workers    = flag.Int("churn.workers", 8, "workers in parallel")
+	containers = flag.Int("churn.containers", 200, "containers in all")
+)
+
+// maxProcesses bounds what runs away: the containers' processes have a few threads each.
+const maxProcesses = 20000
+
+type edit = func(*specs.Spec)
+
+// kinds are the containers there are.
+var kinds = []struct {
+	name  string
+	edits func(b *kit.Bundle, id string) []edit
+}{
+	{"plain", func(*kit.Bundle, string) []edit { return nil }},
+	{"limits below a common parent", func(b *kit.Bundle, id string) []edit {
+		memory, pids := int64(64<<20), int64(64)
+		return []edit{func(s *specs.Spec) {
+			s.Linux.CgroupsPath = "/" + b.ID + "-common/parent/" + id
+			s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: &memory}
+			s.Linux.Resources.Pids = &specs.LinuxPids{Limit: &pids}
+		}}
+	}},
+	{"without a pid namespace", func(*kit.Bundle, string) []edit { return []edit{without(specs.PIDNamespace)} }},
+	{"in the runtime's network, with a cgroup namespace", func(*kit.Bundle, string) []edit {
+		return []edit{without(specs.NetworkNamespace), func(s *specs.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+		}}
+	}},
+	{"hooks", func(b *kit.Bundle, _ string) []edit {
+		hook := []specs.Hook{{Path: kit.Payload(), Args: []string{"payload", "true"}, Env: []string{"TEU_TEST=" + b.ID}}}
+		return []edit{func(s *specs.Spec) {
+			s.Hooks = &specs.Hooks{CreateRuntime: hook, Poststart: hook, Poststop: hook}
+		}}
+	}},
+	{"many processes", func(*kit.Bundle, string) []edit { return []edit{kit.Args("spawn", "3")} }},
+}
+
+func without(kind specs.LinuxNamespaceType) edit {
+	return func(s *specs.Spec) {
+		var list []specs.LinuxNamespace
+		for _, n := range s.Linux.Namespaces {
+			if n.Type != kind {
+				list = append(list, n)
+			}
+		}
+		s.Linux.Namespaces = list
+	}
+}
+
+// bundle writes the config.json of one container; the root is common to all.
+func bundle(t *testing.T, b *kit.Bundle, n int, id string) string {
+	t.Helper()
+	dir := filepath.Join(b.Dir, "bundles", id)
+	text, err := json.Marshal(b.Spec)
+	s := new(specs.Spec)
+	if err == nil {
+		err = json.Unmarshal(text, s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Root.Path = b.Rootfs
+	for _, e := range kinds[n%len(kinds)].edits(b, id) {
+		e(s)
+	}
+	text, err = json.Marshal(s)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(dir+"/config.json", text, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestChurn(t *testing.T) {
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	limit := syscall.Rlimit{Cur: maxProcesses, Max: maxProcesses}
+	const rlimitNproc = 6
+	if err := syscall.Setrlimit(rlimitNproc, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("-churn.seed %d", *seed)
+
+	ids := make([]string, *containers)
+	dirs := make([]string, *containers)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%s-%03d", b.ID, i)
+		dirs[i] = bundle(t, b, i, ids[i])
+	}
+	common := *containers / 8 // everybody's
+	end := time.Now().Add(*howLong)
+	var all sync.WaitGroup
+	var did, cut atomic.Int64
+	for w := range *workers {
+		own := []*box{}
+		for i := common + w; i < len(ids); i += *workers {
+			own = append(own, &box{t: t, b: b, id: ids[i], bundle: dirs[i], is: absent})
+		}
+		rng := rand.New(rand.NewPCG(*seed, uint64(w)))
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for time.Now().Before(end) && !t.Failed() {
+				var kill time.Duration
+				if rng.IntN(5) == 0 {
+					kill = moment(rng)
+					cut.Add(1)
+				}
+				did.Add(1)
+				if i := rng.IntN(8); i == 0 && common > 0 {
+					anybody(t, b, ids[:common], dirs[:common], rng, kill)
+					continue
+				}
+				c := own[rng.IntN(len(own))]
+				if !c.do(c.choose(rng), kill) {
+					return
+				}
+			}
+		}()
+	}
+	all.Wait()
+	t.Logf("%d commands, %d of them to be killed", did.Load(), cut.Load())
+	finish(t, b, ids)
+}
+
+// anybody does something to a container that others do something to at the same time.
+func anybody(t *testing.T, b *kit.Bundle, ids, dirs []string, rng *rand.Rand, kill time.Duration) {
+	n := rng.IntN(len(ids))
+	v := verbs[weighted(rng)]
+	args := make([]string, len(v.args))
+	for i, a := range v.args {
+		args[i] = strings.NewReplacer("BUNDLE", dirs[n], "ID", ids[n]).Replace(a)
+	}
+	r := teu(t, b, ids[n], kill, args...)
+	if r.killed || r.code == 0 {
+		return
+	}
+	if deadly(r.stderr) {
+		return
+	}
+	for s := state(1); s <= frozen; s <<= 1 {
+		if _, refusal := v.does(s); refusal != "" && strings.Contains(r.stderr, refusal) {
+			return
+		}
+	}
+	t.Errorf("%v: no answer to whoever is not alone", r)
+}
+
+// finish deletes every container by force and looks for what is left. No process of ours is there in the end, so none
+// holds a lock.
+func finish(t *testing.T, b *kit.Bundle, ids []string) {
+	for _, id := range ids {
+		if r := teu(t, b, id, 0, "delete", "--force", id); r.code != 0 || r.stderr != "" {
+			t.Errorf("in the end: %v", r)
+		}
+	}
+	if r := teu(t, b, b.ID, 0, "list", "--quiet"); r.code != 0 || r.stdout != "" || r.stderr != "" {
+		t.Errorf("in the end: %v", r)
+	}
+	left, err := os.ReadDir(b.Root)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, e := range left {
+		if e.Name() != "cache:seccomp" {
+			t.Errorf("in the end: %s is left", filepath.Join(b.Root, e.Name()))
+		}
+	}
+	// A parent that was there when a container came is not the container's to remove, so the last one may leave those that
+	// an earlier one has made; runc leaves them always. They have to be empty.
+	for _, pattern := range []string{"", "/*"} {
+		parents, _ := filepath.Glob("/sys/fs/cgroup" + pattern + "/" + b.ID + "-common") // the pattern is well-formed
+		for _, dir := range parents {
+			if err := errors.Join(ignore(os.Remove(dir+"/parent"), os.ErrNotExist), os.Remove(dir)); err != nil {
+				t.Errorf("in the end: %v", err)
+			}
+		}
+	}
+	if l := kit.Left(b.ID); len(l) > 0 {
+		t.Errorf("in the end there are left: %s", strings.Join(l, "\n\t"))
+	}
+}
+
+func ignore(err, kind error) error {
+	if errors.Is(err, kind) {
+		return nil
+	}
+	return err
+}
