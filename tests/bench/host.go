@@ -55,7 +55,7 @@ func becomeSubreaper() error {
 }
 
 // bindFreeController mounts the hugetlb controller as a v1 hierarchy if it is the one controller a hybrid host left to v2. crun
-// 1.8 refuses such hosts otherwise. It returns what undoes it: nil if there was nothing to do.
+// 1.8 refuses such hosts otherwise. It returns what undoes it: nil if there was nothing to do, or a v2 cgroup has it.
 func bindFreeController() (undo func() error, err error) {
 	const dir = cgroupRoot + "/hugetlb"
 	free, err := os.ReadFile(cgroupRoot + "/unified/cgroup.controllers")
@@ -65,7 +65,12 @@ func bindFreeController() (undo func() error, err error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := syscall.Mount("cgroup", dir, "cgroup", 0, "hugetlb"); err != nil {
+	err = syscall.Mount("cgroup", dir, "cgroup", 0, "hugetlb")
+	if errors.Is(err, syscall.EBUSY) {
+		fmt.Fprintln(os.Stderr, "bench: cgroups of v2 use the hugetlb controller: crun may not work")
+		return nil, os.Remove(dir)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("mount hugetlb: %w", err), os.Remove(dir))
 	}
 	return func() error {

@@ -148,8 +148,10 @@ func (b *bench) prepare(o options, h *host) error {
 	if b.runtimes, err = findRuntimes(strings.Split(o.runtimes, ","), o.teu, b.work); err != nil {
 		return err
 	}
-	if b.maxrss, err = b.work.compile("maxrss", maxrssSource); err != nil {
-		return err
+	if o.cases != "memory" { // which needs no C compiler: a virtual machine may have none
+		if b.maxrss, err = b.work.compile("maxrss", maxrssSource); err != nil {
+			return err
+		}
 	}
 	rootfs, unified := b.work.rootfs, h.unified()
 	bundles := map[string]*specs.Spec{

@@ -23,7 +23,7 @@ type footprint struct {
 }
 
 // memoryLimits are tried from the largest down.
-var memoryLimits = []int64{16384, 8192, 4096, 2048, oneMiB, 512, 256, 192, 128}
+var memoryLimits = []int64{16384, 8192, 4096, 2048, oneMiB, 768, 512, 384, 320, 256, 224, 192, 160, 128, 96, 64}
 
 const (
 	oneMiB      = 1024 // in KiB
