@@ -99,16 +99,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := fg.catch(); err != nil {
 		return err
 	}
-	if err := e.awaitInit(e.joined&sys.CloneNewPid != 0); err != nil {
-		return err
-	}
-	if e.found != nil {
-		e.at = e.found
-	}
-	if err := e.moveInto(e.at); err != nil {
-		return err
-	}
-	if err := joinRdt(e.st, e.init.Pid); err != nil {
+	if err := e.join(); err != nil {
 		return err
 	}
 	steps, err := compileExecOutside(e.process)
@@ -145,6 +136,20 @@ func (e *execution) exec(id string, fg *foreground) error {
 		return err
 	}
 	return e.awaitExec(e.root)
+}
+
+// join waits for the process and puts it where the container's limits hold.
+func (e *execution) join() error {
+	if err := e.awaitInit(e.joined&sys.CloneNewPid != 0); err != nil {
+		return err
+	}
+	if e.found != nil {
+		e.at = e.found
+	}
+	if err := e.moveInto(e.at); err != nil {
+		return err
+	}
+	return joinRdt(e.st, e.init.Pid)
 }
 
 // terminal finds out where the master of the terminal goes, if there is to be one.

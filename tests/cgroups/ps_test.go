@@ -29,7 +29,7 @@ func family(t testing.TB) (b *kit.Bundle, pids []int) {
 }
 
 // nest moves a process into a cgroup of its own below the container's, in every hierarchy.
-func nest(t testing.TB, b *kit.Bundle, pid int) (dirs []string) {
+func nestEverywhere(t testing.TB, b *kit.Bundle, pid int) (dirs []string) {
 	t.Helper()
 	p := placesOf(t, b.State().Pid)
 	for _, dir := range p.v1 {
@@ -80,7 +80,7 @@ func TestPs(t *testing.T) {
 	b, pids := family(t)
 	for _, nested := range []bool{false, true} {
 		if nested {
-			nest(t, b, pids[1])
+			nestEverywhere(t, b, pids[1])
 		}
 		for _, format := range []string{"--format=json", "-fjson"} {
 			args := []string{"ps", format, b.ID}
@@ -145,9 +145,9 @@ func TestPsLeftBehind(t *testing.T) {
 	t.Parallel()
 	b, pids := family(t)
 	first := b.State().Pid
-	nest(t, b, pids[1])
+	nestEverywhere(t, b, pids[1])
 	if first == pids[1] {
-		nest(t, b, pids[2])
+		nestEverywhere(t, b, pids[2])
 	}
 	rest := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return pid == first })
 	b.OK("kill", b.ID, "KILL")
@@ -164,7 +164,7 @@ func TestKillAllPaused(t *testing.T) {
 	t.Parallel()
 	for _, sig := range []string{"KILL", "TERM"} {
 		b, pids := family(t)
-		nest(t, b, pids[1])
+		nestEverywhere(t, b, pids[1])
 		b.OK("pause", b.ID)
 		b.OK("kill", "--all", b.ID, sig)
 		if sig != "KILL" {
@@ -183,7 +183,7 @@ func TestExecCgroup(t *testing.T) {
 	t.Parallel()
 	b, pids := family(t)
 	p := placesOf(t, pids[0])
-	nest(t, b, pids[1])
+	nestEverywhere(t, b, pids[1])
 	own := func(args ...string) places {
 		c := b.OK(append(append([]string{"exec", "--detach", "--pid-file", b.Dir + "/pid"}, args...), b.ID, kit.PayloadPath, "sleep", "forever")...)
 		text, err := os.ReadFile(b.Dir + "/pid")

@@ -62,17 +62,17 @@ var fileChecks = checks{
 		d.ok("cp", id+":/tmp/in2", file+".out")
 	}},
 	{Name: "diff, export and commit", Do: func(d docker) {
-		id := d.up("echo new >/root/new; rm /etc/group; exec sleep 1000")
-		caller.Until(d.T, "the file is there", func() bool { return d.do("exec", id, "ls", "/root/new").Code == 0 })
+		id := d.up("echo new >/home/new; rm /etc/group; exec sleep 1000")
+		caller.Until(d.T, "the file is there", func() bool { return d.do("exec", id, "ls", "/home/new").Code == 0 })
 		caller.Until(d.T, "the other is gone", func() bool { return strings.Contains(d.ok("diff", id), "D /etc/group") })
-		if text := d.ok("diff", id); !strings.Contains(text, "A /root/new") {
+		if text := d.ok("diff", id); !strings.Contains(text, "A /home/new") {
 			d.Errorf("diff: %q", text)
 		}
-		if text := d.ok("export", id); !bytes.Contains([]byte(text), []byte("root/new")) {
+		if text := d.ok("export", id); !bytes.Contains([]byte(text), []byte("home/new")) {
 			d.Errorf("the export of %d bytes lacks the file", len(text))
 		}
 		d.ok("commit", "--change", "ENV FROM=commit", id, "committed")
-		d.want(0, "new\ncommit", "run", "--rm", "committed", "sh", "-c", "cat /root/new; echo $FROM")
+		d.want(0, "new\ncommit", "run", "--rm", "committed", "sh", "-c", "cat /home/new; echo $FROM")
 		d.ok("rmi", "--force", "committed")
 	}},
 	{Name: "masked and read-only paths", Do: func(d docker) {
