@@ -32,6 +32,14 @@ func TestCommandLine(t *testing.T) {
 		{name: "exec without a command", args: []string{"exec", "$ID"}, want: []string{`"exec" requires a command or --process`}},
 		{name: "list with an id", args: []string{"list", "$ID"}, want: []string{`"list" requires exactly 0 argument(s)`}},
 		{name: "list in an unknown format", args: []string{"list", "--format", "yaml"}, want: []string{`invalid format option "yaml": want table or json`}},
+		{name: "events without an id", args: []string{"events"}, want: []string{`"events" requires exactly 1 argument(s)`}},
+		{name: "events with two", args: []string{"events", "--stats", "$ID", "$ID"}, want: []string{`"events" requires exactly 1 argument(s)`}},
+		{name: "an interval of nothing", args: []string{"events", "--interval", "0s", "$ID"}, want: []string{"--interval 0s: duration interval must be greater than 0"}},
+		{name: "an interval back in time", args: []string{"events", "--stats", "--interval=-5s", "$ID"}, want: []string{"--interval -5s: duration interval must be greater than 0"}},
+		{name: "an interval without a unit", args: []string{"events", "--interval", "5", "$ID"}, want: []string{`invalid value "5" for flag -interval`, "missing unit"}},
+		{name: "an interval too long to count", args: []string{"events", "--interval", "3000000h", "$ID"}, want: []string{`invalid value "3000000h" for flag -interval`}},
+		{name: "ps without an id", args: []string{"ps", "--format", "json"}, want: []string{`"ps" requires a minimum of 1 argument(s)`}},
+		{name: "ps in an unknown format", args: []string{"ps", "--format", "yaml", "$ID"}, want: []string{`invalid format option "yaml": want table or json`}},
 		{name: "spec over a config.json", args: []string{"spec"}, want: []string{"config.json: file exists: remove it first"}},
 		{name: "spec in no bundle", args: []string{"spec", "--bundle", "$BUNDLE/absent"}, want: []string{"$BUNDLE/absent", "no such file or directory"}},
 		{name: "an unknown log level", args: []string{"--log-level", "loud", "list"}, want: []string{"invalid log-level: loud"}},
@@ -78,7 +86,7 @@ func TestLog(t *testing.T) {
 // TestID: names of containers.
 func TestID(t *testing.T) {
 	for _, id := range []string{"", ".", "..", "a/b", "../a", "/a", "a b", "a\nb", "ä", "a:b", strings.Repeat("a", 256)} {
-		for _, verb := range []string{"create", "run", "start", "state", "kill", "delete", "exec"} {
+		for _, verb := range []string{"create", "run", "start", "state", "kill", "delete", "exec", "events", "ps"} {
 			if verb != "create" && id != "../a" && id != "" {
 				continue
 			}
@@ -101,6 +109,10 @@ func TestNoContainer(t *testing.T) {
 		{name: "kill --all", args: []string{"kill", "--all", "$ID"}},
 		{name: "delete", args: []string{"delete", "$ID"}},
 		{name: "exec", args: []string{"exec", "$ID", "true"}, code: 255},
+		{name: "events", args: []string{"events", "$ID"}},
+		{name: "events --stats", args: []string{"events", "--stats", "$ID"}},
+		{name: "ps", args: []string{"ps", "$ID"}},
+		{name: "ps as JSON", args: []string{"ps", "-f", "json", "$ID"}},
 	} {
 		r.want = []string{`container "$ID" does not exist`}
 		r.run(t)

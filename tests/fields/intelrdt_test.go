@@ -178,6 +178,32 @@ func TestIntelRdtRefused(t *testing.T) {
 	c.Fails([]string{"create", c.ID}, "linux.intelRdt: no resctrl filesystem is mounted")
 }
 
+// TestIntelRdtStats: what the class and the monitoring group of a container say is in its statistics.
+func TestIntelRdtStats(t *testing.T) {
+	t.Parallel()
+	kit.Covers(t, "linux.intelRdt.closID", "linux.intelRdt.enableMonitoring")
+	c := newResctrl(t, &specs.LinuxIntelRdt{ClosID: "gold", EnableMonitoring: true})
+	for file, text := range map[string]string{
+		"info/L3/cbm_mask": "fff\n", "info/L3/min_cbm_bits": "1\n", "info/L3/num_closids": "16\n", "info/L3_MON/mon_features": "llc_occupancy\nmbm_total_bytes\n",
+	} {
+		check(t, os.MkdirAll(filepath.Dir(filepath.Join(c.tree, file)), 0o755))
+		check(t, os.WriteFile(filepath.Join(c.tree, file), []byte(text), 0o644))
+	}
+	c.ok("create", c.ID)
+	group := filepath.Join(c.tree, "gold/mon_groups", c.ID, "mon_data")
+	check(t, os.MkdirAll(group+"/mon_L3_00", 0o755))
+	check(t, os.WriteFile(group+"/mon_L3_00/llc_occupancy", []byte("4096\n"), 0o644))
+	check(t, os.WriteFile(group+"/mon_L3_00/mbm_total_bytes", []byte("512\n"), 0o644))
+	const want = `,"intel_rdt":{"l3_cache_info":{"cbm_mask":"fff","min_cbm_bits":1,"num_closids":16},"l3_cache_schema_root":"L3:0=fff;1=fff",` +
+		`"l3_cache_schema":"L3:0=7f0;1=01f","schemata":["L3:0=7f0;1=01f","    MB:0= 20;1= 70"],` +
+		`"mbm_stats":[{"mbm_total_bytes":512,"mbm_local_bytes":0}],"cmt_stats":[{"llc_occupancy":4096}]},"network_interfaces":null}}`
+	if res := c.teu("events", "--stats", c.ID); !strings.Contains(res.Stdout, want) {
+		t.Errorf("%v: want %s", res, want)
+	}
+	check(t, os.RemoveAll(group)) // the kernel's to remove
+	c.ok("delete", "--force", c.ID)
+}
+
 // TestIntelRdtGoesWithAFailure: also with that of teu itself, once somebody clears up behind it.
 func TestIntelRdtGoesWithAFailure(t *testing.T) {
 	t.Parallel()
