@@ -86,7 +86,13 @@ func (m *Manager) remember(writes []limits.Write) (list []memory) {
 			at = len(list)
 			list = append(list, memory{file: file, text: text})
 		}
-		value, ok := w.Undo(list[at].text)
+		text := list[at].text
+		if text == "" && w.Controller == "cpuset" {
+			// That of the parent; a cpuset that has processes cannot be emptied again (kernel/cgroup/cpuset.c,
+			// validate_change).
+			text, _ = readLine(file + ".effective")
+		}
+		value, ok := w.Undo(text)
 		if ok && !slices.ContainsFunc(list[at].undo, func(o limits.Write) bool { return o.Value == value }) {
 			w.Value = value
 			list[at].undo = append(list[at].undo, w)
