@@ -36,7 +36,7 @@ func (r *Runtime) Delete(id string, force bool) error {
 	}
 	// runc also lets a created container go without force; the spec does not (runtime.md, "Delete").
 	if !force {
-		status, err := r.status(entry.State)
+		status, err := r.fullStatus(entry.State)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func TestPause(t *testing.T) {
 		{name: "resume of one that runs", set: sleeping, args: []string{"resume", "$ID"}, want: []string{`cannot resume container "$ID": it is running: container not paused`}},
 		{name: "resume of one that was stopped", set: stopped, args: []string{"resume", "$ID"}, want: []string{`cannot resume container "$ID": it is stopped: container not paused`}},
 		{name: "start of one that is paused", set: paused, args: []string{"start", "$ID"}, want: []string{`cannot start container "$ID": it is paused, want created`}},
-		{name: "delete of one that is paused", set: paused, args: []string{"delete", "$ID"}, want: []string{`cannot delete container "$ID"`, "not stopped"}},
+		{name: "delete of one that is paused", set: paused, args: []string{"delete", "$ID"}, want: []string{`cannot delete container "$ID": it is paused, not stopped`}},
 		{name: "exec in one that is paused", set: paused, args: []string{"exec", "$ID", "true"}, code: 255, want: []string{`cannot exec in container "$ID": it is paused`}},
 		{name: "a bad id", args: []string{"pause", "../x"}, want: []string{"invalid container id"}},
 	} {
