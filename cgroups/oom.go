@@ -9,38 +9,49 @@ import (
 	"teu/cgroups/limits"
 )
 
-// OOMKills is how many processes of the container the kernel has killed for want of memory, by memory.oom_control
-// on v1 and memory.events on v2 (cgroup-v2.rst, "Memory Interface Files"). It is 0 where there is no memory
-// controller.
-func (m *Manager) OOMKills() (uint64, error) {
+// OOM is how often a container was out of memory, from the beginning of its cgroup on.
+type OOM struct {
+	// Kills is how many of its processes the kernel has killed for that: by memory.oom_control on v1, memory.events on v2
+	// (cgroup-v2.rst, "Memory Interface Files").
+	Kills uint64
+	// Limit is how often an allocation was about to fail at its limit, on v2, whether there was a process to kill or not: a
+	// child that shares its parent's memory (vfork(2)) is none.
+	Limit uint64
+}
+
+// OOM counts. Without a memory controller there is nothing to count.
+func (m *Manager) OOM() (OOM, error) {
 	file := "memory.events"
 	switch m.version("memory") {
 	case limits.None:
-		return 0, nil
+		return OOM{}, nil
 	case limits.V1:
 		file = "memory.oom_control"
 	}
 	text, err := m.read("memory", file)
 	if err != nil {
-		return 0, err
+		return OOM{}, err
 	}
-	return oomKills(text)
+	return parseOOM(text)
 }
 
-func oomKills(text string) (uint64, error) {
+func parseOOM(text string) (o OOM, err error) {
 	for line := range strings.Lines(text) {
-		if count, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok {
-			n, err := strconv.ParseUint(count, 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("oom_kill: %w", err)
-			}
-			return n, nil
+		key, count, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch key {
+		case "oom_kill":
+			o.Kills, err = strconv.ParseUint(count, 10, 64)
+		case "oom":
+			o.Limit, err = strconv.ParseUint(count, 10, 64)
+		}
+		if err != nil {
+			return OOM{}, fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	return 0, nil
+	return o, nil
 }
 
-// Counted reports whether the kernel has begun to count OOMKills with the container: it was there before it otherwise.
+// Counted reports whether the kernel has begun to count OOM with the container: it was there before it otherwise.
 func (m *Manager) Counted() bool {
 	p := m.place("memory")
 	return p != nil && p.Kept != p.Path

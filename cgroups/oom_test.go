@@ -2,19 +2,19 @@ package cgroups
 
 import "testing"
 
-func TestOOMKills(t *testing.T) {
+func TestParseOOM(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
-		want       uint64
+		want       OOM
 		bad        bool
 	}{
-		{"v1", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", 3, false},
-		{"v2", "low 0\nhigh 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 0", 1, false},
-		{"none of it", "oom_kill_disable 0\n", 0, false},
-		{"no number", "oom_kill x\n", 0, true},
+		{"v1", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", OOM{3, 0}, false},
+		{"v2", "low 0\nhigh 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 0", OOM{1, 2}, false},
+		{"none of it", "oom_kill_disable 0\n", OOM{}, false},
+		{"no number", "oom_kill x\n", OOM{}, true},
 	} {
-		if n, err := oomKills(c.text); n != c.want || (err != nil) != c.bad {
-			t.Errorf("%s: %d, %v", c.name, n, err)
+		if n, err := parseOOM(c.text); n != c.want || (err != nil) != c.bad {
+			t.Errorf("%s: %+v, %v", c.name, n, err)
 		}
 	}
 }

@@ -76,9 +76,9 @@ func (w *OOMWatch) count() (uint64, error) {
 	var buf [512]byte
 	n, err := sys.Rewind(w.fd, buf[:])
 	if err == nil {
-		var kills uint64
-		if kills, err = oomKills(string(buf[:n])); err == nil {
-			return kills, nil
+		var o OOM
+		if o, err = parseOOM(string(buf[:n])); err == nil {
+			return o.Kills, nil
 		}
 	}
 	return 0, fmt.Errorf("read %s/memory.events: %w", w.dir, err)

@@ -9,6 +9,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/cgroups"
 	"teu/internal/sys"
 	"teu/libcontainer/store"
 	"teu/nsenter"
@@ -19,11 +20,11 @@ import (
 type oomCount struct {
 	at     *cgroup // where the process is
 	of     *cgroup // the container's own, which has the limit
-	before uint64
+	before cgroups.OOM
 }
 
 // countOOM begins to count. A cgroup that is still to be made has had no kill.
-func countOOM(at, of *cgroup) *oomCount { return &oomCount{at, of, at.oomKills()} }
+func countOOM(at, of *cgroup) *oomCount { return &oomCount{at, of, at.ooms()} }
 
 // countCreated counts from the beginning of a container that is not started yet: its init may be dying already. In a cgroup
 // that was there before the container, that is not known.
@@ -34,19 +35,25 @@ func countCreated(cg *cgroup) *oomCount {
 	return countOOM(cg, cg)
 }
 
-// oomKills is 0 also where there is nothing to ask (any more): nothing is known then.
-func (c *cgroup) oomKills() uint64 {
+// ooms is nothing also where there is nothing to ask (any more): nothing is known then.
+func (c *cgroup) ooms() cgroups.OOM {
 	if c.Manager == nil {
-		return 0
+		return cgroups.OOM{}
 	}
-	n, err := c.OOMKills()
+	n, err := c.OOM()
 	if err != nil {
-		return 0
+		return cgroups.OOM{}
 	}
 	return n
 }
 
-func (o *oomCount) grew() bool { return o != nil && o.at.oomKills() > o.before }
+func (o *oomCount) grew() bool { return o != nil && o.at.ooms().Kills > o.before.Kills }
+
+// refused reports whether err may be that of an allocation at the limit of the cgroup. execve(2) has E2BIG for want of
+// pages to put the arguments in.
+func (o *oomCount) refused(err error) bool {
+	return o != nil && (errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.E2BIG)) && o.at.ooms().Limit > o.before.Limit
+}
 
 // cause is why the kernel kills: the limit as it is now, which need not be that of config.json any more.
 func (o *oomCount) cause() string {
@@ -59,10 +66,12 @@ func (o *oomCount) cause() string {
 // dying bounds the wait for the end of a process that the kernel has killed.
 const dying = time.Second
 
-// explain adds to an error what init, or a hook in its cgroup, was killed for; died says whether init was. Of a cgroup that
-// is gone nothing is known any more.
+// explain adds to an error what init, or a hook in its cgroup, was killed for, or refused; died says whether init was
+// killed. Of a cgroup that is gone nothing is known any more.
 func (o *oomCount) explain(err error, died func() bool) error {
 	switch {
+	case o.refused(err):
+		return fmt.Errorf("%w: %s", err, o.cause())
 	case !o.grew():
 	case hookKilled(err): // which it says itself
 		return fmt.Errorf("%w: %s", err, o.cause())

@@ -245,26 +245,3 @@ func TestEventsOOM(t *testing.T) {
 		t.Error(res)
 	}
 }
-
-// TestEventsOfOthers: what changes in memory.events without a kill is no event.
-func TestEventsOfOthers(t *testing.T) {
-	t.Parallel()
-	b := kit.New(t, kit.Args("sleep", "forever"), memory(64<<20))
-	b.Start()
-	dir, v2 := placesOf(t, b.State().Pid).dir(t, "memory", "memory")
-	if !v2 {
-		t.Skip("v1 has no other events")
-	}
-	f := follow(t, b, "50ms")
-	f.until("stats", 1)
-	check(t, os.WriteFile(filepath.Join(dir, "memory.high"), []byte("4096"), 0o644))
-	check(t, os.WriteFile(filepath.Join(dir, "memory.high"), []byte("max"), 0o644))
-	if text := read(t, dir, "memory.events"); strings.Contains(text, "high 0\n") {
-		t.Fatalf("not slowed down: %s", text)
-	}
-	f.until("stats", 3)
-	b.OK("kill", b.ID, "KILL")
-	if res := f.wait(); res.Code != 0 || strings.Contains(res.Stdout, `"oom"`) {
-		t.Error(res)
-	}
-}
