@@ -81,7 +81,7 @@ func TestMemory(t *testing.T) {
 			[]string{"?linux.resources.memory.useHierarchy: false ignored", "memory.use_hierarchy 1"}, []string{"?linux.resources.memory.useHierarchy: false ignored"}},
 		{"checked", memory(specs.LinuxMemory{Limit: ptr(64 * mib), CheckBeforeUpdate: ptr(true)}), []string{"memory.limit_in_bytes 67108864"}, []string{"memory.max 67108864"}},
 		{"checked, too little", memory(specs.LinuxMemory{Limit: ptr(int64(4096)), CheckBeforeUpdate: ptr(true)}),
-			[]string{"!linux.resources.memory.limit: 4096: "}, []string{"!linux.resources.memory.limit: 4096: "}},
+			[]string{"!linux.resources.memory.limit is 4096 bytes"}, []string{"!linux.resources.memory.limit: 4096: "}},
 	})
 }
 
