@@ -73,10 +73,18 @@ func without(kind specs.LinuxNamespaceType) edit {
 	}
 }
 
-// bundle writes the config.json of one container; the root is common to all.
+// bundle writes the config.json of one container, and in the directory short one of the same that ends by itself; the root is
+// common to all.
 func bundle(t *testing.T, b *kit.Bundle, n int, id string) string {
 	t.Helper()
 	dir := filepath.Join(b.Dir, "bundles", id)
+	config(t, b, n, id, dir)
+	config(t, b, n, id, dir+"/short", kit.Args("true"))
+	return dir
+}
+
+func config(t *testing.T, b *kit.Bundle, n int, id, dir string, more ...edit) {
+	t.Helper()
 	text, err := json.Marshal(b.Spec)
 	s := new(specs.Spec)
 	if err == nil {
@@ -86,7 +94,7 @@ func bundle(t *testing.T, b *kit.Bundle, n int, id string) string {
 		t.Fatal(err)
 	}
 	s.Root.Path = b.Rootfs
-	for _, e := range kinds[n%len(kinds)].edits(b, id) {
+	for _, e := range append(kinds[n%len(kinds)].edits(b, id), more...) {
 		e(s)
 	}
 	text, err = json.Marshal(s)
@@ -99,7 +107,6 @@ func bundle(t *testing.T, b *kit.Bundle, n int, id string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dir
 }
 
 func TestChurn(t *testing.T) {

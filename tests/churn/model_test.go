@@ -132,6 +132,10 @@ var verbs = []*verb{
 		name: "run", args: []string{"run", "--detach", "--bundle", "BUNDLE", "ID"}, weight: 4,
 		does: makes(running), cut: absent | bare | half | stopped | created | running,
 	},
+	{ // in the foreground, and deleted when it ends
+		name: "run to its end", args: []string{"run", "--bundle", "BUNDLE/short", "ID"}, weight: 3,
+		does: makes(absent), cut: absent | bare | half | stopped | created | running,
+	},
 	{
 		name: "start", args: []string{"start", "ID"}, weight: 14, cut: created | running | stopped,
 		does: when(created, running, map[state]string{over: "it is stopped", running: "it is running", holding: "it is paused"}),
@@ -143,6 +147,10 @@ var verbs = []*verb{
 	{
 		name: "exec -d", args: []string{"exec", "--detach", "ID", "/bin/payload", "sleep", "forever"}, weight: 3,
 		does: when(moving, 0, map[state]string{over: "it is stopped", holding: "it is paused"}),
+	},
+	{
+		name: "update", args: []string{"update", "--pids-limit", "500", "--memory", "96m", "ID"}, weight: 6,
+		does: when(alive, 0, map[state]string{over: "container not running"}),
 	},
 	{
 		name: "pause", args: []string{"pause", "ID"}, weight: 8, cut: holding,
