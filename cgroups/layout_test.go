@@ -13,7 +13,7 @@ import (
 
 // fakeHost is a source made of text: what is mounted where, and the two files of /proc.
 type fakeHost struct {
-	magic             map[string]int64
+	magic             map[string]int64 // beside the mounts of mountinfo
 	cgroup, mountinfo string
 }
 
@@ -36,6 +36,13 @@ func (f fakeHost) source(t *testing.T) source {
 		magic: func(p string) (int64, error) {
 			if m, ok := f.magic[p]; ok {
 				return m, nil
+			}
+			for _, m := range cgroupMounts(f.mountinfo) {
+				if m.point == p && m.kind == "cgroup2" {
+					return v2, nil
+				} else if m.point == p {
+					return v1, nil
+				}
 			}
 			return 0, syscall.ENOENT
 		},
@@ -103,6 +110,16 @@ func TestProbe(t *testing.T) {
 					"31 20 0:27 / /run/cg2 rw shared:5 - cgroup2 none rw,nsdelegate\n",
 			},
 			Layout{Mode: Hybrid, V2: h("", "/run/cg2", "/", "/u"), V1: []Hierarchy{h("pids", usual+"pids", "/", "/")}},
+		},
+		{
+			"v2 hidden by what is mounted above it, and by what is mounted on it",
+			fakeHost{
+				magic:  map[string]int64{usual + "pids": v1, "/gone": 0, "/covered": v1},
+				cgroup: "2:pids:/\n0::/u\n",
+				mountinfo: "31 20 0:27 / /gone rw - cgroup2 none rw\n32 20 0:27 / /covered rw - cgroup2 none rw\n" +
+					"33 20 0:26 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n",
+			},
+			Layout{Mode: Legacy, V1: []Hierarchy{h("pids", usual+"pids", "/", "/")}},
 		},
 		{
 			"only v2, elsewhere",

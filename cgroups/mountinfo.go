@@ -11,6 +11,17 @@ import (
 type mount struct {
 	root, point, kind string
 	options           string // of the superblock: for v1 they name the controllers
+	hidden            bool   // something else is mounted over it
+}
+
+// shows reports whether what is at the mountpoint is a filesystem of the mount's kind.
+func (f *source) shows(m *mount) bool {
+	want := int64(sys.CgroupSuperMagic)
+	if m.kind == "cgroup2" {
+		want = sys.Cgroup2SuperMagic
+	}
+	magic, err := f.magic(m.point)
+	return err == nil && magic == want
 }
 
 // findMounts fills in from mountinfo each Mountpoint that is empty, and every Root.
@@ -20,6 +31,9 @@ func (l *Layout) findMounts() error {
 		return fmt.Errorf("read %s: %w", l.from.mountinfo, err)
 	}
 	mounts := cgroupMounts(string(text))
+	for i := range mounts {
+		mounts[i].hidden = !l.from.shows(&mounts[i])
+	}
 	for i := range l.V1 {
 		l.V1[i].locate(mounts)
 	}
@@ -55,7 +69,7 @@ func cgroupMounts(text string) []mount {
 
 // locate chooses the mount of the hierarchy. A mountpoint that is known already stands; where several mounts lie
 // on it the last covers the others. Among several places the first that shows the own cgroup is taken, else the
-// first.
+// first. What is hidden is none.
 func (h *Hierarchy) locate(mounts []mount) {
 	var found *mount
 	shown := false
@@ -68,6 +82,9 @@ func (h *Hierarchy) locate(mounts []mount) {
 			if m.point == h.Mountpoint {
 				found = m
 			}
+			continue
+		}
+		if m.hidden {
 			continue
 		}
 		holds := m.root == "/" || h.Own == m.root || strings.HasPrefix(h.Own, m.root+"/")

@@ -266,3 +266,30 @@ func TestMoved(t *testing.T) {
 	}
 	t.Error("it was never noticed")
 }
+
+// TestReadOnlyV2: a hybrid host on which the v2 tree cannot be written does without, and every verb knows.
+func TestReadOnlyV2(t *testing.T) {
+	t.Parallel()
+	if unified() || v2Top() == "" {
+		t.Skip("needs a v2 tree beside v1")
+	}
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	for _, args := range [][]string{
+		{"create", b.ID},
+		{"start", b.ID},
+		{"exec", b.ID, kit.PayloadPath, "true"},
+		{"pause", b.ID},
+		{"resume", b.ID},
+		{"delete", "--force", b.ID},
+	} {
+		c := b.Command(args...)
+		script := `mount -o remount,bind,ro ` + v2Top() + ` && exec "$@"`
+		c.Args = append([]string{"unshare", "-m", "sh", "-c", script, "sh"}, c.Args...)
+		path, err := exec.LookPath("unshare")
+		check(t, err)
+		c.Path = path
+		if res := b.Do(c); res.Code != 0 || res.Stderr != "" {
+			t.Errorf("%v", res)
+		}
+	}
+}
