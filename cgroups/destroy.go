@@ -15,8 +15,17 @@ import (
 // again.
 const killWait = 100 * time.Millisecond
 
-// Intervals of asking again where the kernel has no event to give: a v1 cgroup stays busy for a moment after its
-// last process has ended (kernel/cgroup: the task is unlinked when it is switched away from for the last time).
+// Intervals of asking again, from which rmdir is tried until the deadline, where the kernel has no event to give:
+//
+//   - v1 without a v2 tree: a process can be waited for (pidfd), that its cgroup is empty cannot. The task is taken out of
+//     it a moment after pidfd says that the process has ended, when it is switched away from for the last time, or a moment
+//     before (kernel/cgroup, cgroup_task_dead and cgroup_exit); notify_on_release starts one program for a whole hierarchy,
+//     which is the administrator's to choose.
+//   - Processes that are out of sight, in cgroups of v1: those of a pid namespace that is not ours or below ours.
+//   - Somebody makes cgroups below, or puts processes there, as fast as they are removed.
+//
+// On v2 cgroup.events tells, and on hybrid hosts for v1 too: it is one link of the task to all of its cgroups that goes. A
+// process that has ended and that nobody waits for is in no cgroup's way (Linux 5.2, commit c03cd7738a83).
 const (
 	firstInterval = 50 * time.Microsecond
 	lastInterval  = 10 * time.Millisecond
@@ -42,6 +51,7 @@ func (m *Manager) Destroy(timeout time.Duration) error {
 
 // remove takes the directory away, after those below it.
 func (p *Place) remove(deadline time.Time) error {
+	late := false
 	for interval := firstInterval; ; interval = min(2*interval, lastInterval) {
 		err := sys.Rmdirat(sys.AtFdcwd, p.Dir())
 		if err == nil || absent(err) {
@@ -55,16 +65,29 @@ func (p *Place) remove(deadline time.Time) error {
 		}
 		if again, cerr := p.removeChildren(); cerr != nil {
 			return cerr
-		} else if again {
+		} else if again && !late {
+			late = time.Now().After(deadline) // they took their time: the directory itself is tried once more
 			continue
 		}
 		if time.Now().After(deadline) {
 			return p.busy(err)
 		}
-		if err := p.waitEmpty(deadline, interval); err != nil {
+		if waited, err := p.waitEmpty(deadline); err != nil {
+			return err
+		} else if waited {
+			continue
+		}
+		if _, err := sys.PollUntil(nil, earlier(deadline, time.Now().Add(interval))); err != nil {
 			return err
 		}
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // removeChildren removes the cgroups below the place, deepest first. progress says that there were some and that
@@ -110,29 +133,25 @@ func removeBelow(dir int) (removed int, err error) {
 	return removed, err
 }
 
-// waitEmpty waits for something to change that may let the directory be removed: the last process gone on v2, a
-// process gone on v1; for want of either, a short while.
-func (p *Place) waitEmpty(deadline time.Time, interval time.Duration) error {
-	if p.V2() {
-		ok, err := waitEvent(p.Dir(), "populated 0", deadline)
-		if err != nil || !ok {
-			return err
-		}
-	} else {
+// waitEmpty waits for an event that may let the directory be removed: the last process gone on v2, a process gone on v1.
+// waited is false when there is none to wait for.
+func (p *Place) waitEmpty(deadline time.Time) (waited bool, err error) {
+	if !p.V2() {
 		pids, err := procs(p.Dir(), true)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if waited, err := waitPids(pids, deadline); waited || err != nil {
-			return err
-		}
+		return waitPids(pids, deadline)
 	}
-	soon := time.Now().Add(interval)
-	if deadline.Before(soon) {
-		soon = deadline
+	text, err := readLine(p.Dir() + "/cgroup.events")
+	if absent(err) {
+		return true, nil
 	}
-	_, err := sys.PollUntil(nil, soon)
-	return err
+	if err != nil || hasLine(text, "populated 0") {
+		return false, err
+	}
+	_, err = waitEvent(p.Dir(), "populated 0", deadline)
+	return true, err
 }
 
 // waitEnd waits until the processes have ended, or killWait has passed.
@@ -146,7 +165,8 @@ func waitEnd(pids []int) error {
 	return nil
 }
 
-// waitPids waits until one of the processes has ended; waited is false when there is none of them to wait for.
+// waitPids waits until one of the processes has ended; waited is false when there is none of them to wait for, as when one
+// has ended already.
 func waitPids(pids []int, deadline time.Time) (waited bool, err error) {
 	const most = 64 // enough to notice progress
 	fds := make([]sys.PollFD, 0, min(len(pids), most))
@@ -167,6 +187,9 @@ func waitPids(pids []int, deadline time.Time) (waited bool, err error) {
 	}
 	if len(fds) == 0 {
 		return false, nil
+	}
+	if ended, err := sys.PollUntil(fds, time.Now()); ended || err != nil {
+		return false, err
 	}
 	_, err = sys.PollUntil(fds, deadline)
 	return true, err
