@@ -40,11 +40,11 @@ func (r *Runtime) Start(id string) error {
 		err := fmt.Errorf("cannot start container %q: it is %s, want created", id, status)
 		return explainStopped(err, st, status, cg)
 	}
-	await, err := startNotify(entry)
-	if err != nil {
-		return err
-	}
 	oom := countCreated(cg)
+	await, err := startNotify(entry)
+	if err != nil { // it may have ended just now
+		return oom.explain(fmt.Errorf("start container %q: %w", id, err), func() bool { return gateDied(err, st) })
+	}
 	err = openGate(entry, oom)
 	if err != nil {
 		err = oom.explain(err, func() bool { return gateDied(err, st) })
