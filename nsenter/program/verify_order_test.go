@@ -416,7 +416,7 @@ func TestExecRules(t *testing.T) {
 		{name: "no arguments", at: atClosed, want: "exec: without a path or arguments",
 			bad: func(b *scene) { b.Exec([]string{"/a"}, nil, nil) }},
 		{name: "hook without arguments", at: atEntered, want: "hook: without arguments",
-			bad:  func(b *scene) { b.Hook("/h", nil, nil, b.in, b.in, 0) },
+			bad: func(b *scene) { b.Hook("/h", nil, nil, b.in, b.in, 0) },
 			good: func(b *scene) {
 				b.Close(b.dir)
 				b.Hook("/h", []string{"h"}, nil, b.in, b.in, 0)

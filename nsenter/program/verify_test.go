@@ -180,7 +180,7 @@ func TestShapeRules(t *testing.T) {
 		{name: "string with NUL", at: atHost, want: "chdir: argument 0: string with a NUL",
 			bad: func(b *scene) { b.Chdir("/a\x00b") }},
 		{name: "vector with NUL", at: atEntered, want: "hook: argument 1: string with a NUL",
-			bad:  func(b *scene) { b.Hook("/h", []string{"a\x00b"}, nil, b.dir, b.dir, 0) },
+			bad: func(b *scene) { b.Hook("/h", []string{"a\x00b"}, nil, b.dir, b.dir, 0) },
 			good: func(b *scene) {
 				b.Close(b.dir)
 				b.Hook("/h", []string{"a", "", "b"}, nil, b.in, b.in, 0)
