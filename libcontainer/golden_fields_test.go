@@ -124,6 +124,10 @@ var fileFields = []with{
 	{"cgroup-v1-shared", cgroupMount(rootfs.Cgroups{Hierarchy: v1Hierarchies()}, "ro", "nosuid")},
 	{"cgroup-v1-own", cgroupMount(rootfs.Cgroups{Hierarchy: v1Hierarchies(), OwnNS: true}, "ro")},
 	{"cgroup-v2-shared", cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup/c"}, "rw")},
+	{"cgroup-v2-shared-remount", func(s *specs.Spec, f *initFacts) {
+		cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup/c"}, "ro")(s, f)
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/", Options: []string{"remount", "rrw"}})
+	}},
 	{"cgroup-v2-own", cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup/c", OwnNS: true}, "rw", "nsdelegate")},
 }
 

@@ -34,6 +34,7 @@ func (c *Compiler) Mounts() error {
 			return fmt.Errorf("mounts[%d].%w", i, err)
 		}
 	}
+	c.shutCgroups()
 	return nil
 }
 
@@ -262,6 +263,24 @@ func readOnly(o options) options {
 	return o
 }
 
+// closeCgroup lets go of a mount of cgroups, unless it is of the host's and a remount may yet make it writable.
+func (c *Compiler) closeCgroup(mnt program.Slot) {
+	if len(c.remounts) > 0 && !c.c.Cgroups.OwnNS {
+		c.cgroups = append(c.cgroups, mnt)
+		return
+	}
+	c.b.Close(mnt)
+}
+
+// shutCgroups makes them read-only again after all remounts: an "rrw" of /sys, or of the root, is for them too.
+func (c *Compiler) shutCgroups() {
+	for _, mnt := range c.cgroups {
+		c.b.At("mounts", "keep the host's cgroups read-only")
+		c.b.MountSetattr(mnt, 0, program.MountAttr{Set: sys.MountAttrRdonly})
+		c.b.Close(mnt)
+	}
+}
+
 // cgroupV2 mounts the unified hierarchy: the namespace's own view of it, or, when the cgroup namespace is the host's,
 // the container's own cgroup read-only: a writable one would give away the host's (CVE-2023-25809).
 func (c *Compiler) cgroupV2(where, dest string, m *specs.Mount, o *options) error {
@@ -282,7 +301,7 @@ func (c *Compiler) cgroupV2(where, dest string, m *specs.Mount, o *options) erro
 	}
 	c.attach(mnt, dest, "cgroup2")
 	c.propagate(mnt, o)
-	b.Close(mnt)
+	c.closeCgroup(mnt)
 	return nil
 }
 
@@ -307,7 +326,8 @@ func (c *Compiler) cgroupV1(where, dest string, o *options) {
 		}
 		dst := b.TargetDir(tmpfs, h.Name)
 		b.MoveMount(mnt, dst)
-		b.Close(dst, mnt)
+		b.Close(dst)
+		c.closeCgroup(mnt)
 		for _, name := range h.Symlinks {
 			b.Symlinkat(h.Name, tmpfs, name)
 		}

@@ -66,6 +66,7 @@ type Compiler struct {
 	late []func()     // what has to wait until everything is in its place
 
 	remounts []string                // destinations that are remounted
+	cgroups  []program.Slot          // the host's, which are to stay read-only
 	early    map[string]program.Slot // bind sources that openSources opened
 }
 

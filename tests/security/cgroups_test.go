@@ -70,6 +70,9 @@ func TestSharedCgroupsAreReadOnly(t *testing.T) {
 							}
 						}
 						s.Mounts = append(list, specs.Mount{Destination: "/sys/fs/cgroup", Type: kind, Source: "cgroup", Options: options})
+						if options == nil {
+							s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys", Options: []string{"remount", "rrw"}})
+						}
 					}}
 					if user {
 						edits = append(edits, userNamespace)
