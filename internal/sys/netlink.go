@@ -40,6 +40,7 @@ const (
 	IflaExtMask    = unix.IFLA_EXT_MASK
 	IflaNetNsFd    = unix.IFLA_NET_NS_FD
 	IflaNewIfindex = unix.IFLA_NEW_IFINDEX
+	IflaPermAddr   = unix.IFLA_PERM_ADDRESS // Linux 5.6
 
 	IfaAddress    = unix.IFA_ADDRESS
 	IfaLocal      = unix.IFA_LOCAL

@@ -13,6 +13,7 @@ type link struct {
 	index int32
 	flags uint32 // IFF_UP and others
 	name  string
+	perm  string // the address that the hardware has of its own, which nobody can change or give to another device
 }
 
 func (l *link) up() bool { return l.flags&sys.IffUp != 0 }
@@ -36,12 +37,24 @@ func parseLink(m *message) (l link, err error) {
 	}
 	l.index, l.flags = int32(native.Uint32(m.body[4:])), native.Uint32(m.body[8:])
 	err = attributes(m.body[sys.SizeofIfInfomsg:], func(typ uint16, data []byte) error {
-		if typ == sys.IflaIfname {
+		switch typ {
+		case sys.IflaIfname:
 			l.name = cString(data)
+		case sys.IflaPermAddr:
+			l.perm = string(data)
 		}
 		return nil
 	})
 	return l, err
+}
+
+// is reports an error when l, which has the index of the device before, is not that device: in a network namespace that was joined
+// somebody may have put one of his own in its place, which the host would take for its network.
+func (l *link) is(before *link) error {
+	if l.perm != before.perm {
+		return fmt.Errorf("%s is another device by now: %w", l.name, syscall.ENODEV)
+	}
+	return nil
 }
 
 // get asks for one device. It is ENODEV when there is none.

@@ -198,3 +198,36 @@ func FuzzReplies(f *testing.F) {
 		}
 	})
 }
+
+// TestAnotherDevice: a device is known by the address of its hardware, if it has one, and not by its index or its name.
+func TestAnotherDevice(t *testing.T) {
+	told := func(perm []byte) link {
+		r := newRequest(sys.RtmNewlink, 0, linkHeader{index: 7})
+		r.text(sys.IflaIfname, "eth0")
+		if perm != nil {
+			r.attr(sys.IflaPermAddr, perm)
+		}
+		b, err := r.bytes(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := parse(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := parseLink(&list[0])
+		if err != nil || l.index != 7 || l.name != "eth0" {
+			t.Fatalf("%+v, %v", l, err)
+		}
+		return l
+	}
+	card, other, virtual := told([]byte{2, 0, 0, 0, 0, 1}), told([]byte{2, 0, 0, 0, 0, 2}), told(nil)
+	for _, c := range []struct {
+		now, before link
+		same        bool
+	}{{card, card, true}, {virtual, virtual, true}, {other, card, false}, {virtual, card, false}, {card, virtual, false}} {
+		if err := c.now.is(&c.before); (err == nil) != c.same {
+			t.Errorf("%q, before %q: %v", c.now.perm, c.before.perm, err)
+		}
+	}
+}

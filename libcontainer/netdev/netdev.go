@@ -180,7 +180,14 @@ func (m *Mover) Back() error {
 }
 
 func (m *Mover) back(d *moved) error {
-	index, err := m.returnHome(d)
+	l, err := m.there.get(d.index, "")
+	if err == nil {
+		err = l.is(&d.before)
+	}
+	var index int32
+	if err == nil {
+		index, err = m.returnHome(d)
+	}
 	if err != nil {
 		err = fmt.Errorf("move %s back as %s: %w", d.name, d.Host, err)
 	}
@@ -188,6 +195,9 @@ func (m *Mover) back(d *moved) error {
 		return err
 	}
 	l, gerr := m.home.get(index, "")
+	if gerr == nil {
+		gerr = l.is(&d.before)
+	}
 	if gerr != nil {
 		return errors.Join(err, gerr)
 	}
