@@ -3,7 +3,6 @@ package docker
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -197,11 +196,4 @@ func (d docker) file(name, text string, mode os.FileMode) string {
 	d.Check(os.WriteFile(path, []byte(text), mode))
 	d.Check(os.Chmod(path, mode))
 	return path
-}
-
-// decode reads a JSON text.
-func (d docker) decode(text string, into any) {
-	if err := json.Unmarshal([]byte(text), into); err != nil {
-		d.Fatalf("%v: %s", err, text)
-	}
 }
