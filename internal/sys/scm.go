@@ -113,3 +113,21 @@ func SendDatagram(path string, data []byte) error {
 	defer unix.Close(fd)
 	return os.NewSyscallError("sendto", unix.Sendto(fd, data, unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: path}))
 }
+
+// PeerPid is the process that listens on the socket at path, in the pid namespace of the caller; 0 when it is not in there
+// (SO_PEERCRED, unix(7)).
+func PeerPid(path string) (int, error) {
+	sock, err := UnixStream()
+	if err != nil {
+		return 0, os.NewSyscallError("socket", err)
+	}
+	defer Close(sock)
+	if err := ConnectUnix(sock, path); err != nil {
+		return 0, os.NewSyscallError("connect", err)
+	}
+	cred, err := unix.GetsockoptUcred(sock, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return 0, os.NewSyscallError("getsockopt", err)
+	}
+	return int(cred.Pid), nil
+}
