@@ -68,7 +68,7 @@ func (m *Manager) create(p *Place) error {
 	if err != nil {
 		return err
 	}
-	if !made && p.Kept != p.Path {
+	if !made && p.Kept != p.Path && m.rec.Unit == nil {
 		// Either this is a second call, or somebody came between Survey and here.
 		if err := p.checkEmpty(); err != nil {
 			return err

@@ -32,9 +32,15 @@ const (
 )
 
 // Destroy removes the container's cgroups, the cgroups that the payload made below them, and the empty parents
-// that Create had to make. While processes are ending in them it waits, at most until timeout has passed, by
-// cgroup.events on v2 and by pidfds on v1. What is gone already is no error.
+// that Create had to make; a unit is stopped first. While processes are ending in them it waits, at most until timeout
+// has passed, by cgroup.events on v2 and by pidfds on v1. What is gone already is no error.
 func (m *Manager) Destroy(timeout time.Duration) error {
+	if m.foreign {
+		return nil
+	}
+	if err := m.stopUnit(); err != nil {
+		return err
+	}
 	deadline := time.Now().Add(timeout)
 	// v2 comes first: once its cgroup.events says that it is empty, the v1 cgroups are empty as well.
 	var errs []error

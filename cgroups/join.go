@@ -39,12 +39,20 @@ func (m *Manager) Join(pid int, cloned bool) error {
 // have moved the process to where the limits do not hold. Where teu sees only a piece of a hierarchy, or has a cgroup
 // namespace, the ends of the paths are compared. It takes 30 µs for ten hierarchies.
 func (m *Manager) CheckJoined(pid int) error {
-	file := "/proc/" + strconv.Itoa(pid) + "/cgroup"
-	text, err := sys.ReadFileAt(sys.AtFdcwd, file)
+	file, text, err := cgroupsOf(pid)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", file, err)
+		return err
 	}
-	return checkJoined(string(text), file, m.rec.Places)
+	return checkJoined(text, file, m.rec.Places)
+}
+
+func cgroupsOf(pid int) (file, text string, err error) {
+	file = "/proc/" + strconv.Itoa(pid) + "/cgroup"
+	b, err := sys.ReadFileAt(sys.AtFdcwd, file)
+	if err != nil {
+		return file, "", fmt.Errorf("read %s: %w", file, err)
+	}
+	return file, string(b), nil
 }
 
 func checkJoined(text, file string, places []Place) error {

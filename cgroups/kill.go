@@ -16,6 +16,9 @@ import (
 // there each process gets its signal. In hybrid mode the processes that are in the v1 cgroups only (a create that
 // was cut short, a v2 tree that could not be joined) are killed one by one, as on v1 alone.
 func (m *Manager) Kill() error {
+	if m.foreign {
+		return nil
+	}
 	if p := m.unified(); p != nil {
 		err := writeCgroup(p.Dir()+"/cgroup.kill", "1")
 		if errors.Is(err, syscall.EOPNOTSUPP) {

@@ -1,5 +1,5 @@
-// Package cgroups makes, fills, watches and removes the cgroups of a container, under the cgroupfs driver, on
-// hosts with cgroup v2, with v1 hierarchies, and with both.
+// Package cgroups makes, fills, watches and removes the cgroups of a container, on hosts with cgroup v2, with v1
+// hierarchies, and with both. Under the systemd driver they are those of a unit: see unit.go.
 //
 // The life of a container's cgroups, and what each step does to the kernel:
 //
@@ -17,7 +17,10 @@
 // Each step can be repeated: after a crash, [Load] of the stored Record and Kill and Destroy leave nothing behind.
 package cgroups
 
-import "teu/internal/sys"
+import (
+	"teu/cgroups/systemd"
+	"teu/internal/sys"
+)
 
 // Manager handles the cgroups that a [Record] names. Create, Set, Dir and Close belong to one goroutine; the
 // other methods may run beside them and beside each other.
@@ -25,6 +28,9 @@ type Manager struct {
 	rec    Record
 	v2     int              // O_PATH fd of the v2 cgroup, -1 while not open
 	denied map[string]error // v2 controllers that could not be enabled, with the reason
+	bus    *systemd.Bus     // to the manager of the unit, if it is one
+	// foreign says that the cgroups have turned out to be somebody else's: they are not touched.
+	foreign bool
 }
 
 // Load makes a Manager. It asks the kernel nothing; it refuses a record that could not have come from [Plan].
@@ -32,7 +38,11 @@ func Load(rec Record) (*Manager, error) {
 	if err := rec.check(); err != nil {
 		return nil, err
 	}
-	return &Manager{rec: rec, v2: -1}, nil
+	m := &Manager{rec: rec, v2: -1}
+	if rec.Unit != nil {
+		m.bus = &systemd.Bus{User: rec.Unit.User}
+	}
+	return m, nil
 }
 
 // Record returns the record as it is now: in hybrid mode [Manager.Create] drops a v2 tree that cannot be written.
@@ -64,8 +74,11 @@ func (m *Manager) Dir() (fd int, ok bool) {
 	return fd, true
 }
 
-// Close releases the fd of Dir.
+// Close releases the fd of Dir, and the connection to systemd.
 func (m *Manager) Close() error {
+	if m.bus != nil {
+		m.bus.Close()
+	}
 	if m.v2 < 0 {
 		return nil
 	}

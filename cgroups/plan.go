@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/cgroups/systemd"
 )
 
 // Record names the cgroups of a container: enough to rebuild a [Manager], and to clean up after a teu that died at
@@ -14,6 +16,8 @@ import (
 type Record struct {
 	Mode   Mode
 	Places []Place
+	// Unit is the container's systemd unit; nil under the cgroupfs driver.
+	Unit *systemd.Unit
 }
 
 // Place is a container's cgroup in one hierarchy.
@@ -85,6 +89,30 @@ func Plan(l *Layout, id string, spec *specs.Spec) (Record, error) {
 	return rec, nil
 }
 
+// Own is the record of teu's own cgroups: for [Record.Mounts] only, as [Load] refuses it where one of them is the root.
+func Own(l *Layout) (Record, error) {
+	if err := l.findOwn(); err != nil {
+		return Record{}, err
+	}
+	rec := Record{Mode: l.Mode}
+	add := func(h *Hierarchy) error {
+		own, err := h.beneath()
+		rec.Places = append(rec.Places, Place{Name: h.Name, Mountpoint: h.Mountpoint, Path: own})
+		return err
+	}
+	if l.V2.Mountpoint != "" {
+		if err := add(&l.V2); err != nil {
+			return rec, err
+		}
+	}
+	for i := range l.V1 {
+		if err := add(&l.V1[i]); err != nil {
+			return rec, err
+		}
+	}
+	return rec, nil
+}
+
 // containerPath returns linux.cgroupsPath, clean, or the id.
 func containerPath(id string, spec *specs.Spec) (string, error) {
 	if spec.Linux == nil || spec.Linux.CgroupsPath == "" {
@@ -122,6 +150,9 @@ func (r *Record) check() error {
 	if len(r.Places) == 0 {
 		return errors.New("cgroup record: names no cgroup")
 	}
+	if err := r.checkUnit(); err != nil {
+		return err
+	}
 	for i := range r.Places {
 		p := &r.Places[i]
 		switch {
@@ -136,11 +167,14 @@ func (r *Record) check() error {
 	return nil
 }
 
-// String is the record as text, a line each for the mode and for the fields of every place: a fifth of what the first use
-// of encoding/json costs in a fresh process, and every verb is one. [ParseRecord] reads it.
+// String is the record as text, a line each for the mode, with the unit, and for the fields of every place: a fifth of
+// what the first use of encoding/json costs in a fresh process, and every verb is one. [ParseRecord] reads it.
 func (r Record) String() string {
 	var b strings.Builder
 	b.WriteString(string(r.Mode))
+	if r.Unit != nil {
+		b.WriteString(" " + r.Unit.String())
+	}
 	for _, p := range r.Places {
 		for _, field := range [4]string{p.Name, p.Mountpoint, p.Path, p.Kept} {
 			b.WriteByte('\n')
@@ -153,7 +187,14 @@ func (r Record) String() string {
 // ParseRecord reads what [Record.String] wrote. [Load] checks what it says.
 func ParseRecord(text string) (Record, error) {
 	lines := strings.Split(text, "\n")
-	r := Record{Mode: Mode(lines[0]), Places: make([]Place, 0, len(lines)/4)}
+	mode, unit, hasUnit := strings.Cut(lines[0], " ")
+	r := Record{Mode: Mode(mode), Places: make([]Place, 0, len(lines)/4)}
+	if hasUnit {
+		var err error
+		if r.Unit, err = systemd.ParseUnit(unit); err != nil {
+			return Record{}, fmt.Errorf("cgroup record: %w", err)
+		}
+	}
 	if len(lines)%4 != 1 || (r.Mode != Unified && r.Mode != Hybrid && r.Mode != Legacy) {
 		return Record{}, errors.New("cgroup record: not one of ours")
 	}

@@ -20,10 +20,16 @@ func (m *Manager) Set(r *specs.LinuxResources) (warnings []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.setDevices(rules); err != nil {
+	err = m.withUnit(writes, rules, func() error {
+		if err := m.setDevices(rules); err != nil {
+			return err
+		}
+		return m.apply(writes)
+	})
+	if err != nil {
 		return nil, err
 	}
-	return warnings, m.apply(writes)
+	return warnings, nil
 }
 
 // Check says what Set would say of r, as far as that is known before there are cgroups: that of a v2 tree cannot have a

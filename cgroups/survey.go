@@ -40,6 +40,9 @@ func (r *Record) Survey() error {
 		if err := p.checkThawed(); err != nil {
 			return err
 		}
+		if r.Unit != nil && p.systemds() {
+			p.Kept = path.Dir(p.Path)
+		}
 	}
 	return nil
 }

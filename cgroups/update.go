@@ -39,9 +39,13 @@ func (m *Manager) Update(now, change *specs.LinuxResources) (then *specs.LinuxRe
 		}
 	}
 	before := m.remember(writes)
-	if err = m.apply(writes); err == nil && rules != nil {
-		err = m.setDevices(rules)
-	}
+	err = m.withUnit(writes, rules, func() error {
+		err := m.apply(writes)
+		if err == nil && rules != nil {
+			err = m.setDevices(rules)
+		}
+		return err
+	})
 	if err != nil {
 		if uerr := m.putBack(before); uerr != nil {
 			err = fmt.Errorf("%w; put back what was written: %w", err, uerr)
@@ -112,6 +116,14 @@ func (m *Manager) remember(writes []limits.Write) (list []memory) {
 // putBack writes to the files that have changed what they held before, the last first. The kernel may refuse a value until
 // another is back, so those that it does are tried once more.
 func (m *Manager) putBack(list []memory) error {
+	var all []limits.Write
+	for _, old := range list {
+		all = append(all, old.undo...)
+	}
+	return m.withUnit(all, nil, func() error { return m.putBackFiles(list) })
+}
+
+func (m *Manager) putBackFiles(list []memory) error {
 	var failed []limits.Write
 	for _, old := range slices.Backward(list) {
 		if text, err := readLine(old.file); err == nil && text == old.text {
