@@ -19,23 +19,6 @@ import (
 // a nil Manager, and nothing to do.
 type cgroup struct{ *cgroups.Manager }
 
-// planCgroup decides where the cgroup is to be and finds out what is there already, before anything is made.
-func planCgroup(id string, s *specs.Spec) (*cgroup, error) {
-	layout, err := cgroups.Probe()
-	if err != nil {
-		return nil, err
-	}
-	rec, err := cgroups.Plan(layout, id, s)
-	if err != nil {
-		return nil, err
-	}
-	if err := rec.Survey(); err != nil {
-		return nil, err
-	}
-	m, err := cgroups.Load(rec)
-	return &cgroup{m}, err
-}
-
 // loadCgroup is the cgroup that a container's record names.
 func loadCgroup(text string) (*cgroup, error) {
 	if text == "" {
@@ -72,7 +55,7 @@ func (c *cgroup) dir() int {
 // fill writes the limits. It is done before init joins: the device list, once begun, would keep init from making
 // device nodes.
 func (c *cgroup) fill(s *specs.Spec, l *log.Logger) error {
-	if s.Linux == nil {
+	if s.Linux == nil || c.Manager == nil {
 		return nil
 	}
 	warnings, err := c.Set(s.Linux.Resources)
@@ -156,8 +139,11 @@ func (c *cgroup) below(list []string) (*cgroup, error) {
 }
 
 // mounts is what a mount of type cgroup shows in the container.
-func (c *cgroup) mounts(ownNS bool) rootfs.Cgroups {
-	rec := c.Record()
+func (c *cgroup) mounts(ownNS bool) (rootfs.Cgroups, error) {
+	rec, err := c.shown()
+	if err != nil {
+		return rootfs.Cgroups{}, err
+	}
 	data := rec.Mounts()
 	out := rootfs.Cgroups{OwnNS: ownNS, Unified: data.Unified}
 	for _, m := range data.V1 {
@@ -165,7 +151,7 @@ func (c *cgroup) mounts(ownNS bool) rootfs.Cgroups {
 			Name: m.Dir, Options: strings.Split(m.Options, ","), Path: m.HostPath, Symlinks: m.Links,
 		})
 	}
-	return out
+	return out, nil
 }
 
 func (c *cgroup) signal(sig syscall.Signal) error {

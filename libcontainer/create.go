@@ -1,7 +1,6 @@
 package libcontainer
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -132,9 +131,6 @@ func (c *creation) close() {
 
 // load reads and checks the bundle.
 func (c *creation) load() error {
-	if c.r.SystemdCgroup {
-		return errors.New("--systemd-cgroup: not supported")
-	}
 	c.protect()
 	if err := store.ValidateID(c.o.ID); err != nil {
 		return err
@@ -149,7 +145,7 @@ func (c *creation) load() error {
 		return err
 	}
 	c.times.mark("validate")
-	report := spec.Validate(s, hostFacts(s))
+	report := spec.Validate(s, c.r.hostFacts(s))
 	for _, w := range report.Warnings {
 		c.r.Log.Warnf("%s", w)
 	}
@@ -171,11 +167,14 @@ func (c *creation) load() error {
 
 // hostFacts tells validation what it has to know of the machine: which of the joined namespaces are the runtime's own, and
 // the security modules.
-func hostFacts(s *specs.Spec) spec.Facts {
+func (r *Runtime) hostFacts(s *specs.Spec) (f spec.Facts) {
 	if s.Linux == nil {
-		return lsmFacts(s.Process, "")
+		f = lsmFacts(s.Process, "")
+		f.Systemd = r.CgroupManager == Systemd
+		return f
 	}
-	f := lsmFacts(s.Process, s.Linux.MountLabel)
+	f = lsmFacts(s.Process, s.Linux.MountLabel)
+	f.Systemd = r.CgroupManager == Systemd
 	f.Own = map[specs.LinuxNamespaceType]bool{}
 	for _, n := range s.Linux.Namespaces {
 		if _, name := host.NamespaceKind(n.Type); n.Path != "" && name != "" {
@@ -230,14 +229,14 @@ func recordOf(s *specs.Spec, bundle string) (st store.State, err error) {
 
 // claim plans the cgroup and writes the intent record.
 func (c *creation) claim() (err error) {
-	if c.cgroup, err = planCgroup(c.o.ID, c.spec); err != nil {
+	if c.cgroup, err = c.r.planCgroup(c.o.ID, c.spec); err != nil {
 		if _, rerr := c.r.store().Read(c.o.ID); rerr == nil { // it may be in use by the container itself
 			err = &store.ExistError{ID: c.o.ID}
 		}
 		return err
 	}
 	c.oom = countOOM(c.cgroup, c.cgroup)
-	c.state.Cgroup = c.cgroup.Record().String()
+	c.state.Cgroup = c.cgroup.record()
 	if err = c.planRdt(); err != nil {
 		return err
 	}
@@ -255,6 +254,7 @@ func (c *creation) outside() error {
 	if err := c.awaitInit(ns.forks()); err != nil {
 		return err
 	}
+	c.cgroup.release()
 	if err := c.findInit(); err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func (c *creation) handOver() error {
 		return err
 	}
 	ns := parseNamespaces(c.spec)
-	if !ns.newUser() || ns.fresh&sys.CloneNewCgroup == 0 || !writableCgroup(c.spec.Mounts) {
+	if c.cgroup.Manager == nil || !ns.newUser() || ns.fresh&sys.CloneNewCgroup == 0 || !writableCgroup(c.spec.Mounts) {
 		return nil
 	}
 	for _, m := range c.spec.Linux.UIDMappings {

@@ -54,6 +54,8 @@ func (r *Runtime) Delete(id string, force bool) error {
 // destroy ends what runs, removes the cgroup and the resctrl group, runs the poststop hooks and forgets the container.
 func (r *Runtime) destroy(entry *store.Container, cg *cgroup) error {
 	st := entry.State
+	cg.logTo(r.Log)
+	defer cg.release()
 	if err := killInit(st, cg); err != nil {
 		return err
 	}

@@ -38,11 +38,11 @@ func Features(annotations map[string]string) *features.Features {
 }
 
 func linuxFeatures() *features.Linux {
-	yes, no := true, false
+	yes := true
 	l := &features.Linux{
 		Capabilities: process.CapNames(),
 		Cgroup: &features.Cgroup{
-			V1: &yes, V2: &yes, Systemd: &no, SystemdUser: &no,
+			V1: &yes, V2: &yes, Systemd: &yes, SystemdUser: &yes,
 			Rdma: limitable(&specs.LinuxResources{Rdma: map[string]specs.LinuxRdma{"x": {HcaHandles: new(uint32)}}}),
 		},
 		Seccomp: seccompFeatures(),

@@ -29,6 +29,9 @@ func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
 		if err != nil {
 			return err
 		}
+		if cg.Manager == nil && status != specs.StateStopped {
+			return signalInit(st, sig)
+		}
 		return cg.signal(sig)
 	}
 	if status != specs.StateCreated && status != specs.StateRunning {

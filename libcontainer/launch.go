@@ -20,7 +20,7 @@ import (
 func (c *creation) launch() error {
 	c.times.mark("make the cgroup")
 	c.onUndo(c.cgroup.remove)
-	if err := c.cgroup.CreateUnified(); err != nil {
+	if err := c.cgroup.makeFirst(); err != nil {
 		return err
 	}
 	if err := c.makeRdt(); err != nil {
@@ -31,7 +31,7 @@ func (c *creation) launch() error {
 	if err := c.spawn(start); err != nil {
 		return err
 	}
-	if err := c.cgroup.CreateV1(); err != nil {
+	if err := c.makeRest(); err != nil {
 		return err
 	}
 	c.state.Cgroup = c.cgroup.Record().String() // without a v2 tree that cannot be written
@@ -200,7 +200,9 @@ func (c *creation) open() error {
 		c.inputs["cgroup "+name] = fds[i]
 	}
 	c.facts.joins = names
-	c.facts.cgroups = c.cgroup.mounts(ns.has(sys.CloneNewCgroup))
+	if c.facts.cgroups, err = c.cgroup.mounts(ns.has(sys.CloneNewCgroup)); err != nil {
+		return err
+	}
 	return c.openSources(&ns)
 }
 

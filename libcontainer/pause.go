@@ -18,6 +18,9 @@ func (r *Runtime) Pause(id string) error {
 		if status != specs.StateCreated && status != specs.StateRunning {
 			return fmt.Errorf("cannot pause container %q: it is %s: container not running", id, status)
 		}
+		if cg.Manager == nil {
+			return fmt.Errorf("cannot pause container %q: %w", id, errNoCgroup)
+		}
 		return cg.Freeze(true)
 	})
 }

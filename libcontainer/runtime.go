@@ -22,7 +22,7 @@ import (
 type Runtime struct {
 	Root          string // --root: where the records of containers are
 	Log           *log.Logger
-	SystemdCgroup bool
+	CgroupManager CgroupManager
 	Rootless      string
 	Debug         bool
 }

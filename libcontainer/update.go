@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -70,8 +69,9 @@ func (o *UpdateOptions) change() (*specs.LinuxResources, error) {
 // updateCgroup writes the limits and records them.
 func (r *Runtime) updateCgroup(entry *store.Container, cg *cgroup, change *specs.LinuxResources) error {
 	if cg.Manager == nil {
-		return fmt.Errorf("cannot update container %q: its cgroup is not there: %w", entry.ID, syscall.ENOENT)
+		return fmt.Errorf("cannot update container %q: %w", entry.ID, errNoCgroup)
 	}
+	cg.logTo(r.Log)
 	now, err := r.resources(entry)
 	if err != nil {
 		return err

@@ -44,10 +44,10 @@ func (r *Runtime) Validate(dir string) (*Validation, error) {
 	if s == nil {
 		return v, nil
 	}
-	v.add(spec.Validate(s, hostFacts(s)))
+	v.add(spec.Validate(s, r.hostFacts(s)))
 	valid := v.OK()
 	v.add(preflight.Check(s, bundle))
-	cg := v.resources(s)
+	cg := v.resources(r, s)
 	if valid {
 		// The compilers rely on what validation has checked.
 		v.compile(s, bundle, cg)
@@ -73,13 +73,14 @@ func (v *Validation) add(r spec.Report) {
 
 // resources asks whether the cgroups that this host has can do what linux.resources wants: for each part by itself, as one
 // error ends a compilation.
-func (v *Validation) resources(s *specs.Spec) *cgroup {
-	cg, err := planCgroup("validate", s)
+func (v *Validation) resources(r *Runtime, s *specs.Spec) *cgroup {
+	cg, err := r.planCgroup("validate", s)
 	if err != nil {
 		v.problem(err)
 		return nil
 	}
-	if s.Linux == nil || s.Linux.Resources == nil {
+	defer cg.release()
+	if s.Linux == nil || s.Linux.Resources == nil || cg.Manager == nil {
 		return cg
 	}
 	for _, part := range partsOf(s.Linux.Resources) {
@@ -103,7 +104,9 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 	facts := &initFacts{bundle: bundle}
 	facts.process = process.Config{Process: s.Process, LastCap: host.LastCap(40)}
 	if cg != nil {
-		facts.cgroups = cg.mounts(ns.has(sys.CloneNewCgroup))
+		var err error
+		facts.cgroups, err = cg.mounts(ns.has(sys.CloneNewCgroup))
+		v.problem(err)
 	}
 	if l := s.Linux; l != nil && l.Seccomp != nil {
 		_, warnings, err := seccomp.Compile(l.Seccomp, "")

@@ -4,7 +4,7 @@ _teu() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		--log | --log-format | --log-level | --root | --rootless)
+		--log | --log-format | --log-level | --root | --cgroup-manager | --rootless)
 			i=$((i + 1)) ;;
 		-*) ;;
 		*)
@@ -29,7 +29,7 @@ _teu() {
 	state) COMPREPLY=($(compgen -W " $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
 	update) COMPREPLY=($(compgen -W "--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --memory --cpu-idle --memory-reservation --memory-swap --pids-limit --l3-cache-schema --mem-bw-schema $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
 	validate) COMPREPLY=($(compgen -W "--format" -- "$cur")) ;;
-	'') COMPREPLY=($(compgen -W "--debug --log --log-format --log-level --root --systemd-cgroup --rootless create delete events exec features kill list pause ps resume run spec start state update validate" -- "$cur")) ;;
+	'') COMPREPLY=($(compgen -W "--debug --log --log-format --log-level --root --systemd-cgroup --cgroup-manager --rootless create delete events exec features kill list pause ps resume run spec start state update validate" -- "$cur")) ;;
 	esac
 }
 complete -o default -F _teu teu

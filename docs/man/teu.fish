@@ -5,6 +5,7 @@ complete -c teu -n '__fish_use_subcommand' -l log-format -r -d 'set the log form
 complete -c teu -n '__fish_use_subcommand' -l log-level -r -d 'set the log level (\'debug\', \'info\', \'warning\', or \'error\')'
 complete -c teu -n '__fish_use_subcommand' -l root -r -d 'root directory for storage of container state (this should be located in tmpfs)'
 complete -c teu -n '__fish_use_subcommand' -l systemd-cgroup -d 'enable systemd cgroup support, expects cgroupsPath to be of form "slice:prefix:name" for e.g. "system.slice:teu:434234"'
+complete -c teu -n '__fish_use_subcommand' -l cgroup-manager -r -d 'who makes the cgroups of containers (\'cgroupfs\' (default), \'systemd\', or \'disabled\')'
 complete -c teu -n '__fish_use_subcommand' -l rootless -r -d 'ignore cgroup permission errors (\'true\', \'false\', or \'auto\')'
 complete -c teu -f -n '__fish_use_subcommand' -a create -d 'create a container'
 complete -c teu -n '__fish_seen_subcommand_from create' -l bundle -r -d 'path to the root of the bundle directory, defaults to the current directory'

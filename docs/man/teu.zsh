@@ -10,6 +10,7 @@ _teu() {
 			'--log-level[set the log level ('\''debug'\'', '\''info'\'', '\''warning'\'', or '\''error'\'')]:value:_files' \
 			'--root[root directory for storage of container state (this should be located in tmpfs)]:value:_files' \
 			'--systemd-cgroup[enable systemd cgroup support, expects cgroupsPath to be of form "slice\:prefix\:name" for e.g. "system.slice\:teu\:434234"]' \
+			'--cgroup-manager[who makes the cgroups of containers ('\''cgroupfs'\'' (default), '\''systemd'\'', or '\''disabled'\'')]:value:_files' \
 			'--rootless[ignore cgroup permission errors ('\''true'\'', '\''false'\'', or '\''auto'\'')]:value:_files' \
 			'1:command:->command' '*::argument:->argument'
 	case $state in

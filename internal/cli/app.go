@@ -197,7 +197,7 @@ func (inv *invocation) complete(c, full *cli.Command, first int) {
 
 // global holds the values of the global flags.
 type global struct {
-	log, logFormat, logLevel, root, rootless string
+	log, logFormat, logLevel, root, rootless, cgroupManager string
 
 	debug, systemdCgroup bool
 }
@@ -213,6 +213,7 @@ func (g *global) flags() []cli.Flag {
 		text(&g.logLevel, "set the log level ('debug', 'info', 'warning', or 'error')", "log-level"),
 		root,
 		toggle(&g.systemdCgroup, "enable systemd cgroup support, expects cgroupsPath to be of form \"slice:prefix:name\" for e.g. \"system.slice:teu:434234\"", "systemd-cgroup"),
+		text(&g.cgroupManager, "who makes the cgroups of containers ('cgroupfs' (default), 'systemd', or 'disabled')", "cgroup-manager"),
 		text(&g.rootless, "ignore cgroup permission errors ('true', 'false', or 'auto')", "rootless"),
 	}
 }
@@ -242,11 +243,28 @@ func (inv *invocation) setup() error {
 		}
 		g.rootless = strconv.FormatBool(b)
 	}
-	if g.systemdCgroup {
-		return errors.New("--systemd-cgroup: the systemd cgroup driver is not supported, only cgroupfs")
+	manager, err := g.manager()
+	if err != nil {
+		return err
 	}
-	inv.rt = inv.connect(&libcontainer.Runtime{Root: root, Log: inv.log, Rootless: g.rootless, Debug: g.debug})
+	inv.rt = inv.connect(&libcontainer.Runtime{Root: root, Log: inv.log, CgroupManager: manager, Rootless: g.rootless, Debug: g.debug})
 	return nil
+}
+
+// manager is what --cgroup-manager, of crun, and --systemd-cgroup, of runc, say together.
+func (g *global) manager() (libcontainer.CgroupManager, error) {
+	switch m := libcontainer.CgroupManager(g.cgroupManager); {
+	case m == "" && g.systemdCgroup:
+		return libcontainer.Systemd, nil
+	case m == "":
+		return libcontainer.Cgroupfs, nil
+	case m != libcontainer.Cgroupfs && m != libcontainer.Systemd && m != libcontainer.Disabled:
+		return "", fmt.Errorf("--cgroup-manager %s: want cgroupfs, systemd or disabled", m)
+	case m != libcontainer.Systemd && g.systemdCgroup:
+		return "", fmt.Errorf("--systemd-cgroup: contradicts --cgroup-manager %s", m)
+	default:
+		return m, nil
+	}
 }
 
 func noVerb(c *cli.Context) error {

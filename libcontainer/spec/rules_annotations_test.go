@@ -20,14 +20,14 @@ func annotationRules() []rule {
 			name: "systemd property that is right",
 			bad:  property("CPUWeight", "uint64 50"),
 			warn: []string{`annotations["org.systemd.property.CPUWeight"]: got the systemd property CPUWeight, ` +
-				"want the systemd cgroup driver for it, which teu does not have: it is without effect"},
+				"want the systemd cgroup driver for it: it is without effect"},
 			good: annotation("org.systemd.properties", "uint64"),
 		},
 		{
 			name: "systemd property in seconds",
 			bad:  property("TimeoutStopSec", "10"),
 			warn: []string{`annotations["org.systemd.property.TimeoutStopSec"]: got the systemd property TimeoutStopUSec, ` +
-				"want the systemd cgroup driver for it, which teu does not have: it is without effect"},
+				"want the systemd cgroup driver for it: it is without effect"},
 			good: none,
 		},
 		{

@@ -14,6 +14,8 @@ type Facts struct {
 	Own map[specs.LinuxNamespaceType]bool
 	// NoApparmor and NoSelinux say that the kernel does not have that security module enabled.
 	NoApparmor, NoSelinux bool
+	// Systemd says that the container gets a systemd unit.
+	Systemd bool
 }
 
 // Problem is one thing in a config that is not as it should be.

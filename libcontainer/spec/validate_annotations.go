@@ -106,13 +106,13 @@ func (c *checker) annotations() {
 	for _, p := range problems {
 		tell(&c.Problems, p)
 	}
-	for i := range list {
+	for i := 0; i < len(list) && !c.facts.Systemd; i++ {
 		name := list[i].Name
 		key := systemdPrefix + name
 		if _, ok := c.Annotations[key]; !ok {
 			key = systemdPrefix + strings.TrimSuffix(name, "USec") + "Sec"
 		}
 		c.warn("annotations"+member(false, key), "the systemd property "+name,
-			"the systemd cgroup driver for it, which teu does not have: it is without effect")
+			"the systemd cgroup driver for it: it is without effect")
 	}
 }

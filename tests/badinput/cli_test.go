@@ -44,7 +44,10 @@ func TestCommandLine(t *testing.T) {
 		{name: "spec in no bundle", args: []string{"spec", "--bundle", "$BUNDLE/absent"}, want: []string{"$BUNDLE/absent", "no such file or directory"}},
 		{name: "an unknown log level", args: []string{"--log-level", "loud", "list"}, want: []string{"invalid log-level: loud"}},
 		{name: "an unknown answer to rootless", args: []string{"--rootless", "perhaps", "list"}, want: []string{"--rootless perhaps: want true, false or auto"}},
-		{name: "the systemd cgroup driver", args: []string{"--systemd-cgroup", "create", "$ID"}, want: []string{"--systemd-cgroup", "not supported"}},
+		// There is none in the pid namespace of the tests.
+		{name: "the systemd cgroup driver", args: []string{"--systemd-cgroup", "create", "$ID"}, want: []string{"connect to systemd: "}},
+		{name: "an unknown cgroup manager", args: []string{"--cgroup-manager", "cgroupsfs", "list"}, want: []string{"--cgroup-manager cgroupsfs: want cgroupfs, systemd or disabled"}},
+		{name: "two cgroup managers", args: []string{"--systemd-cgroup", "--cgroup-manager=cgroupfs", "list"}, want: []string{"--systemd-cgroup: contradicts --cgroup-manager cgroupfs"}},
 		{name: "the root for a root", args: []string{"--root", "/", "list"}, want: []string{"--root: it cannot be /"}},
 		{name: "a pidfd socket that is absent", args: []string{"create", "--pidfd-socket", "$BUNDLE/sock", "$ID"}, want: []string{"--pidfd-socket", "$BUNDLE/sock", "no such file or directory"}},
 		{name: "a pid file in no directory", args: []string{"create", "--pid-file", "$BUNDLE/absent/pid", "$ID"}, want: []string{"pid file $BUNDLE/absent/pid: no such file or directory"}},
