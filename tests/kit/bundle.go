@@ -49,6 +49,7 @@ var example = sync.OnceValues(func() ([]byte, error) {
 func New(t testing.TB, edits ...func(*specs.Spec)) *Bundle {
 	t.Helper()
 	Rooted(t)
+	needDriver(t)
 	id := fmt.Sprintf("%s%04d", Prefix(), bundles.Add(1))
 	dir := filepath.Join(scratch, "bundles", id)
 	b := &Bundle{T: t, ID: id, Dir: dir, Rootfs: dir + "/rootfs", Root: dir + "/state", Spec: new(specs.Spec)}

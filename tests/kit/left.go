@@ -31,6 +31,9 @@ func Snapshot() World {
 	for _, c := range cgroups(Prefix()) {
 		w["cgroup "+c] = true
 	}
+	for _, u := range units(Prefix()) {
+		w["unit "+u] = true
+	}
 	for _, p := range processes() {
 		w["process "+p.String()] = true
 		if ns, err := os.Readlink(p.dir + "/ns/net"); err == nil {
@@ -81,6 +84,9 @@ func Left(mark string) []string {
 		}
 		for _, c := range cgroups(mark) {
 			left = append(left, "cgroup "+c)
+		}
+		for _, u := range units(mark) {
+			left = append(left, "unit "+u)
 		}
 		for _, p := range processes() {
 			if p.bears(mark) {
@@ -165,13 +171,14 @@ func (p process) bears(mark string) bool {
 	return false
 }
 
-// processes are those that live, but for the suite's own two.
+// processes are those that live, but for the suite's own two; in the host's pid namespace, those that the suite has started.
 func processes() []process {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	self := "/proc/" + strconv.Itoa(os.Getpid())
 	list := make([]process, 0, len(dirs))
+	parents := map[string]string{}
 	for _, dir := range dirs {
-		if dir == self || dir == "/proc/1" {
+		if dir == "/proc/1" {
 			continue
 		}
 		stat, err := os.ReadFile(dir + "/stat")
@@ -180,9 +187,15 @@ func processes() []process {
 		if err != nil || end < 0 || strings.HasPrefix(string(stat[end:]), ") Z") {
 			continue
 		}
+		if f := strings.Fields(string(stat[end:])); len(f) > 2 {
+			parents[filepath.Base(dir)] = f[2]
+		}
+		if dir == self || filepath.Base(dir) == os.Getenv(reaperVar) {
+			continue
+		}
 		args, _ := os.ReadFile(dir + "/cmdline") // it may be gone by now
 		name := string(stat[strings.IndexByte(string(stat), '(')+1 : end])
 		list = append(list, process{dir, name, strings.TrimSpace(strings.ReplaceAll(string(args), "\x00", " "))})
 	}
-	return list
+	return slices.DeleteFunc(list, func(p process) bool { return !ours(filepath.Base(p.dir), parents) })
 }

@@ -112,9 +112,13 @@ func outside() (code int, err error) {
 	env := append(os.Environ(), stageVar+"=2", scratchVar+"="+scratch, prefixVar+"="+prefix)
 	// The test log would be opened where this mount namespace cannot see it.
 	args := slices.DeleteFunc(slices.Clone(os.Args), func(a string) bool { return strings.HasPrefix(a, "-test.testlogfile") })
+	namespaces := uintptr(syscall.CLONE_NEWPID | syscall.CLONE_NEWNS)
+	if shared() {
+		namespaces = syscall.CLONE_NEWNS
+	}
 	p, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{
 		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
-		Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL},
+		Sys: &syscall.SysProcAttr{Cloneflags: namespaces, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
 		return 1, fmt.Errorf("clone a pid and a mount namespace for the suite: %w", err)
@@ -196,6 +200,12 @@ func first() (code int, err error) {
 		if err := syscall.Mount(m.source, m.target, m.fstype, m.flags, ""); err != nil {
 			return 1, fmt.Errorf("mount %s: %w", m.target, err)
 		}
+	}
+	if shared() {
+		if err := reap(); err != nil {
+			return 1, err
+		}
+		defer endAll()
 	}
 	os.Setenv(stageVar, "3")
 	os.Unsetenv("TMPDIR")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,7 +36,7 @@ func (r Result) String() string {
 // Command is `teu --root … args`, in the bundle's directory. Its output goes to files, as containers outlive it.
 func (b *Bundle) Command(args ...string) *exec.Cmd {
 	b.T.Helper()
-	c := exec.Command(Teu(), append([]string{"--root", b.Root}, args...)...)
+	c := exec.Command(Teu(), slices.Concat([]string{"--root", b.Root}, flags(), args)...)
 	c.Dir = b.Dir
 	c.Env = []string{"PATH=" + os.Getenv("PATH"), "TEU_TEST=" + b.ID}
 	n := b.outputs.Add(1)
