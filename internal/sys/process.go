@@ -40,9 +40,13 @@ func Random(b []byte) error {
 	return os.NewSyscallError("getrandom", err)
 }
 
-// PidfdOpen is pidfd_open(2).
+// PidfdOpen is pidfd_open(2). ESRCH says that pid is no process, however the kernel puts it: before 6.16 an id that is
+// still in use for a thread, a session or a process group is EINVAL, since then (17f1b08acf50) that of a thread is ENOENT.
 func PidfdOpen(pid int) (int, error) {
 	fd, err := unix.PidfdOpen(pid, 0)
+	if pid > 0 && (err == unix.EINVAL || err == unix.ENOENT) {
+		err = unix.ESRCH
+	}
 	return fd, os.NewSyscallError("pidfd_open", err)
 }
 
