@@ -17,10 +17,10 @@ GO := go
 GOTEST := $(GO) test -tags '$(TAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test unit rooted churn conformance lint bench golden fuzz man install uninstall clean deps deps-test help
+.PHONY: build demo test unit rooted rooted-v2 churn conformance lint bench golden fuzz man install uninstall clean deps deps-test help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 deps:
 	@tests/deps libseccomp-dev pkg-config busybox-static
@@ -38,13 +38,16 @@ teu:
 demo: build ## run a container and show it from inside and outside (root)
 	@tests/demo/demo.sh ./teu
 
-test: build deps-test lint unit rooted conformance fuzz-short ## all of the tests (root)
+test: build deps-test lint unit rooted rooted-v2 conformance fuzz-short ## all of the tests (root)
 
 unit: ## tests beside the code
 	$(GOTEST) ./nsenter/... ./rootfs/... ./cgroups/... ./libcontainer/... ./internal/... .
 
 rooted: build ## tests that drive the binary (root)
 	$(GOTEST) -count=1 -p 1 -timeout 30m ./tests/...
+
+rooted-v2: build ## lifecycle and cgroups where only cgroup v2 is to be seen (root)
+	TEU_TEST_CGROUP=v2 $(GOTEST) -count=1 -p 1 -timeout 30m ./tests/lifecycle ./tests/cgroups
 
 churn: build ## containers at random from many workers, teu killed among them, for CHURNTIME (root)
 	$(GOTEST) -count=1 -v -timeout 30m ./tests/churn -churn.for $(or $(CHURNTIME),2m) -churn.seed $(or $(CHURNSEED),0)

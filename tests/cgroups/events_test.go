@@ -78,6 +78,7 @@ func stats(t testing.TB, b *kit.Bundle) event {
 // TestStats compares with the files, and with what the container was given.
 func TestStats(t *testing.T) {
 	t.Parallel()
+	kit.NeedsController(t, "memory", "pids")
 	limits := resources(func(r *specs.LinuxResources) { r.Pids = &specs.LinuxPids{Limit: ptr(int64(77))} })
 	for _, verb := range []string{"create", "start", "pause"} {
 		t.Run(verb, func(t *testing.T) {
@@ -217,6 +218,7 @@ func TestEventsEnd(t *testing.T) {
 // TestEventsOOM: as it happens, to a process beside the first and to the first one.
 func TestEventsOOM(t *testing.T) {
 	t.Parallel()
+	kit.NeedsController(t, "memory")
 	b := kit.New(t, kit.Args("sleep", "forever"), memory(32<<20))
 	b.Start()
 	placesOf(t, b.State().Pid).dir(t, "memory", "memory")

@@ -7,26 +7,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"teu/tests/kit"
 )
 
-const top = "/sys/fs/cgroup"
+const top = kit.CgroupTop
 
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
-}
-
-// unified tells whether the host has only the v2 tree.
-func unified() bool { return exists(top + "/cgroup.controllers") }
-
-// v2Top is where the v2 tree is mounted, "" where it is not.
-func v2Top() string {
-	for _, dir := range []string{top, top + "/unified"} {
-		if exists(dir + "/cgroup.controllers") {
-			return dir
-		}
-	}
-	return ""
 }
 
 // places are the cgroups of a container.
@@ -44,13 +33,13 @@ func placesOf(t testing.TB, pid int) places {
 	for line := range strings.Lines(string(text)) {
 		f := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
 		if f[1] == "" {
-			if v2Top() != "" {
-				p.v2 = filepath.Join(v2Top(), f[2])
+			if kit.V2Top() != "" {
+				p.v2 = filepath.Join(kit.V2Top(), f[2])
 			}
 			continue
 		}
 		for name := range strings.SplitSeq(strings.TrimPrefix(f[1], "name="), ",") {
-			if exists(filepath.Join(top, name, "cgroup.procs")) && !unified() {
+			if exists(filepath.Join(top, name, "cgroup.procs")) && !kit.Unified() {
 				p.v1[name] = filepath.Join(top, name, f[2])
 			}
 		}
@@ -73,17 +62,6 @@ func (p places) dir(t testing.TB, v1, v2 string) (dir string, isV2 bool) {
 	}
 	t.Skipf("this host has no %s or %s cgroup controller", v1, v2)
 	return "", false
-}
-
-// needs skips the test where the host lacks a controller that has one name in both versions.
-func needs(t testing.TB, controllers ...string) {
-	t.Helper()
-	tree, _ := os.ReadFile(v2Top() + "/cgroup.controllers") // none without a v2 tree
-	for _, c := range controllers {
-		if (unified() || !exists(filepath.Join(top, c, "cgroup.procs"))) && !slices.Contains(strings.Fields(string(tree)), c) {
-			t.Skipf("this host has no %s cgroup controller", c)
-		}
-	}
 }
 
 // read is a control file of the container's cgroup without the final newline.

@@ -19,7 +19,7 @@ func cgroupsPath(path string) edit { return func(s *specs.Spec) { s.Linux.Cgroup
 
 // hierarchies are the places where one is mounted.
 func hierarchies() []string {
-	if unified() {
+	if kit.Unified() {
 		return []string{top}
 	}
 	list, _ := filepath.Glob(top + "/*/cgroup.procs") // the pattern is well-formed
@@ -109,10 +109,10 @@ func TestOccupied(t *testing.T) {
 // freezers are the places with files that freeze a cgroup, and what is to be written to them.
 func freezers() map[string][2]string {
 	list := map[string][2]string{}
-	if v2Top() != "" {
-		list[v2Top()] = [2]string{"/cgroup.freeze", "1"}
+	if kit.V2Top() != "" {
+		list[kit.V2Top()] = [2]string{"/cgroup.freeze", "1"}
 	}
-	if v1 := top + "/freezer"; !unified() && exists(v1+"/cgroup.procs") {
+	if v1 := top + "/freezer"; !kit.Unified() && exists(v1+"/cgroup.procs") {
 		list[v1] = [2]string{"/freezer.state", "FROZEN"}
 	}
 	return list
@@ -141,12 +141,12 @@ func TestFrozenBefore(t *testing.T) {
 // TestThreaded: below a threaded cgroup the container's is one too. What cannot tell threads apart cannot be limited there.
 func TestThreaded(t *testing.T) {
 	t.Parallel()
-	if v2Top() == "" {
+	if kit.V2Top() == "" {
 		t.Skip("no cgroup v2 tree is mounted")
 	}
 	b := kit.New(t)
 	b.Edit(cgroupsPath("/" + b.ID + "/c"))
-	parent := made(t, v2Top()+"/"+b.ID)
+	parent := made(t, kit.V2Top()+"/"+b.ID)
 	write(t, made(t, parent+"/threads")+"/cgroup.type", "threaded")
 	b.Start("sleep", "forever")
 	if kind := read(t, parent+"/c", "cgroup.type"); kind != "threaded" {
@@ -156,7 +156,7 @@ func TestThreaded(t *testing.T) {
 	b.OK("exec", "-d", b.ID, kit.PayloadPath, "sleep", "forever")
 	b.OK("delete", "--force", b.ID)
 
-	if !unified() {
+	if !kit.Unified() {
 		return
 	}
 	limit := int64(64 << 20)
@@ -180,13 +180,13 @@ func gives(t testing.TB, dir string) {
 // TestGiven: a cgroup that has given its controllers away cannot hold a container.
 func TestGiven(t *testing.T) {
 	t.Parallel()
-	if v2Top() == "" {
+	if kit.V2Top() == "" {
 		t.Skip("no cgroup v2 tree is mounted")
 	}
 	b := kit.New(t)
 	b.Edit(cgroupsPath("/" + b.ID + "/c"))
-	parent := made(t, v2Top()+"/"+b.ID)
-	gives(t, v2Top())
+	parent := made(t, kit.V2Top()+"/"+b.ID)
+	gives(t, kit.V2Top())
 	gives(t, parent)
 	gives(t, made(t, parent+"/c"))
 	b.Fails([]string{"create", b.ID}, "linux.cgroupsPath", syscall.EBUSY.Error(), "cgroup.subtree_control")
@@ -215,7 +215,7 @@ func TestExecInGiven(t *testing.T) {
 	if got := placesOf(t, second).v2; got != dir+"/init/scope" {
 		t.Errorf("exec went to %s", got)
 	}
-	if unified() { // elsewhere the payload would have to have made those cgroups in every hierarchy
+	if kit.Unified() { // elsewhere the payload would have to have made those cgroups in every hierarchy
 		b.Fails([]string{"exec", "--cgroup", "init", b.ID, kit.PayloadPath, "true"}, "--cgroup", "cgroup.subtree_control")
 		b.OK("exec", "--cgroup", "init/scope", b.ID, kit.PayloadPath, "true")
 	}
@@ -228,12 +228,12 @@ func TestExecInGiven(t *testing.T) {
 // TestMoved: somebody takes the process out of the container's cgroup while it is being made.
 func TestMoved(t *testing.T) {
 	t.Parallel()
-	if v2Top() == "" {
+	if kit.V2Top() == "" {
 		t.Skip("no cgroup v2 tree is mounted")
 	}
 	b := kit.New(t)
 	b.Edit(cgroupsPath("/" + b.ID + "/c"))
-	away := made(t, v2Top()+"/"+b.ID+"/away")
+	away := made(t, kit.V2Top()+"/"+b.ID+"/away")
 	for try := range 20 { // whoever is first has won
 		stop, done := make(chan struct{}), make(chan struct{})
 		go func() {
@@ -245,7 +245,7 @@ func TestMoved(t *testing.T) {
 				default:
 				}
 				// Nothing of this is sure to be there.
-				pids, _ := os.ReadFile(v2Top() + "/" + b.ID + "/c/cgroup.procs")
+				pids, _ := os.ReadFile(kit.V2Top() + "/" + b.ID + "/c/cgroup.procs")
 				for pid := range strings.FieldsSeq(string(pids)) {
 					os.WriteFile(away+"/cgroup.procs", []byte(pid), 0)
 				}
@@ -255,7 +255,7 @@ func TestMoved(t *testing.T) {
 		close(stop)
 		<-done
 		if res.Code != 0 {
-			want := fmt.Sprintf("join cgroup %s/%s/c: ", v2Top(), b.ID)
+			want := fmt.Sprintf("join cgroup %s/%s/c: ", kit.V2Top(), b.ID)
 			if !strings.Contains(res.Stderr, want) || !strings.Contains(res.Stderr, "somebody has moved the process") {
 				t.Errorf("%v, want %q", res, want)
 			}
@@ -270,7 +270,7 @@ func TestMoved(t *testing.T) {
 // TestReadOnlyV2: a hybrid host on which the v2 tree cannot be written does without, and every verb knows.
 func TestReadOnlyV2(t *testing.T) {
 	t.Parallel()
-	if unified() || v2Top() == "" {
+	if kit.Unified() || kit.V2Top() == "" {
 		t.Skip("needs a v2 tree beside v1")
 	}
 	b := kit.New(t, kit.Args("sleep", "forever"))
@@ -283,7 +283,7 @@ func TestReadOnlyV2(t *testing.T) {
 		{"delete", "--force", b.ID},
 	} {
 		c := b.Command(args...)
-		script := `mount -o remount,bind,ro ` + v2Top() + ` && exec "$@"`
+		script := `mount -o remount,bind,ro ` + kit.V2Top() + ` && exec "$@"`
 		c.Args = append([]string{"unshare", "-m", "sh", "-c", script, "sh"}, c.Args...)
 		path, err := exec.LookPath("unshare")
 		check(t, err)

@@ -72,7 +72,7 @@ func (d *drawer) look(t *testing.T, own places) {
 	d.has, d.v2 = map[string]bool{}, map[string]bool{}
 	for v1, v2 := range map[string]string{"memory": "memory", "cpu": "cpu", "pids": "pids", "cpuset": "cpuset", "blkio": "io", "hugetlb": "hugetlb"} {
 		_, isV1 := own.v1[v1]
-		tree, _ := os.ReadFile(v2Top() + "/cgroup.controllers") // none without a v2 tree
+		tree, _ := os.ReadFile(kit.V2Top() + "/cgroup.controllers") // none without a v2 tree
 		isV2 := !isV1 && slices.Contains(strings.Fields(string(tree)), v2)
 		d.has[v1], d.v2[v1] = isV1 || isV2, isV2
 	}

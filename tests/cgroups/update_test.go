@@ -35,7 +35,7 @@ func (s *step) take(t *testing.T, b *kit.Bundle, p places) {
 	res := update(b, s.stdin, strings.Fields(s.args)...)
 	for isV2, want := range map[bool]string{false: s.v1, true: s.v2} {
 		if why, refused := strings.CutPrefix(want, "!"); refused {
-			if unified() == isV2 && (res.Code == 0 || !strings.Contains(res.Stderr, why)) {
+			if kit.Unified() == isV2 && (res.Code == 0 || !strings.Contains(res.Stderr, why)) {
 				t.Errorf("%v: want %q", res, why)
 			}
 			continue
@@ -82,7 +82,7 @@ func known(r *specs.LinuxResources) {
 // in the end, since the payload has threads, and is ended when it may not have them.
 func TestUpdate(t *testing.T) {
 	t.Parallel()
-	needs(t, "memory", "cpu", "pids", "cpuset")
+	kit.NeedsController(t, "memory", "cpu", "pids", "cpuset")
 	b := kit.New(t, kit.Args("sleep", "forever"), resources(known))
 	b.OK("create", b.ID)
 	p := placesOf(t, b.State().Pid)
@@ -137,7 +137,7 @@ func TestUpdate(t *testing.T) {
 // TestUpdateFile reads a file, a path relative to the working directory.
 func TestUpdateFile(t *testing.T) {
 	t.Parallel()
-	needs(t, "pids")
+	kit.NeedsController(t, "pids")
 	b := running(t)
 	p := placesOf(t, b.State().Pid)
 	check(t, os.WriteFile(b.Dir+"/new.json", []byte(`{"pids":{"limit":55}}`), 0o644))
@@ -150,7 +150,7 @@ func TestUpdateFile(t *testing.T) {
 // TestUpdateStates: created and paused containers can be updated, and stay so; a stopped one cannot.
 func TestUpdateStates(t *testing.T) {
 	t.Parallel()
-	needs(t, "memory", "cpu", "pids", "cpuset")
+	kit.NeedsController(t, "memory", "cpu", "pids", "cpuset")
 	b := kit.New(t, kit.Args("sleep", "forever"), resources(known))
 	b.OK("create", b.ID)
 	p := placesOf(t, b.State().Pid)
@@ -175,7 +175,7 @@ func TestUpdateStates(t *testing.T) {
 // TestUpdateAllOrNothing: when a part is refused, the others are as they were.
 func TestUpdateAllOrNothing(t *testing.T) {
 	t.Parallel()
-	needs(t, "memory", "cpu", "pids", "cpuset")
+	kit.NeedsController(t, "memory", "cpu", "pids", "cpuset")
 	b := running(t, resources(known))
 	p := placesOf(t, b.State().Pid)
 	before := step{"", "", "memory/memory.limit_in_bytes 33554432, memory/memory.soft_limit_in_bytes 25165824, cpu/cpu.shares 100, cpu/cpu.idle 0, cpu/cpu.cfs_quota_us 500000, cpu/cpu.cfs_period_us 1000000, pids/pids.max 40",
@@ -222,7 +222,7 @@ func TestUpdateAllOrNothing(t *testing.T) {
 // TestUpdateUsage: checkBeforeUpdate refuses what would end the container.
 func TestUpdateUsage(t *testing.T) {
 	t.Parallel()
-	needs(t, "memory", "cpu", "pids")
+	kit.NeedsController(t, "memory", "cpu", "pids")
 	b := running(t, resources(known))
 	for _, memory := range []string{`{"limit":4096,"checkBeforeUpdate":true}`, `{"limit":4096,"swap":8192,"checkBeforeUpdate":true}`} {
 		res := update(b, `{"memory":`+memory+`}`, "--resources", "-")
@@ -257,7 +257,7 @@ func TestUpdateCpusetBelow(t *testing.T) {
 // TestUpdatesAtOnce: verbs wait for each other.
 func TestUpdatesAtOnce(t *testing.T) {
 	t.Parallel()
-	needs(t, "pids")
+	kit.NeedsController(t, "pids")
 	b := running(t)
 	p := placesOf(t, b.State().Pid)
 	done := make(chan kit.Result)

@@ -13,21 +13,11 @@ import (
 	"teu/tests/kit"
 )
 
-const cgroupTop = "/sys/fs/cgroup"
+const cgroupTop = kit.CgroupTop
 
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
-}
-
-// v2Top is where the v2 tree is mounted, "" when it is not.
-func v2Top() string {
-	for _, dir := range []string{cgroupTop, cgroupTop + "/unified"} {
-		if exists(dir + "/cgroup.controllers") {
-			return dir
-		}
-	}
-	return ""
 }
 
 // hierarchy is where the host has a controller: v1 controllers are looked for below more too.
@@ -38,13 +28,13 @@ func hierarchy(controller string, more ...string) (top string, v2 bool) {
 		}
 	}
 	if inV2(controller) {
-		return v2Top(), true
+		return kit.V2Top(), true
 	}
 	return "", false
 }
 
 func inV2(controller string) bool {
-	text, err := os.ReadFile(v2Top() + "/cgroup.controllers")
+	text, err := os.ReadFile(kit.V2Top() + "/cgroup.controllers")
 	return err == nil && slices.Contains(strings.Fields(string(text)), controller)
 }
 
@@ -148,7 +138,7 @@ func TestCgroupsPath(t *testing.T) {
 		for line := range strings.Lines(string(text)) {
 			f := strings.SplitN(strings.TrimSpace(line), ":", 3)
 			name := strings.TrimPrefix(f[1], "name=")
-			if name != "" && !exists(cgroupTop+"/"+name) || name == "" && v2Top() == "" {
+			if name != "" && !exists(cgroupTop+"/"+name) || name == "" && kit.V2Top() == "" {
 				continue // not mounted
 			}
 			if path[0] == '/' && f[2] != path || !strings.HasSuffix(f[2], "/"+strings.TrimPrefix(path, "/")) {

@@ -279,7 +279,7 @@ func TestUnified(t *testing.T) {
 	one := func(file, text string) func(*specs.LinuxResources) {
 		return func(r *specs.LinuxResources) { r.Unified = map[string]string{file: text} }
 	}
-	top := v2Top()
+	top := kit.V2Top()
 	if top == "" {
 		b := kit.New(t, resources(one("memory.high", "1")))
 		refused(b, `linux.resources.unified["memory.high"]: needs cgroup v2`)

@@ -120,10 +120,9 @@ func mounts() []string {
 
 // cgroups are the directories in every hierarchy whose path below it holds the mark.
 func cgroups(mark string) []string {
-	const top = "/sys/fs/cgroup"
 	var list []string
-	filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.Contains(path[len(top):], mark) {
+	filepath.WalkDir(CgroupTop, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.Contains(path[len(CgroupTop):], mark) {
 			list = append(list, path)
 		}
 		return nil // others come and go meanwhile

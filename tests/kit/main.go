@@ -36,6 +36,10 @@ const (
 	// PayloadVar names the variable for a payload that was built before; without it the suite builds one, with Go. With
 	// both set a test binary can be taken to another machine, or kernel.
 	PayloadVar = "TEU_PAYLOAD"
+	// CgroupVar names the variable for the cgroups that the suite sees: "" for the host's, [PureV2] for its v2 tree alone.
+	CgroupVar = "TEU_TEST_CGROUP"
+	// PureV2 makes a hybrid host look as one that has nothing but cgroup v2, with the controllers that v1 has left it.
+	PureV2 = "v2"
 )
 
 var (
@@ -185,18 +189,49 @@ func top() string {
 	return dir
 }
 
-// first is stage 2.
-func first() (code int, err error) {
-	scratch = os.Getenv(scratchVar)
-	for _, m := range []struct {
-		source, target, fstype string
-		flags                  uintptr
-	}{
+type mount struct {
+	source, target, fstype string
+	flags                  uintptr
+}
+
+// world is what stage 2 mounts.
+func world() ([]mount, error) {
+	list := []mount{
 		{"", "/", "", syscall.MS_PRIVATE | syscall.MS_REC},
 		{"proc", "/proc", "proc", syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC},
 		{filepath.Join(scratch, "tmp"), "/tmp", "", syscall.MS_BIND},
-		{"", "/", "", syscall.MS_SHARED | syscall.MS_REC},
-	} {
+	}
+	tree, err := cgroupTree(os.Getenv(CgroupVar))
+	if err != nil {
+		return nil, err
+	}
+	if tree != "" {
+		list = append(list, mount{tree, CgroupTop, "", syscall.MS_BIND})
+	}
+	return append(list, mount{"", "/", "", syscall.MS_SHARED | syscall.MS_REC}), nil
+}
+
+// cgroupTree is the directory to be seen at the place of the cgroups, "" where that is as it is to be.
+func cgroupTree(want string) (string, error) {
+	switch {
+	case want == "" || want == PureV2 && Unified():
+		return "", nil
+	case want != PureV2:
+		return "", fmt.Errorf("%s=%s: want %q or nothing", CgroupVar, want, PureV2)
+	case V2Top() == "":
+		return "", fmt.Errorf("%s=%s: this host has no cgroup v2", CgroupVar, want)
+	}
+	return V2Top(), nil
+}
+
+// first is stage 2.
+func first() (code int, err error) {
+	scratch = os.Getenv(scratchVar)
+	mounts, err := world()
+	if err != nil {
+		return 1, err
+	}
+	for _, m := range mounts {
 		if err := syscall.Mount(m.source, m.target, m.fstype, m.flags, ""); err != nil {
 			return 1, fmt.Errorf("mount %s: %w", m.target, err)
 		}

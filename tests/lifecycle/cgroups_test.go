@@ -13,10 +13,7 @@ import (
 	"teu/tests/kit"
 )
 
-const cgroupTop = "/sys/fs/cgroup"
-
-// unified tells whether the host has only the v2 tree.
-func unified() bool { return exists(cgroupTop + "/cgroup.controllers") }
+const cgroupTop = kit.CgroupTop
 
 // cgroupDirs maps each hierarchy that is mounted to the directory of pid's cgroup: by controller, "systemd" or, for v2, "".
 func cgroupDirs(t *testing.T, pid int) map[string]string {
@@ -27,7 +24,7 @@ func cgroupDirs(t *testing.T, pid int) map[string]string {
 		names := strings.Split(strings.TrimPrefix(f[1], "name="), ",")
 		for _, name := range names {
 			top := filepath.Join(cgroupTop, name)
-			if name == "" && !unified() {
+			if name == "" && !kit.Unified() {
 				top = cgroupTop + "/unified"
 			}
 			if name == "" || exists(top+"/cgroup.procs") {
@@ -42,7 +39,7 @@ func cgroupDirs(t *testing.T, pid int) map[string]string {
 func control(t *testing.T, pid int, controller, v1, v2 string) string {
 	t.Helper()
 	dirs, name := cgroupDirs(t, pid), v1
-	if unified() {
+	if kit.Unified() {
 		controller, name = "", v2
 	} else if dirs[controller] == "" {
 		t.Skipf("no cgroup v1 %s hierarchy is mounted", controller)
@@ -73,17 +70,17 @@ func TestCgroupsPath(t *testing.T) {
 			b.Start()
 			own := cgroupDirs(t, os.Getpid())
 			dirs := cgroupDirs(t, b.State().Pid)
-			if len(dirs) < 2 && !unified() {
+			if len(dirs) < 2 && !kit.Unified() {
 				t.Fatalf("%v", dirs)
 			}
 			for name, dir := range dirs {
 				top := filepath.Join(cgroupTop, name)
-				if name == "" && !unified() {
+				if name == "" && !kit.Unified() {
 					top = cgroupTop + "/unified"
 				}
 				inside := strings.TrimPrefix(own[name], top)
-				if unified() {
-					inside = strings.TrimSuffix(filepath.Dir(inside), "/")
+				if kit.Unified() {
+					inside = strings.TrimSuffix(filepath.Dir("/"+inside), "/")
 				}
 				want := top + strings.NewReplacer("ID", b.ID, "OWN", inside).Replace(c.want)
 				if dir != want {
@@ -138,7 +135,7 @@ func TestCgroupOccupied(t *testing.T) {
 	dirs := cgroupDirs(t, os.Getpid())
 	for name := range dirs {
 		top := filepath.Join(cgroupTop, name)
-		if name == "" && !unified() {
+		if name == "" && !kit.Unified() {
 			top = cgroupTop + "/unified"
 		}
 		parent := filepath.Join(top, third.ID+"-parent")
@@ -200,7 +197,7 @@ func TestCgroupMount(t *testing.T) {
 			}
 			inside := b.Inspect()
 			dir := "/sys/fs/cgroup"
-			if !unified() {
+			if !kit.Unified() {
 				dir += "/pids"
 			}
 			m := inside.Mount(dir)
@@ -218,7 +215,7 @@ func TestCgroupMount(t *testing.T) {
 			if res := b.Teu("run", b.ID); (res.Code == 0) != own {
 				t.Error(res)
 			}
-			if !unified() {
+			if !kit.Unified() {
 				for _, name := range []string{"memory", "devices", "cpu", "systemd"} {
 					if exists(cgroupTop+"/"+name) && inside.Mount("/sys/fs/cgroup/"+name) == nil {
 						t.Errorf("no %s: %+v", name, inside.Mountinfo)

@@ -13,7 +13,7 @@ func freeze(t *testing.T, b *kit.Bundle) {
 	pid := b.State().Pid
 	dirs := cgroupDirs(t, pid)
 	file, value := dirs[""]+"/cgroup.freeze", "1"
-	if !unified() {
+	if !kit.Unified() {
 		if dirs["freezer"] == "" {
 			t.Skip("no cgroup v1 freezer hierarchy is mounted")
 		}

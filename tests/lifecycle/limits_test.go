@@ -46,9 +46,10 @@ func TestLimits(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			kit.NeedsController(t, c.controller)
 			b := kit.New(t, kit.Args("sleep", "forever"), resources(c.set))
 			want := c.want
-			if unified() {
+			if kit.Unified() {
 				if want = c.wantV2; want == "" {
 					t.Skip("not on cgroup v2, or in other units there")
 				}
@@ -63,6 +64,7 @@ func TestLimits(t *testing.T) {
 
 func TestCpusetAtWork(t *testing.T) {
 	t.Parallel()
+	kit.NeedsController(t, "cpuset")
 	b := kit.New(t, resources(func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Cpus: "0"} }))
 	if got := b.Inspect().Status["Cpus_allowed_list"]; got != "0" {
 		t.Errorf("it may run on %s", got)
@@ -72,6 +74,7 @@ func TestCpusetAtWork(t *testing.T) {
 // TestPidsAtWork: the Go runtime of the payload has threads, which count.
 func TestPidsAtWork(t *testing.T) {
 	t.Parallel()
+	kit.NeedsController(t, "pids")
 	b := kit.New(t, kit.Args("spawn", "100"), resources(func(r *specs.LinuxResources) { r.Pids = &specs.LinuxPids{Limit: ptr(int64(40))} }))
 	res := b.Teu("run", b.ID)
 	if res.Code == 0 || !strings.Contains(res.Stdout+res.Stderr, "EAGAIN") && !strings.Contains(res.Stdout+res.Stderr, "resource temporarily unavailable") &&
@@ -83,6 +86,7 @@ func TestPidsAtWork(t *testing.T) {
 // TestPidsOfOne: the runtime itself needs no process of the container's.
 func TestPidsOfOne(t *testing.T) {
 	t.Parallel()
+	kit.NeedsController(t, "pids")
 	b := kit.New(t, process(func(p *specs.Process) { p.Args = []string{"/script"} }), resources(func(r *specs.LinuxResources) {
 		r.Pids = &specs.LinuxPids{Limit: ptr(int64(1))}
 	}))
@@ -92,6 +96,7 @@ func TestPidsOfOne(t *testing.T) {
 
 func TestMemoryAtWork(t *testing.T) {
 	t.Parallel()
+	kit.NeedsController(t, "memory")
 	b := kit.New(t, kit.Args("oom", "64"), resources(func(r *specs.LinuxResources) {
 		r.Memory = &specs.LinuxMemory{Limit: ptr(int64(32 << 20)), Swap: ptr(int64(32 << 20))}
 	}))
@@ -107,6 +112,7 @@ func TestMemoryAtWork(t *testing.T) {
 // TestSmallMemory: what teu itself needs is not the container's to pay.
 func TestSmallMemory(t *testing.T) {
 	t.Parallel()
+	kit.NeedsController(t, "memory")
 	b := kit.New(t, kit.Args("sleep", "forever"), process(func(p *specs.Process) { p.Args = []string{"/x"} }), resources(func(r *specs.LinuxResources) {
 		r.Memory = &specs.LinuxMemory{Limit: ptr(int64(1 << 20))}
 	}))
