@@ -34,7 +34,7 @@ func (c *creation) launch() error {
 	if err := c.makeRest(); err != nil {
 		return err
 	}
-	c.state.Cgroup = c.cgroup.Record().String() // without a v2 tree that cannot be written
+	c.state.Cgroup = c.cgroup.record() // without a v2 tree that cannot be written
 	c.times.mark("open what init needs")
 	if err := c.open(); err != nil {
 		return err
