@@ -120,6 +120,7 @@ func TestFailed(t *testing.T) {
 	fail()
 	check(t, os.RemoveAll(filepath.Join(b.Root, b.ID))) // as after a reboot of --root alone
 	shows(t, scope(b), "ActiveState failed")
+	b.Edit(annotations())
 	b.Start()
 	shows(t, scope(b), "ActiveState active")
 }

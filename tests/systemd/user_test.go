@@ -1,0 +1,72 @@
+package systemd
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
+)
+
+// TestUserManager: with --rootless true the unit is one of the user's service manager. Here that is root's own, which takes
+// an ordinary user's rights out of the picture.
+func TestUserManager(t *testing.T) {
+	t.Parallel()
+	kit.Rooted(t)
+	b := kit.New(t, kit.Args("sleep", "forever"), resources(func(r *specs.LinuxResources) {
+		r.Memory = &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}
+		r.Pids = &specs.LinuxPids{Limit: ptr(int64(40))}
+	}))
+	const runtime = "/run/user/0"
+	if out, err := exec.Command("systemctl", "start", "user@0.service").CombinedOutput(); err != nil || !exists(runtime+"/bus") {
+		t.Skipf("no service manager with a bus for root: %v: %s", err, out)
+	}
+	teu := func(args ...string) kit.Result {
+		t.Helper()
+		c := b.Command(append([]string{"--rootless", "true"}, args...)...)
+		c.Env = append(c.Env, "XDG_RUNTIME_DIR="+runtime)
+		res := b.Do(c)
+		if res.Code != 0 {
+			t.Fatal(res)
+		}
+		return res
+	}
+	shown := func(property string) string {
+		t.Helper()
+		c := exec.Command("systemctl", "--user", "show", "--value", "-p", property, scope(b))
+		c.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+runtime)
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	teu("create", b.ID)
+	teu("start", b.ID)
+	own := path(t, b.State().Pid)
+	if !strings.HasSuffix(own, "/user@0.service/user.slice/"+scope(b)) {
+		t.Errorf("in %s", own)
+	}
+	if unified() {
+		holds(t, b, "memory.max 67108864", "pids.max 40")
+		if got := shown("MemoryMax"); got != "67108864" {
+			t.Errorf("MemoryMax %s", got)
+		}
+	}
+	teu("exec", b.ID, kit.PayloadPath, "true")
+	teu("update", "--pids-limit", "30", b.ID)
+	if got := shown("TasksMax"); got != "30" {
+		t.Errorf("TasksMax %s", got)
+	}
+	shows(t, scope(b), "LoadState not-found") // of the system's
+	b.OK("delete", "--force", b.ID)           // by the record, without the flags
+	if got := shown("LoadState"); got != "not-found" {
+		t.Errorf("after delete the unit is %s", got)
+	}
+	if exists(top + own) {
+		t.Errorf("%s is left", own)
+	}
+}
