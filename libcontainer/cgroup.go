@@ -55,7 +55,7 @@ func (c *cgroup) dir() int {
 // fill writes the limits. It is done before init joins: the device list, once begun, would keep init from making
 // device nodes.
 func (c *cgroup) fill(s *specs.Spec, l *log.Logger) error {
-	if s.Linux == nil || c.Manager == nil {
+	if s.Linux == nil {
 		return nil
 	}
 	warnings, err := c.Set(s.Linux.Resources)

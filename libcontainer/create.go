@@ -246,9 +246,10 @@ func (c *creation) claim() (err error) {
 
 // outside does on the process what is done from outside, and answers init's syncs in their order.
 func (c *creation) outside() error {
-	c.times.mark("fill the cgroup")
-	if err := c.cgroup.fill(c.spec, c.r.Log); err != nil {
-		return err
+	if c.cgroup.Manager != nil && !c.cgroup.HasUnit() {
+		if err := c.fill(); err != nil {
+			return err
+		}
 	}
 	ns := parseNamespaces(c.spec)
 	if err := c.awaitInit(ns.forks()); err != nil {

@@ -152,7 +152,20 @@ func (c *creation) makeRest() error {
 			return err
 		}
 	}
-	return c.cgroup.CreateV1()
+	if err := c.cgroup.CreateV1(); err != nil {
+		return err
+	}
+	if c.cgroup.HasUnit() {
+		// While init stands still. Later it could have failed, and with its last process a scope is gone.
+		return c.fill()
+	}
+	return nil
+}
+
+// fill writes the limits.
+func (c *creation) fill() error {
+	c.times.mark("fill the cgroup")
+	return c.cgroup.fill(c.spec, c.r.Log)
 }
 
 // startUnit has systemd make the unit around init, which is there by then and waits for its program.

@@ -25,7 +25,6 @@ type manager interface {
 	StopUnitContext(ctx context.Context, name, mode string, done chan<- string) (int, error)
 	ResetFailedUnitContext(ctx context.Context, name string) error
 	SetUnitPropertiesContext(ctx context.Context, name string, runtime bool, properties ...Property) error
-	AttachProcessesToUnit(ctx context.Context, unit, subcgroup string, pids []uint32) error
 	GetManagerProperty(name string) (string, error)
 	Close()
 }
@@ -273,12 +272,4 @@ func (b *Bus) Stop(u *Unit) error {
 		b.Log("stop unit %s: systemd says of its job: %s", u.Name, result)
 	}
 	return b.reset(u)
-}
-
-// Attach puts a process into the unit's cgroup, or one below it ("/" is its own), for those who may not do it themselves: a
-// user has the cgroups of a unit, but not of all on the way there.
-func (b *Bus) Attach(u *Unit, sub string, pid int) error {
-	return b.ask("add process "+strconv.Itoa(pid)+" to unit "+u.Name, func(ctx context.Context, m manager) error {
-		return m.AttachProcessesToUnit(ctx, u.Name, sub, []uint32{uint32(pid)})
-	})
 }

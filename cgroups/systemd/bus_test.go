@@ -70,10 +70,6 @@ func (f *fake) SetUnitPropertiesContext(ctx context.Context, name string, runtim
 	return f.call(ctx, "set", fmt.Sprint(runtime, " ", strings.Join(names, " ")))
 }
 
-func (f *fake) AttachProcessesToUnit(ctx context.Context, unit, sub string, pids []uint32) error {
-	return f.call(ctx, "attach", fmt.Sprint(unit, " ", sub, " ", pids))
-}
-
 func (f *fake) GetManagerProperty(name string) (string, error) {
 	text := map[string]string{"ControlGroup": `"/init"`, "Version": `"249.11-0ubuntu3"`}[name]
 	return text, f.call(context.Background(), "get", name)
@@ -122,7 +118,6 @@ func TestCalls(t *testing.T) {
 		{"set nothing", func(b *Bus) error { return b.Set(scope, nil) }, nil, "", "", ""},
 		{"set and fail", func(b *Bus) error { return b.Set(scope, []Property{property("TasksMax", uint64(1))}) },
 			map[string][]error{"set": {none}}, "", "set true a.scope TasksMax", "set properties of unit a.scope: org.freedesktop.systemd1.NoSuchUnit"},
-		{"attach", func(b *Bus) error { return b.Attach(scope, "/x", 7) }, nil, "", "attach a.scope /x [7]", ""},
 	} {
 		f := &fake{errs: c.errs, result: c.result}
 		b := f.bus()
@@ -151,11 +146,10 @@ func TestCalls(t *testing.T) {
 // TestDeadline: what systemd does not answer ends in time, with words in the log meanwhile.
 func TestDeadline(t *testing.T) {
 	for name, do := range map[string]func(*Bus) error{
-		"start":  func(b *Bus) error { return b.Start(scope, 1, "", true, nil) },
-		"job":    func(b *Bus) error { return b.Start(scope, 1, "", true, nil) },
-		"stop":   func(b *Bus) error { return b.Stop(scope) },
-		"set":    func(b *Bus) error { return b.Set(scope, []Property{property("TasksMax", uint64(1))}) },
-		"attach": func(b *Bus) error { return b.Attach(scope, "/", 1) },
+		"start": func(b *Bus) error { return b.Start(scope, 1, "", true, nil) },
+		"job":   func(b *Bus) error { return b.Start(scope, 1, "", true, nil) },
+		"stop":  func(b *Bus) error { return b.Stop(scope) },
+		"set":   func(b *Bus) error { return b.Set(scope, []Property{property("TasksMax", uint64(1))}) },
 	} {
 		b := (&fake{hang: name}).bus()
 		expire(t, name, b, do)

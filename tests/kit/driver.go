@@ -21,6 +21,14 @@ const DriverVar = "TEU_TESTDRIVER"
 // reaperVar holds the pid of stage 2 when the suite has no pid namespace of its own.
 const reaperVar = "TEU_KIT_REAPER"
 
+// Reaper is the pid of the process that orphans get for a parent.
+func Reaper() string {
+	if pid := os.Getenv(reaperVar); pid != "" {
+		return pid
+	}
+	return "1"
+}
+
 // Systemd reports whether the suite tests the systemd cgroup driver.
 func Systemd() bool { return os.Getenv(DriverVar) == "systemd" }
 

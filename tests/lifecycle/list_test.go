@@ -147,7 +147,7 @@ func TestLog(t *testing.T) {
 	if res := b.Teu("--log-format", "yaml", "list"); res.Code != 1 || !strings.Contains(res.Stderr, "yaml") {
 		t.Error(res)
 	}
-	if res := b.Teu("--systemd-cgroup", "list"); res.Code != 1 || !strings.Contains(res.Stderr, "systemd") {
+	if res := b.Teu("--cgroup-manager", "none", "list"); res.Code != 1 || !strings.Contains(res.Stderr, "--cgroup-manager none") {
 		t.Error(res)
 	}
 }

@@ -107,7 +107,7 @@ func TestStartDetached(t *testing.T) {
 	b := kit.New(t, kit.Args("sleep", "forever"))
 	b.Start()
 	pid := b.State().Pid
-	if parent := strings.Fields(procFile(t, pid, "stat"))[3]; parent != "1" {
+	if parent := strings.Fields(procFile(t, pid, "stat"))[3]; parent != kit.Reaper() {
 		t.Errorf("its parent is %s", parent)
 	}
 	if procFile(t, pid, "comm") != "payload" {
