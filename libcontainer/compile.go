@@ -337,6 +337,9 @@ func (c *initCompiler) hook(where string, h *specs.Hook, state, out program.Slot
 // run is the way from a complete container to the workload.
 func (c *initCompiler) run() {
 	b, p := c.b, &c.f.process
+	if h := c.s.Hooks; c.f.gate && (h == nil || len(h.StartContainer) == 0) {
+		p.Find(b) // hooks may make it yet
+	}
 	p.Attributes(b)
 	p.Limits(b)
 	process.Released(b)

@@ -11,7 +11,6 @@ import (
 	"syscall"
 
 	"teu/internal/sys"
-	"teu/libcontainer/process"
 	"teu/nsenter/program"
 )
 
@@ -19,17 +18,18 @@ import (
 // executable. root is the container's root. An errno of execve speaks of the path, of the interpreter of a script, of
 // the loader of an ELF file, or of the format, and does not tell which.
 func explainExec(err *program.Error, root int) error {
-	if err.Note().Op != program.OpExec || err.Report.Status != program.Failed || root < 0 {
+	n := err.Note()
+	if err.Report.Status != program.Failed || n.Op != program.OpFind && (n.Op != program.OpExec || root < 0) {
 		return err
 	}
-	// Among several candidates the one to explain is the first that is there at all.
-	for _, name := range err.Note().Candidates {
+	// Among several candidates the one to explain is the first that is there at all. Find says that there is none.
+	for _, name := range n.Candidates {
 		if cause := execCause(root, name, err.Report.Errno); cause != "" {
 			return fmt.Errorf("%w: %s %s", err, name, cause)
 		}
 	}
-	if n := err.Note(); err.Report.Errno == syscall.ENOENT && len(n.Candidates) > 0 && n.What != process.What(n.Candidates[0]) {
-		return &notFoundError{err} // what is looked up in $PATH is not what was asked for
+	if err.Report.Errno == syscall.ENOENT && !strings.Contains(n.What, "/") {
+		return &notFoundError{err} // only a name without a slash is looked up in $PATH
 	}
 	return err
 }

@@ -204,7 +204,7 @@ func (c *creation) explainAt(err error, root int) error {
 		if out := c.hookOutput.tail(); out != "" {
 			return fmt.Errorf("%w: %s", err, out)
 		}
-	case program.OpExec:
+	case program.OpExec, program.OpFind:
 		return explainExec(pe, root)
 	case program.OpSyscall:
 		return explainCall(pe, c.init.Pid)

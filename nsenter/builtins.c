@@ -6,7 +6,7 @@
  *   fork        clone3, sendto   sync        sendto, read     send_fd     sendmsg
  *   gate        accept4, sendmsg, recvmsg
  *   sig_reset   rt_sigaction, rt_sigprocmask
- *   exec        execve for each candidate
+ *   exec        execve for each candidate      find        faccessat, until a candidate is there
  *   hook is in hook.c, copy and copy_link in copy.c, listen in listener.c
  */
 #define _GNU_SOURCE
@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 enum { WANT_DIR, WANT_FILE, WANT_LIKE };
 enum { PATH_LEN = 4096, MAX_LINKS = 40 };
@@ -333,6 +334,21 @@ static int64_t exec(struct vm *vm, const struct call *c)
 	return i == 1 ? r : result; /* ENOTDIR of a single path is the answer */
 }
 
+/* Whether execvp would find anything to try. What is there, executable or not, is for exec to try. */
+static int64_t find(const struct call *c)
+{
+	char *const *path = (char *const *)(uintptr_t)c->v[0];
+	int64_t r = -ENOENT;
+	uint32_t i;
+
+	for (i = 0; i < c->len[0] / 8 && path[i]; i++) {
+		r = SC(SYS_faccessat, AT_FDCWD, path[i], F_OK, 0, 0, 0);
+		if (r != -ENOENT && r != -ENOTDIR)
+			return 0;
+	}
+	return i == 1 ? r : -ENOENT;
+}
+
 int64_t builtin(struct vm *vm, const struct call *c)
 {
 	switch (c->in->op) {
@@ -368,6 +384,8 @@ int64_t builtin(struct vm *vm, const struct call *c)
 		return exec(vm, c);
 	case OP_LISTEN:
 		return listen_and_pass(vm, c);
+	case OP_FIND:
+		return find(c);
 	}
 	return -ENOSYS;
 }

@@ -67,6 +67,42 @@ func TestExecCandidates(t *testing.T) {
 	}
 }
 
+// TestFind: what exec would not find is missing for find too, and nothing else is.
+func TestFind(t *testing.T) {
+	needShell(t)
+	dir := t.TempDir()
+	lay(t, dir, "file plain", "dir d", "symlink dangling nowhere", "symlink loop loop")
+	missing, below := dir+"/missing", dir+"/plain/sh"
+	for _, c := range []struct {
+		candidates []string
+		want       syscall.Errno
+	}{
+		{[]string{shell}, 0},
+		{[]string{missing, below, dir + "/plain"}, 0},
+		{[]string{dir + "/d"}, 0},
+		{[]string{dir + "/loop"}, 0},
+		{[]string{missing}, syscall.ENOENT},
+		{[]string{dir + "/dangling", missing}, syscall.ENOENT},
+		{[]string{below}, syscall.ENOTDIR},
+		{[]string{below, below}, syscall.ENOENT},
+		{nil, syscall.ENOENT},
+	} {
+		b := program.New()
+		b.Input(InputControl)
+		b.Prctl(sys.PrSetDumpable, 0)
+		b.Find(c.candidates)
+		b.CloexecFrom(3)
+		b.Exec([]string{shell}, []string{"sh", "-c", "exit 42"}, nil)
+		in := launched(t, b.Program(), nil, 0, program.Options{})
+		if err := in.WaitExec(); (err == nil) != (c.want == 0) {
+			t.Errorf("%q: %v", c.candidates, err)
+		}
+		if pe, _ := ended(t, in); pe.Report.Errno != c.want {
+			t.Errorf("%q: %v, want %v", c.candidates, pe, c.want)
+		}
+	}
+}
+
 // TestExecLeavesNoDescriptor but the standard streams.
 func TestExecLeavesNoDescriptor(t *testing.T) {
 	needShell(t)

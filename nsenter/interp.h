@@ -37,6 +37,7 @@ enum op {
 	OP_COPY_LINK,
 	OP_EXEC,
 	OP_LISTEN,
+	OP_FIND,
 	OP_END,
 };
 

@@ -167,6 +167,19 @@ func (c *Config) Limits(b *program.Builder) {
 	bounding(b, c.Caps, c.LastCap)
 }
 
+// Find fails when there is nothing to execute, so that `create` does: callers like Podman tell a missing command from
+// others by that. Whether what is there can be executed, and by this user, is left to Exec.
+func (c *Config) Find(b *program.Builder) {
+	candidates := c.candidates()
+	for i, name := range candidates {
+		if name[0] != '/' {
+			candidates[i] = c.Process.Cwd + "/" + name
+		}
+	}
+	b.At("process.args", What(c.Process.Args[0]))
+	b.Find(candidates)
+}
+
 // Exec is the last part of every program: the user, the capabilities, the filter, and the workload.
 //
 // The working directory is entered as root first, since it may be one that only root can; on a filesystem that does

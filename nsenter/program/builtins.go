@@ -132,6 +132,11 @@ func (b *Builder) Listen(conn, state Slot, flags uint64, bpf []byte) {
 		Arg{Kind: Prog, Text: string(bpf)})
 }
 
+// Find fails with ENOENT when none of the candidates is there: exec would find none to try. ENOTDIR is of a single one.
+func (b *Builder) Find(candidates []string) {
+	b.add(Insn{Op: OpFind, Out: None}, vec(candidates))
+}
+
 // Exec tries the candidates in turn as execvp(3) does and replaces the process by the first that runs.
 func (b *Builder) Exec(candidates, args, env []string) {
 	b.add(Insn{Op: OpExec, Out: None}, vec(candidates), vec(args), vec(env))

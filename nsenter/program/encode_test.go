@@ -49,6 +49,7 @@ func every() *Program {
 	b.CheckCwd()
 	b.Capset(1<<21, 1<<21|1<<40, 0)
 	b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll)
+	b.Find([]string{"/bin/a", "/usr/bin/a"})
 	b.CloexecFrom(3)
 	b.Listen(conn, control, 4, []byte("12345678abcdefgh"))
 	b.Seccomp(2, []byte("12345678abcdefgh"))

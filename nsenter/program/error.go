@@ -43,7 +43,7 @@ func (e *Error) Error() string {
 		return strings.Join(append(parts, "something else is there", e.Report.Errno.Error()), ": ")
 	case n.Op == OpListen:
 		return strings.Join(append(parts, listenStep(e.Report.Detail), e.Report.Errno.Error()), ": ")
-	case n.Op == OpExec || n.Op == OpHook || n.Op == OpTarget:
+	case n.Op == OpExec || n.Op == OpFind || n.Op == OpHook || n.Op == OpTarget:
 		// More than one call, and no name that says more than the purpose does.
 		return strings.Join(append(parts, e.Report.Errno.Error()), ": ")
 	}

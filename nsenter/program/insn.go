@@ -50,6 +50,8 @@ const (
 	OpExec
 	// OpListen loads a filter with a listener and passes that on over a Unix socket.
 	OpListen
+	// OpFind checks that there is a file to execute.
+	OpFind
 	opEnd
 )
 

@@ -339,6 +339,10 @@ func (f *flow) builtin(in *Insn) error {
 		return f.exec(in)
 	case OpListen:
 		return f.listen(in)
+	case OpFind:
+		if !f.has(rooted) {
+			return fmt.Errorf("in the root of the host")
+		}
 	}
 	return nil
 }

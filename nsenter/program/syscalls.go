@@ -238,6 +238,7 @@ var builtins = [opEnd]signature{
 	OpCopyLink: {name: "copy_link", args: []argType{aFd, aDirFd, aPath}, paths: true},
 	OpExec:     {name: "exec", args: []argType{aVec, aVec, aVec}},
 	OpListen:   {name: "listen", args: []argType{aFd, aFd, aHex, aFilter}},
+	OpFind:     {name: "find", args: []argType{aVec}},
 }
 
 // hasNUL reports whether a string of a cannot be passed to the kernel.

@@ -415,6 +415,9 @@ func TestExecRules(t *testing.T) {
 			bad: func(b *scene) { b.Exec(nil, []string{"a"}, nil) }},
 		{name: "no arguments", at: atClosed, want: "exec: without a path or arguments",
 			bad: func(b *scene) { b.Exec([]string{"/a"}, nil, nil) }},
+		{name: "find outside the root", at: atHost, want: "find: in the root of the host",
+			bad:  func(b *scene) { b.Find([]string{"/a"}) },
+			good: func(b *scene) { b.Setns(b.in, sys.CloneNewNs); b.Find([]string{"/a"}) }},
 		{name: "hook without arguments", at: atEntered, want: "hook: without arguments",
 			bad: func(b *scene) { b.Hook("/h", nil, nil, b.in, b.in, 0) },
 			good: func(b *scene) {

@@ -130,8 +130,9 @@ func TestWorkload(t *testing.T) {
 			want: []string{"no such file or directory", "wants the interpreter /bin/absent"}},
 		{name: "a symlink to nowhere", args: run, spec: args("/bin/x"), set: func(b *kit.Bundle) { b.Symlink("absent", "/bin/x") },
 			want: []string{`exec "/bin/x": no such file or directory`}},
-		{name: "absent, found out by start", args: []string{"start", "$ID"}, spec: args("/bin/x"),
-			set: func(b *kit.Bundle) { b.OK("create", b.ID) }, want: []string{`start container "$ID": process.args: exec "/bin/x": no such file or directory`}},
+		{name: "absent, found out by create", args: []string{"create", "$ID"}, spec: args("/bin/x"), want: []string{`process.args: exec "/bin/x": no such file or directory`}},
+		{name: "a directory, found out by start", args: []string{"start", "$ID"}, spec: args("/tmp"),
+			want: []string{`start container "$ID": process.args: exec "/tmp": permission denied: /tmp is a directory`}},
 	} {
 		if r.args[0] == "start" {
 			r.set = func(b *kit.Bundle) { b.OK("create", b.ID) }

@@ -40,15 +40,15 @@ func TestStartErrors(t *testing.T) {
 		file string // what /x holds; "-" is no file
 		mode os.FileMode
 		args []string
-		want []string
+		want []string // with a "" in front create fails: it looks whether there is anything to execute
 	}{
-		{"missing", "-", 0, []string{"/x"}, []string{"process.args", "/x", "no such file or directory"}},
-		{"missing directory", "-", 0, []string{"/nowhere/x"}, []string{"/nowhere/x", "no such file or directory"}},
-		{"not in PATH", "-", 0, []string{"wonder"}, []string{"wonder", "executable file not found in $PATH"}},
+		{"missing", "-", 0, []string{"/x"}, []string{"", "process.args", "/x", "no such file or directory"}},
+		{"missing directory", "-", 0, []string{"/nowhere/x"}, []string{"", "/nowhere/x", "no such file or directory"}},
+		{"not in PATH", "-", 0, []string{"wonder"}, []string{"", "wonder", "executable file not found in $PATH"}},
 		{"not executable", "#!/bin/payload\n", 0o644, []string{"/x"}, []string{"/x", "permission denied", "not executable"}},
 		{"not executable in PATH", "#!/bin/payload\n", 0o644, []string{"x"}, []string{"x", "permission denied"}},
 		{"directory", "-", 0, []string{"/bin"}, []string{"/bin", "permission denied", "is a directory"}},
-		{"below a file", "", 0o755, []string{"/x/y"}, []string{"/x/y", "not a directory"}},
+		{"below a file", "", 0o755, []string{"/x/y"}, []string{"", "/x/y", "not a directory"}},
 		{"script without its interpreter", "#!/bin/wonder -e\n", 0o755, []string{"/x"}, []string{"/x", "interpreter /bin/wonder", "no such file or directory"}},
 		{"script with CR LF", "#!/bin/payload\r\n", 0o755, []string{"/x"}, []string{"/x", "CR LF", "no such file or directory"}},
 		{"script whose interpreter is not executable", "#!/etc/plain\n", 0o755, []string{"/x"}, []string{"/x", "/etc/plain", "permission denied"}},
@@ -66,13 +66,17 @@ func TestStartErrors(t *testing.T) {
 			}
 			b.File("/etc/plain", "", 0o644)
 			b.Edit(bind("rootfs/bin", "/noexec", "bind", "noexec"))
-			b.OK("create", b.ID)
-			b.Fails([]string{"start", b.ID}, c.want...)
-			// runtime.md, "Start", says nothing of it: as with runc, the container is stopped then.
-			if st := b.State(); st.Status != specs.StateStopped {
-				t.Errorf("after a failed start it is %s", st.Status)
+			if c.want[0] == "" {
+				b.Fails([]string{"create", b.ID}, c.want...)
+			} else {
+				b.OK("create", b.ID)
+				b.Fails([]string{"start", b.ID}, c.want...)
+				// runtime.md, "Start", says nothing of it: as with runc, the container is stopped then.
+				if st := b.State(); st.Status != specs.StateStopped {
+					t.Errorf("after a failed start it is %s", st.Status)
+				}
+				b.OK("delete", b.ID)
 			}
-			b.OK("delete", b.ID)
 
 			if res := b.Fails([]string{"run", b.ID}, c.want...); res.Code != 1 {
 				t.Errorf("run: %v", res)
@@ -87,6 +91,27 @@ func TestStartErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStartFinds: what create looks for may be relative, and what hooks may make yet is not missed.
+func TestStartFinds(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, process(func(p *specs.Process) { p.Args, p.Cwd = []string{"./payload", "true"}, "/bin" }))
+	b.OK("create", b.ID)
+	b.OK("start", b.ID)
+	b.Ended()
+	b.OK("delete", b.ID)
+	b.Edit(process(func(p *specs.Process) { p.Cwd = "/tmp" }))
+	b.Fails([]string{"create", b.ID}, "process.args", "./payload", "no such file or directory")
+	b.Edit(process(func(p *specs.Process) { p.Args, p.Env = []string{"payload"}, []string{"PATH=:/etc"} }))
+	b.Fails([]string{"create", b.ID}, "process.args", "executable file not found in $PATH")
+
+	const made = "/dev/shm/made"
+	b.Edit(process(func(p *specs.Process) { p.Args = []string{made} }), func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: kit.PayloadPath, Args: []string{"payload", "write", made, "text"}}}}
+	})
+	b.OK("create", b.ID)
+	b.Fails([]string{"start", b.ID}, made, "permission denied")
 }
 
 // TestStartWrongState: only what was created, and not yet started, can be.
