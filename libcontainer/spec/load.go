@@ -67,7 +67,7 @@ func Read(bundle string) (*Reading, error) {
 		return nil, err
 	}
 	d := decoder{s: string(data), keepSkipped: true}
-	r := &Reading{Spec: decodeWith(&d, (*decoder).readSpec)}
+	r := &Reading{Spec: decodeWith(&d, (*decoder).readVersioned)}
 	if r.Errors = d.errors(name); d.msg != "" {
 		r.Spec = nil
 	}
@@ -89,7 +89,13 @@ func LoadProcess(name string) (*specs.Process, error) {
 
 // Decode reads the text of a config.json by the rules of Load; name is its file in errors.
 func Decode(name string, data []byte) (*specs.Spec, error) {
-	return decode(name, data, (*decoder).readSpec)
+	return decode(name, data, (*decoder).readVersioned)
+}
+
+// readVersioned is readSpec by the version of the specification that config.json names.
+func (d *decoder) readVersioned(s *specs.Spec) {
+	d.readSpec(s)
+	older(s)
 }
 
 // DecodeProcess reads the text of a process object by the rules of Load; name is its file in errors.

@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -142,6 +143,27 @@ func TestLoad(t *testing.T) {
 	}
 	if _, err := Load(filepath.Join(dir, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing bundle: %v", err)
+	}
+}
+
+// TestOlderVersions: a pids.limit of 0 is none before runtime-spec 1.3.0.
+func TestOlderVersions(t *testing.T) {
+	for _, c := range []struct {
+		version string
+		limit   int64
+		none    bool
+	}{
+		{"1.0.2-dev", 0, true}, {"1.2.1", 0, true}, {"1.2.1", 1, false}, {"1.2.1", -1, false},
+		{"1.3.0-rc.1", 0, false}, {"1.3.0", 0, false}, {"1.10.0", 0, false}, {"1", 0, false},
+	} {
+		text := fmt.Sprintf(`{"ociVersion":%q,"linux":{"resources":{"pids":{"limit":%d}}}}`, c.version, c.limit)
+		s, err := Decode("config.json", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := s.Linux.Resources.Pids.Limit; (l == nil) != c.none || l != nil && *l != c.limit {
+			t.Errorf("%s: %v", text, l)
+		}
 	}
 }
 

@@ -28,6 +28,18 @@ func (c *checker) version() {
 	}
 }
 
+// older reads what an older version of the specification meant by something else. Until 1.3.0 the Go type of pids.limit
+// was no pointer, so that zero stood for none given, as Podman 4 has it for no limit; since then it is a limit.
+func older(s *specs.Spec) {
+	if s.Linux == nil || s.Linux.Resources == nil || s.Linux.Resources.Pids == nil {
+		return
+	}
+	_, minor, ok := semver(s.Version)
+	if p := s.Linux.Resources.Pids; ok && len(minor) == 1 && minor < "3" && p.Limit != nil && *p.Limit == 0 {
+		p.Limit = nil
+	}
+}
+
 // semver splits a version by the grammar of SemVer 2.0.0, as far as it concerns us.
 func semver(s string) (major, minor string, ok bool) {
 	core, build, hasBuild := strings.Cut(s, "+")

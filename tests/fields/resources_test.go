@@ -100,6 +100,8 @@ func TestPids(t *testing.T) {
 	b := kit.New(t, resources(pids(0)), process(func(p *specs.Process) { p.Args = []string{"/text"} }))
 	b.File("/text", "no program", 0o755)
 	b.Fails([]string{"run", b.ID}, "exec format error")
+	// Before runtime-spec 1.3.0 zero was no limit.
+	kit.New(t, resources(pids(0)), func(s *specs.Spec) { s.Version = "1.0.2-dev" }).Run()
 }
 
 // TestDeviceList asks for a device that has no driver: to be let through to it is ENXIO, to be held up before EPERM.
