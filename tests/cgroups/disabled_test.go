@@ -87,10 +87,10 @@ func TestDisabledMount(t *testing.T) {
 			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"ro", "nosuid"}})
 		})
 		want := "memory\n"
-		if unified() {
+		if kit.Unified() {
 			want = "cgroup.procs\n"
 		} else {
-			needs(t, "memory")
+			kit.NeedsController(t, "memory")
 		}
 		if out := b.OK("--cgroup-manager=disabled", "run", b.ID).Stdout; !strings.Contains(out, want) {
 			t.Errorf("own namespace %v: %q", own, out)
