@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 
 type edit = func(*specs.Spec)
 
-const top = "/sys/fs/cgroup"
+const top = kit.CgroupTop
 
 func check(t testing.TB, err error) {
 	t.Helper()
@@ -37,13 +37,10 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// unified tells whether the host has only the v2 tree.
-func unified() bool { return exists(top + "/cgroup.controllers") }
-
 // needsV2 skips the test on a host with v1 hierarchies.
 func needsV2(t testing.TB) {
 	t.Helper()
-	if !unified() {
+	if !kit.Unified() {
 		t.Skip("this host has cgroup v1")
 	}
 }
@@ -123,7 +120,7 @@ func path(t testing.TB, pid int) string {
 	check(t, err)
 	for line := range strings.Lines(string(text)) {
 		f := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
-		if f[1] == "name=systemd" || f[1] == "" && unified() {
+		if f[1] == "name=systemd" || f[1] == "" && kit.Unified() {
 			return f[2]
 		}
 	}
@@ -134,7 +131,7 @@ func path(t testing.TB, pid int) string {
 // dir is the directory of path.
 func dir(t testing.TB, pid int) string {
 	t.Helper()
-	if unified() {
+	if kit.Unified() {
 		return filepath.Join(top, path(t, pid))
 	}
 	return filepath.Join(top, "systemd", path(t, pid))

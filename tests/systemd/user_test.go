@@ -50,7 +50,7 @@ func TestUserManager(t *testing.T) {
 	if !strings.HasSuffix(own, "/user@0.service/user.slice/"+scope(b)) {
 		t.Errorf("in %s", own)
 	}
-	if unified() {
+	if kit.Unified() {
 		holds(t, b, "memory.max 67108864", "pids.max 40")
 		if got := shown("MemoryMax"); got != "67108864" {
 			t.Errorf("MemoryMax %s", got)
