@@ -30,7 +30,8 @@ func ParsePath(cgroupsPath, id string, user bool) (Unit, error) {
 	if user {
 		u.Slice = "user.slice"
 	}
-	prefix, name := "teu", id
+	// Of the letters of an id (runc's: letters, digits, _ + - .) no unit has the plus.
+	prefix, name := "teu", strings.ReplaceAll(id, "+", `\x2b`)
 	if cgroupsPath != "" {
 		part := strings.Split(cgroupsPath, ":")
 		if len(part) != 3 {

@@ -73,6 +73,9 @@ func (b *Bundle) Edit(edits ...func(*specs.Spec)) {
 	for _, e := range edits {
 		e(b.Spec)
 	}
+	if l := b.Spec.Linux; Systemd() && l != nil && l.CgroupsPath != "" && strings.Count(l.CgroupsPath, ":") != 2 {
+		b.T.Skipf("linux.cgroupsPath %q is for cgroupfs, not for the systemd driver", l.CgroupsPath)
+	}
 	text, err := json.Marshal(b.Spec)
 	b.check(err)
 	b.WriteConfig(text)

@@ -172,7 +172,7 @@ func TestExecDetach(t *testing.T) {
 	if got, want := link(t, pid, "mnt"), link(t, b.State().Pid, "mnt"); got != want || procFile(t, pid, "comm") != "payload" {
 		t.Errorf("pid %d: %s, %s", pid, got, procFile(t, pid, "comm"))
 	}
-	if parent := strings.Fields(procFile(t, pid, "stat"))[3]; parent != "1" {
+	if parent := strings.Fields(procFile(t, pid, "stat"))[3]; parent != kit.Reaper() {
 		t.Errorf("its parent is %s", parent)
 	}
 }

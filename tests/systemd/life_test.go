@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -196,4 +197,16 @@ func TestKilled(t *testing.T) {
 		t.Errorf("killed only in the states %v of the unit", reached)
 	}
 	t.Logf("states of the unit when create was killed: %v", reached)
+}
+
+// TestOtherPidNamespace: systemd would take the pid of the container for that of a process of the host.
+func TestOtherPidNamespace(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t)
+	c := b.Command("create", b.ID)
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	if res := b.Do(c); res.Code == 0 || !strings.Contains(res.Stderr, "systemd is in another pid namespace") {
+		t.Error(res)
+	}
+	shows(t, scope(b), "LoadState not-found")
 }

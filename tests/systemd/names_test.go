@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -99,7 +100,10 @@ func TestBadNames(t *testing.T) {
 		{"system.slice:a:" + strings.Repeat("x", 260), "long"},
 		{"system.slice:a:b--c.slice", "slice"},
 	} {
-		b.Edit(cgroupsPath(c.path))
+		b.Spec.Linux.CgroupsPath = c.path
+		text, err := json.Marshal(b.Spec)
+		check(t, err)
+		b.WriteConfig(text) // Edit would skip the test
 		b.Fails([]string{"create", b.ID}, "linux.cgroupsPath", c.want)
 	}
 }
