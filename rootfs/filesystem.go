@@ -35,6 +35,12 @@ func newFilesystem(m *specs.Mount, o *options) Filesystem {
 		// mount(2) makes the superblock read-only as well: a filesystem on a device that is needs that.
 		fs.Options = append([]string{"ro"}, fs.Options...)
 	}
+	if m.Type == "overlay" {
+		fs.Options = layered(fs.Options)
+		if len(fs.Source) > maxOption {
+			fs.Source = "" // no more than a name
+		}
+	}
 	return fs
 }
 

@@ -205,15 +205,23 @@ func optionsOf(m *specs.Mount) (options, error) {
 	if m.Type == "bind" {
 		o.does = bind
 	}
+	long := -1
 	for i, name := range m.Options {
+		had := len(o.data)
 		if err := o.add(name); err != nil {
 			return o, fmt.Errorf("options[%d]: %w", i, err)
+		}
+		if long < 0 && len(o.data) > had && tooLong(m.Type, name) {
+			long = i
 		}
 	}
 	if o.has(bind) {
 		// A bind mount has no filesystem of its own to take them; mount(2) ignores them too. See Ignored.
 		o.dropped = o.data != nil || o.super != 0
 		o.data, o.super, o.superClr = nil, 0, 0
+	}
+	if long >= 0 && !o.has(bind) {
+		return o, fmt.Errorf("options[%d]: a value of more than %d bytes: %w", long, maxOption, syscall.ENAMETOOLONG)
 	}
 	return o, nil
 }

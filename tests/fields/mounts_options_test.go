@@ -1,6 +1,7 @@
 package fields
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -204,5 +205,37 @@ func TestSymlinks(t *testing.T) {
 		}
 		b.Edit(mounts(specs.Mount{Destination: "/bin/payload", Source: "link", Options: []string{"bind", "copy-symlink"}}))
 		b.Fails([]string{"run", b.ID}, "mounts[15]: bind "+b.Dir+"/link on /bin/payload: something else is there: file exists")
+	}
+}
+
+// TestOverlay has lower layers whose list is longer than fsconfig(2) takes an option, as the paths of an image store are.
+func TestOverlay(t *testing.T) {
+	t.Parallel()
+	for _, inUser := range []bool{false, true} {
+		t.Run(fmt.Sprintf("user namespace: %v", inUser), func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t)
+			if inUser {
+				give(t, b)
+				userNamespace(b.Spec)
+			}
+			var list []string
+			for _, name := range []string{"first", "second:"} {
+				dir := b.Dir + "/" + name + strings.Repeat("x", 150)
+				check(t, os.Mkdir(dir, 0o755))
+				check(t, os.WriteFile(dir+"/"+name, nil, 0o644))
+				list = append(list, strings.ReplaceAll(dir, ":", `\:`))
+			}
+			b.Edit(kit.Args("ls", "/over"), mounts(specs.Mount{
+				Destination: "/over", Type: "overlay", Source: "overlay", Options: []string{"lowerdir=" + strings.Join(list, ":")},
+			}))
+			res := b.Teu("run", b.ID)
+			if strings.Contains(res.Stderr, "Unknown parameter 'lowerdir+'") {
+				t.Skip("Linux has lowerdir+ since 6.8")
+			}
+			if res.Code != 0 || !strings.Contains(res.Stdout, "first") || !strings.Contains(res.Stdout, "second:") {
+				t.Error(res)
+			}
+		})
 	}
 }
