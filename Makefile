@@ -17,7 +17,7 @@ GO := go
 GOTEST := $(GO) test -tags '$(TAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test unit rooted rooted-v2 churn conformance lint bench golden fuzz man install uninstall clean deps deps-test help
+.PHONY: build demo test unit rooted rooted-v2 churn conformance lint bench golden fuzz man install uninstall clients clean deps deps-test help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,13 +44,17 @@ unit: ## tests beside the code
 	$(GOTEST) ./nsenter/... ./rootfs/... ./cgroups/... ./libcontainer/... ./internal/... .
 
 rooted: build ## tests that drive the binary (root)
-	$(GOTEST) -count=1 -p 1 -timeout 30m ./tests/...
+	$(GOTEST) -count=1 -p 1 -timeout 30m $$($(GO) list ./tests/... | grep -v /clients/docker)
 
 rooted-v2: build ## lifecycle and cgroups where only cgroup v2 is to be seen (root)
 	TEU_TEST_CGROUP=v2 $(GOTEST) -count=1 -p 1 -timeout 30m ./tests/lifecycle ./tests/cgroups
 
 churn: build ## containers at random from many workers, teu killed among them, for CHURNTIME (root)
 	$(GOTEST) -count=1 -v -timeout 30m ./tests/churn -churn.for $(or $(CHURNTIME),2m) -churn.seed $(or $(CHURNSEED),0)
+
+clients: build ## Docker with teu, and with runc beside it (root)
+	@tests/deps docker.io docker-compose debootstrap iptables runc busybox-static
+	$(GOTEST) -count=1 -timeout 20m -v ./tests/clients/docker
 
 conformance: build ## runtime-tools validation, beside runc (root)
 	tests/conformance/run
