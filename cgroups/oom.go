@@ -3,6 +3,7 @@ package cgroups
 import (
 	"fmt"
 	"math"
+	"path"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,22 @@ type OOM struct {
 	// Limit is how often an allocation was about to fail at its limit, on v2, whether there was a process to kill or not: a
 	// child that shares its parent's memory (vfork(2)) is none.
 	Limit uint64
+	// Above is the same of the slice and all in it, for a unit on v2: systemd removes the cgroup of a scope as soon as its last
+	// process has ended, and with it what it has counted. Gone says that it has.
+	Above *OOM
+	Gone  bool
+}
+
+// Since tells which counts have grown from before to o. Of a unit that is gone it goes by its slice, where that of another
+// may have been counted meanwhile.
+func (o OOM) Since(before OOM) (kills, limit bool) {
+	if o.Gone {
+		if o.Above == nil || before.Above == nil {
+			return false, false
+		}
+		o, before = *o.Above, *before.Above
+	}
+	return o.Kills > before.Kills, o.Limit > before.Limit
 }
 
 // OOM counts. Without a memory controller there is nothing to count.
@@ -29,10 +46,29 @@ func (m *Manager) OOM() (OOM, error) {
 		file = "memory.oom_control"
 	}
 	text, err := m.read("memory", file)
-	if err != nil {
-		return OOM{}, err
+	if m.rec.Unit == nil || file != "memory.events" {
+		if err != nil {
+			return OOM{}, err
+		}
+		return parseOOM(text)
 	}
-	return parseOOM(text)
+	var o OOM
+	switch {
+	case absent(err):
+		o.Gone = true
+	case err != nil:
+		return OOM{}, err
+	default:
+		if o, err = parseOOM(text); err != nil {
+			return OOM{}, err
+		}
+	}
+	text, err = readLine(path.Dir(m.place("memory").Dir()) + "/" + file)
+	above, perr := parseOOM(text)
+	if err == nil && perr == nil || absent(err) { // a slice that is still to be made has counted nothing
+		o.Above = &above
+	}
+	return o, nil
 }
 
 func parseOOM(text string) (o OOM, err error) {

@@ -8,8 +8,8 @@ func TestParseOOM(t *testing.T) {
 		want       OOM
 		bad        bool
 	}{
-		{"v1", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", OOM{3, 0}, false},
-		{"v2", "low 0\nhigh 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 0", OOM{1, 2}, false},
+		{"v1", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", OOM{Kills: 3}, false},
+		{"v2", "low 0\nhigh 0\nmax 7\noom 2\noom_kill 1\noom_group_kill 0", OOM{Kills: 1, Limit: 2}, false},
 		{"none of it", "oom_kill_disable 0\n", OOM{}, false},
 		{"no number", "oom_kill x\n", OOM{}, true},
 	} {
@@ -23,6 +23,28 @@ func TestMemoryLimit(t *testing.T) {
 	for text, want := range map[string]uint64{"max": 0, "9223372036854771712": 0, "9223372036854710272": 0, "4096": 4096, "0": 0, "": 0} {
 		if n, ok := memoryLimit(text); ok != (want != 0 || text == "0") || ok && n != want {
 			t.Errorf("%q: %d %v, want %d", text, n, ok, want)
+		}
+	}
+}
+
+// TestOOMSince: what a unit has counted that is gone is told by its slice.
+func TestOOMSince(t *testing.T) {
+	above := func(kills uint64) *OOM { return &OOM{Kills: kills} }
+	for _, c := range []struct {
+		before, now  OOM
+		kills, limit bool
+	}{
+		{OOM{Kills: 1}, OOM{Kills: 1}, false, false},
+		{OOM{Kills: 1}, OOM{Kills: 2, Limit: 1}, true, true},
+		{OOM{Above: above(5)}, OOM{Kills: 1, Above: above(6)}, true, false},
+		{OOM{Above: above(5)}, OOM{Above: above(6)}, false, false}, // another one's
+		{OOM{Above: above(5)}, OOM{Gone: true, Above: above(6)}, true, false},
+		{OOM{Gone: true, Above: above(5)}, OOM{Gone: true, Above: above(5)}, false, false},
+		{OOM{}, OOM{Gone: true, Above: above(6)}, false, false},
+		{OOM{Above: above(5)}, OOM{Gone: true}, false, false},
+	} {
+		if kills, limit := c.now.Since(c.before); kills != c.kills || limit != c.limit {
+			t.Errorf("%+v since %+v: %v, %v", c.now, c.before, kills, limit)
 		}
 	}
 }

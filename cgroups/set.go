@@ -20,7 +20,7 @@ func (m *Manager) Set(r *specs.LinuxResources) (warnings []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = m.withUnit(writes, rules, func() error {
+	err = m.withUnit(writes, rules, func(writes []limits.Write) error {
 		if err := m.setDevices(rules); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -90,10 +91,11 @@ func (m *Manager) StartUnit(pid int, description string, annotations []systemd.A
 
 // withUnit tells systemd of what apply is about to write; rules are left alone when they are nil. That the unit is idle it
 // tells afterwards: the kernel takes no weight for an idle group (kernel/sched/fair.c, sched_group_set_shares).
-func (m *Manager) withUnit(writes []limits.Write, rules []devices.Rule, apply func() error) error {
+func (m *Manager) withUnit(writes []limits.Write, rules []devices.Rule, apply func([]limits.Write) error) error {
 	if m.rec.Unit == nil {
-		return apply()
+		return apply(writes)
 	}
+	writes = m.withPeriod(writes)
 	list, idle := systemd.Limits(writes, m.now)
 	if rules != nil {
 		list = append(list, systemd.Devices(rules)...)
@@ -101,10 +103,35 @@ func (m *Manager) withUnit(writes []limits.Write, rules []devices.Rule, apply fu
 	if err := m.bus.Set(m.rec.Unit, list); err != nil {
 		return err
 	}
-	if err := apply(); err != nil {
+	if err := apply(writes); err != nil {
 		return err
 	}
 	return m.bus.Set(m.rec.Unit, idle)
+}
+
+// withPeriod adds to a write of the quota that of the period as it is now, which systemd makes the default where there is no
+// quota.
+func (m *Manager) withPeriod(writes []limits.Write) []limits.Write {
+	var out []limits.Write
+	periods := 0
+	for _, w := range writes {
+		switch {
+		case w.File == "cpu.cfs_period_us":
+			periods++
+		case w.File == "cpu.cfs_quota_us" && periods == 0:
+			if now := m.now(w, "cpu.cfs_period_us"); now != "" {
+				period := w
+				period.File, period.Value, period.Late = "cpu.cfs_period_us", now, true
+				out = append(out, period)
+			}
+		case w.File == "cpu.max" && len(strings.Fields(w.Value)) == 1:
+			if now := strings.Fields(m.now(w, w.File)); len(now) == 2 {
+				w.Value = strings.TrimSpace(w.Value) + " " + now[1]
+			}
+		}
+		out = append(out, w)
+	}
+	return out
 }
 
 // now is what a file beside that of w holds, "" when that is not known.

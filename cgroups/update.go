@@ -39,7 +39,7 @@ func (m *Manager) Update(now, change *specs.LinuxResources) (then *specs.LinuxRe
 		}
 	}
 	before := m.remember(writes)
-	err = m.withUnit(writes, rules, func() error {
+	err = m.withUnit(writes, rules, func(writes []limits.Write) error {
 		err := m.apply(writes)
 		if err == nil && rules != nil {
 			err = m.setDevices(rules)
@@ -120,7 +120,7 @@ func (m *Manager) putBack(list []memory) error {
 	for _, old := range list {
 		all = append(all, old.undo...)
 	}
-	return m.withUnit(all, nil, func() error { return m.putBackFiles(list) })
+	return m.withUnit(all, nil, func([]limits.Write) error { return m.putBackFiles(list) })
 }
 
 func (m *Manager) putBackFiles(list []memory) error {

@@ -165,7 +165,9 @@ func (c *creation) makeRest() error {
 // fill writes the limits.
 func (c *creation) fill() error {
 	c.times.mark("fill the cgroup")
-	return c.cgroup.fill(c.spec, c.r.Log)
+	err := c.cgroup.fill(c.spec, c.r.Log)
+	c.oom.noteLimit()
+	return err
 }
 
 // startUnit has systemd make the unit around init, which is there by then and waits for its program.

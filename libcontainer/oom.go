@@ -21,18 +21,31 @@ type oomCount struct {
 	at     *cgroup // where the process is
 	of     *cgroup // the container's own, which has the limit
 	before cgroups.OOM
+	limit  uint64 // of a unit, as it was last known; 0 for none
 }
 
 // countOOM begins to count. A cgroup that is still to be made has had no kill.
-func countOOM(at, of *cgroup) *oomCount { return &oomCount{at, of, at.ooms()} }
+func countOOM(at, of *cgroup) *oomCount {
+	o := &oomCount{at: at, of: of, before: at.ooms()}
+	o.noteLimit()
+	return o
+}
+
+// noteLimit notes the limit of a unit, whose cgroup may be gone when it is to be told.
+func (o *oomCount) noteLimit() {
+	if o.of.Manager != nil && o.of.HasUnit() {
+		o.limit, _ = o.of.MemoryLimit()
+	}
+}
 
 // countCreated counts from the beginning of a container that is not started yet: its init may be dying already. In a cgroup
 // that was there before the container, that is not known.
 func countCreated(cg *cgroup) *oomCount {
+	o := countOOM(cg, cg)
 	if cg.Manager != nil && cg.Counted() {
-		return &oomCount{at: cg, of: cg}
+		o.before = cgroups.OOM{Above: o.before.Above}
 	}
-	return countOOM(cg, cg)
+	return o
 }
 
 // ooms is nothing also where there is nothing to ask (any more): nothing is known then.
@@ -47,17 +60,31 @@ func (c *cgroup) ooms() cgroups.OOM {
 	return n
 }
 
-func (o *oomCount) grew() bool { return o != nil && o.at.ooms().Kills > o.before.Kills }
+func (o *oomCount) grew() bool {
+	if o == nil {
+		return false
+	}
+	kills, _ := o.at.ooms().Since(o.before)
+	return kills
+}
 
 // refused reports whether err may be that of an allocation at the limit of the cgroup. execve(2) has E2BIG for want of
 // pages to put the arguments in.
 func (o *oomCount) refused(err error) bool {
-	return o != nil && (errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.E2BIG)) && o.at.ooms().Limit > o.before.Limit
+	if o == nil || !errors.Is(err, syscall.ENOMEM) && !errors.Is(err, syscall.E2BIG) {
+		return false
+	}
+	_, limit := o.at.ooms().Since(o.before)
+	return limit
 }
 
 // cause is why the kernel kills: the limit as it is now, which need not be that of config.json any more.
 func (o *oomCount) cause() string {
-	if n, ok := o.of.MemoryLimit(); ok {
+	n, ok := o.of.MemoryLimit()
+	if !ok {
+		n, ok = o.limit, o.limit != 0
+	}
+	if ok {
 		return "out of memory: linux.resources.memory.limit is " + strconv.FormatUint(n, 10) + " bytes"
 	}
 	return "out of memory: that of a cgroup above, or of the machine"

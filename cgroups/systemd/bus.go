@@ -245,14 +245,19 @@ func (b *Bus) reset(u *Unit) error {
 	return err
 }
 
-// Set sets properties of the unit until the next boot.
+// Set sets properties of the unit until the next boot. When it returns systemd has written the control files: it answers
+// before it does, and writes them before it reads the next request (src/core/manager.c, manager_loop).
 func (b *Bus) Set(u *Unit, list []Property) error {
 	list, err := b.known(list)
 	if err != nil || len(list) == 0 {
 		return err
 	}
 	return b.ask("set properties of unit "+u.Name, func(ctx context.Context, m manager) error {
-		return m.SetUnitPropertiesContext(ctx, u.Name, true, list...)
+		if err := m.SetUnitPropertiesContext(ctx, u.Name, true, list...); err != nil {
+			return err
+		}
+		_, err := m.GetManagerProperty("Version")
+		return err
 	})
 }
 

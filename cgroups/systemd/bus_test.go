@@ -113,7 +113,7 @@ func TestCalls(t *testing.T) {
 		{"stop without leave", stop, map[string][]error{"stop": {denied}}, "", "stop a.scope", "stop unit a.scope: Access denied"},
 		{"set", func(b *Bus) error {
 			return b.Set(scope, []Property{property("TasksMax", uint64(1)), property("AllowedCPUs", []byte{1})})
-		}, nil, "", "get Version, set true a.scope TasksMax AllowedCPUs", ""},
+		}, nil, "", "get Version, set true a.scope TasksMax AllowedCPUs, get Version", ""},
 		{"set what it is too old for", func(b *Bus) error { return b.Set(scope, []Property{property("CPUWeight", uint64(0))}) }, nil, "", "get Version", ""},
 		{"set nothing", func(b *Bus) error { return b.Set(scope, nil) }, nil, "", "", ""},
 		{"set and fail", func(b *Bus) error { return b.Set(scope, []Property{property("TasksMax", uint64(1))}) },

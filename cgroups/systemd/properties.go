@@ -62,20 +62,35 @@ func Limits(writes []limits.Write, now func(w limits.Write, file string) string)
 			if n, err := strconv.ParseUint(strings.TrimPrefix(w.Value, "default "), 10, 64); err == nil {
 				list = append(list, property("IOWeight", ioWeight(w.File, n)))
 			}
-		case "cpu.idle":
-			// Since systemd 252 a weight of 0 stands for idle. To the kernel, a group that no longer is has the default.
-			if w.Value == "1" {
-				idle = []Property{property("CPUWeight", uint64(0))}
-			} else {
-				idle, list = nil, append(list, property("CPUWeight", uint64(math.MaxUint64)))
-			}
+		case "cpu.idle", "cpu.weight": // together, below
 		default:
 			if name, value, ok := plain(w); ok {
 				list = append(list, property(name, value))
 			}
 		}
 	}
-	return list, idle
+	weight, idle := cpuWeight(writes)
+	return append(list, weight...), idle
+}
+
+// cpuWeight: since systemd 252 a weight of 0 stands for idle. To the kernel, a group that no longer is has the default, unless
+// a weight is written too.
+func cpuWeight(writes []limits.Write) (weight, idle []Property) {
+	for i := range writes {
+		switch w := &writes[i]; w.File {
+		case "cpu.weight":
+			if n, err := number(w.Value); err == nil {
+				weight = []Property{property("CPUWeight", n)}
+			}
+		case "cpu.idle":
+			if idle = nil; strings.TrimSpace(w.Value) == "1" {
+				idle = []Property{property("CPUWeight", uint64(0))}
+			} else if weight == nil {
+				weight = []Property{property("CPUWeight", uint64(math.MaxUint64))}
+			}
+		}
+	}
+	return weight, idle
 }
 
 // plain are the files whose value is one number, or a list, and has a property of its own (systemd.resource-control(5)).
@@ -95,8 +110,6 @@ func plain(w *limits.Write) (name string, value any, ok bool) {
 		name = "MemoryLimit"
 	case "pids.max":
 		name = "TasksMax"
-	case "cpu.weight":
-		name = "CPUWeight"
 	case "cpu.shares":
 		name = "CPUShares"
 	case "blkio.weight", "blkio.bfq.weight":

@@ -13,6 +13,7 @@ import (
 // TestDisabled: a container without a cgroup stays in that of its runtime, and what needs one says so.
 func TestDisabled(t *testing.T) {
 	t.Parallel()
+	kit.Cgroupfs(t, "that contradicts --cgroup-manager=disabled")
 	b := kit.New(t, kit.Args("sleep", "forever"))
 	disabled := func(args ...string) kit.Result {
 		t.Helper()
@@ -47,6 +48,7 @@ func TestDisabled(t *testing.T) {
 // TestDisabledLimits: nothing would hold them.
 func TestDisabledLimits(t *testing.T) {
 	t.Parallel()
+	kit.Cgroupfs(t, "that contradicts --cgroup-manager=disabled")
 	b := kit.New(t)
 	n := int64(1 << 30)
 	for field, r := range map[string]specs.LinuxResources{
@@ -73,6 +75,7 @@ func TestDisabledLimits(t *testing.T) {
 // TestDisabledMount: a mount of cgroups shows the runtime's.
 func TestDisabledMount(t *testing.T) {
 	t.Parallel()
+	kit.Cgroupfs(t, "that contradicts --cgroup-manager=disabled")
 	for _, own := range []bool{true, false} {
 		b := kit.New(t, kit.Args("ls", "/sys/fs/cgroup"), func(s *specs.Spec) {
 			if !own {

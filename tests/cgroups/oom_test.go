@@ -140,13 +140,14 @@ func TestExecOutOfMemory(t *testing.T) {
 			t.Logf("%d bytes: %v", lower, err) // something is in use that was not a moment ago
 			continue
 		}
+		now := read(t, dir, limit) // systemd removes the cgroup when it was the first process that was killed
 		res := b.Teu("exec", b.ID, exit)
 		if res.Code == 0 {
 			t.Logf("%d bytes above what is in use: enough", spare<<10)
 			continue
 		}
 		t.Logf("%d bytes above what is in use: %s", spare<<10, res.Stderr)
-		if want := fmt.Sprintf("out of memory: linux.resources.memory.limit is %s bytes", read(t, dir, limit)); !strings.Contains(res.Stderr, want) {
+		if want := fmt.Sprintf("out of memory: linux.resources.memory.limit is %s bytes", now); !strings.Contains(res.Stderr, want) {
 			t.Errorf("%v: want %q", res, want)
 		}
 	}

@@ -57,6 +57,7 @@ func resources(f func(r *specs.LinuxResources)) edit {
 
 func TestCgroupsPath(t *testing.T) {
 	t.Parallel()
+	kit.Cgroupfs(t, "see tests/systemd")
 	for _, c := range []struct{ name, path, want string }{ // ID is the container's, OWN the test's own cgroup
 		{"empty", "", "OWN/ID"},
 		{"absolute", "/ID/a/b", "/ID/a/b"},

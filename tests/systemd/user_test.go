@@ -21,8 +21,8 @@ func TestUserManager(t *testing.T) {
 		r.Pids = &specs.LinuxPids{Limit: ptr(int64(40))}
 	}))
 	const runtime = "/run/user/0"
-	if out, err := exec.Command("systemctl", "start", "user@0.service").CombinedOutput(); err != nil || !exists(runtime+"/bus") {
-		t.Skipf("no service manager with a bus for root: %v: %s", err, out)
+	if !exists(runtime + "/bus") { // what is mounted there later the suite would not see
+		t.Skip("root has no service manager with a bus: start user@0.service before the suite")
 	}
 	teu := func(args ...string) kit.Result {
 		t.Helper()
