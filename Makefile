@@ -17,7 +17,7 @@ GO := go
 GOTEST := $(GO) test -tags '$(TAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test unit rooted rooted-v2 churn conformance lint bench golden fuzz man install uninstall clients clean deps deps-test help
+.PHONY: build demo test unit rooted rooted-v2 test-vm churn conformance lint bench golden fuzz man install uninstall clients clean deps deps-test help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -38,7 +38,7 @@ teu:
 demo: build ## run a container and show it from inside and outside (root)
 	@tests/demo/demo.sh ./teu
 
-test: build deps-test lint unit rooted rooted-v2 conformance fuzz-short ## all of the tests (root)
+test: build deps-test lint unit rooted rooted-v2 test-vm conformance fuzz-short ## all of the tests (root)
 
 unit: ## tests beside the code
 	$(GOTEST) ./nsenter/... ./rootfs/... ./cgroups/... ./libcontainer/... ./internal/... .
@@ -48,6 +48,9 @@ rooted: build ## tests that drive the binary (root)
 
 rooted-v2: build ## lifecycle and cgroups where only cgroup v2 is to be seen (root)
 	TEU_TEST_CGROUP=v2 $(GOTEST) -count=1 -p 1 -timeout 30m ./tests/lifecycle ./tests/cgroups
+
+test-vm: build ## rooted suites in virtual machines with cgroup v2 only, bare and with systemd (root); VMFLAGS='-only RE -run RE'
+	$(GO) run ./tests/vm -tags '$(TAGS)' $(VMFLAGS)
 
 churn: build ## containers at random from many workers, teu killed among them, for CHURNTIME (root)
 	$(GOTEST) -count=1 -v -timeout 30m ./tests/churn -churn.for $(or $(CHURNTIME),2m) -churn.seed $(or $(CHURNSEED),0)

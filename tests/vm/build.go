@@ -1,0 +1,112 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// furnish fills the directory that the guests share with what they need: it looks like the top of the module, so that
+// suites find their test data, with binaries in it instead of sources.
+func furnish(share string, list []guest, tags string) error {
+	if err := os.Chmod(share, 0o755); err != nil { // an ordinary user reads it too
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(share, "log"), 0o755); err != nil {
+		return err
+	}
+	for _, file := range []string{"teu", "go.mod"} {
+		if err := copyFile(file, filepath.Join(share, file)); err != nil {
+			return err
+		}
+	}
+	if err := copyTree("tests/testdata", filepath.Join(share, "tests/testdata")); err != nil {
+		return err
+	}
+	for dir := range dirs(list) {
+		if err := os.MkdirAll(filepath.Join(share, dir), 0o755); err != nil {
+			return err
+		}
+		if err := goTool("1", "test", "-c", "-tags", tags, "-o", filepath.Join(share, binary(dir)), "./"+dir); err != nil {
+			return err
+		}
+	}
+	for _, program := range []string{"tests/payload", "tests/security/attacker"} {
+		to := filepath.Join(share, "programs", filepath.Base(program))
+		if err := goTool("0", "build", "-trimpath", "-o", to, "./"+program); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func goTool(cgo string, args ...string) error {
+	cmd := exec.Command("go", args...)
+	// The bare guest has no C library: what needs C is linked with it.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+	if cgo == "1" {
+		cmd.Args = append(cmd.Args[:2:2], append([]string{"-ldflags", "-linkmode external -extldflags -static"}, cmd.Args[2:]...)...)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", cmd, err, out)
+	}
+	return nil
+}
+
+func dirs(list []guest) map[string]bool {
+	set := map[string]bool{}
+	for _, g := range list {
+		for _, e := range g.environments {
+			for _, s := range e.suites {
+				set[s.dir] = true
+			}
+		}
+	}
+	return set
+}
+
+func binary(dir string) string { return filepath.Join(dir, filepath.Base(dir)+".test") }
+
+// name is the name of a suite's log.
+func name(e environment, s suite) string {
+	return strings.NewReplacer(", ", "-", " ", "-", "/", "-").Replace(e.name + " " + s.dir)
+}
+
+// script runs the suites of a guest. The log of each has the events of its tests in the form that test2json reads, and in the
+// end the exit code.
+func script(g guest, test string) string {
+	var b strings.Builder
+	b.WriteString(`export TEU=/share/teu TEU_PAYLOAD=/share/programs/payload TEU_ATTACKER=/share/programs/attacker TEU_TESTDIR=/scratch
+! command -v systemctl >/dev/null || systemctl is-system-running --wait >/dev/null
+suite() { # LOG DIRECTORY COMMAND...
+	log=/share/log/$1 begin=$(date +%s)
+	cd "/share/$2" || exit
+	shift 2
+	"$@" >"$log" 2>&1
+	code=$?
+	echo "$code $(($(date +%s) - begin))" >"$log.end"
+	echo "vm: ${log##*/}: exit code $code after $(($(date +%s) - begin)) s"
+}
+`)
+	for _, e := range g.environments {
+		for _, s := range e.suites {
+			args := append([]string{name(e, s), s.dir, "env"}, s.env...)
+			args = append(args, "./"+filepath.Base(s.dir)+".test", "-test.v=test2json", "-test.timeout=15m")
+			if run := cmp.Or(test, s.run); run != "" {
+				args = append(args, "-test.run="+run)
+			}
+			if s.skip != "" {
+				args = append(args, "-test.skip="+s.skip)
+			}
+			b.WriteString("suite")
+			for _, a := range args {
+				fmt.Fprintf(&b, " '%s'", strings.ReplaceAll(a, "'", `'\''`))
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,40 @@
+package main
+
+// suite is a test binary and how it is run.
+type suite struct {
+	dir  string // of the package, below the module
+	env  []string
+	run  string // -test.run; "" for all
+	skip string // -test.skip
+}
+
+// environment is a row of the table: suites that run one after another under one set of circumstances.
+type environment struct {
+	name   string
+	suites []suite
+}
+
+// guest is one boot of a machine. The guests run side by side where the host has room for it, so they should take about
+// as long as each other.
+type guest struct {
+	name, flag   string // flag of tests/vm/boot
+	environments []environment
+}
+
+var guests = []guest{
+	{name: "bare", flag: "--bare", environments: []environment{
+		{"bare", []suite{
+			{dir: "cgroups", run: "Rooted"}, {dir: "tests/cgroups"}, {dir: "tests/lifecycle"}, {dir: "tests/fields"}, {dir: "tests/security"},
+		}},
+	}},
+	{name: "systemd", flag: "--systemd", environments: []environment{
+		{"systemd, cgroupfs driver", []suite{
+			{dir: "cgroups", run: "Rooted"}, {dir: "tests/cgroups"}, {dir: "tests/lifecycle"}, {dir: "tests/fields"}, {dir: "tests/security"},
+		}},
+		{"systemd, systemd driver", []suite{
+			{dir: "tests/systemd"},
+			{dir: "tests/cgroups", env: []string{"TEU_TESTDRIVER=systemd"}},
+			{dir: "tests/lifecycle", env: []string{"TEU_TESTDRIVER=systemd"}},
+		}},
+	}},
+}
