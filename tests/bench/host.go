@@ -86,8 +86,8 @@ func leftovers(w *workspace) ([]string, error) {
 	var found []string
 	for _, root := range []string{w.state, cgroupRoot} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) { // another's cgroup, gone meanwhile
-				return nil
+			if errors.Is(err, fs.ErrNotExist) || err != nil && root == cgroupRoot && path != root {
+				return nil // another's cgroup: gone meanwhile, or nested too deep for a path
 			}
 			if err != nil {
 				return err
