@@ -15,7 +15,7 @@ import (
 type World map[string]bool
 
 // settle is how long what was killed may take to go.
-const settle = 2 * time.Second
+var settle = slow(2 * time.Second)
 
 // Snapshot looks at all that the suite can leave behind. It is exact in the suite's own namespaces; of the cgroups it
 // sees those of [Prefix]. Tests that run in parallel see each other's.

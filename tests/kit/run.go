@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -16,8 +17,23 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
+// SlowVar names the variable for how many times longer everything may take: an emulated machine is slow.
+const SlowVar = "TEU_TEST_SLOW"
+
 // Limit bounds every command and every wait of the tests.
-const Limit = 20 * time.Second
+var Limit = slow(20 * time.Second)
+
+func slow(d time.Duration) time.Duration {
+	text := os.Getenv(SlowVar)
+	if text == "" {
+		return d
+	}
+	times, err := strconv.Atoi(text)
+	if err != nil || times < 1 {
+		panic(SlowVar + "=" + text + ": want a positive number")
+	}
+	return d * time.Duration(times)
+}
 
 // Result is how a teu command ended.
 type Result struct {

@@ -79,7 +79,7 @@ func name(e environment, s suite) string {
 // end the exit code.
 func script(g guest, test string) string {
 	var b strings.Builder
-	b.WriteString(`export TEU=/share/teu TEU_PAYLOAD=/share/programs/payload TEU_ATTACKER=/share/programs/attacker TEU_TESTDIR=/scratch
+	b.WriteString(`export TEU=/share/teu TEU_PAYLOAD=/share/programs/payload TEU_ATTACKER=/share/programs/attacker TEU_TESTDIR=/scratch TEU_TEST_SLOW=5
 ! command -v systemctl >/dev/null || systemctl is-system-running --wait >/dev/null
 suite() { # LOG DIRECTORY COMMAND...
 	log=/share/log/$1 begin=$(date +%s)

@@ -22,12 +22,11 @@ import (
 const here = "tests/vm"
 
 type options struct {
-	tags    string
-	only    *regexp.Regexp // of "environment: package"
-	test    string         // -test.run in place of the suite's own
-	limit   time.Duration  // for a guest
-	logs    string         // where the suites' output is kept
-	verbose bool
+	tags  string
+	only  *regexp.Regexp // of "environment: package"
+	test  string         // -test.run in place of the suite's own
+	limit time.Duration  // for a guest
+	logs  string         // where the suites' output is kept
 }
 
 func main() {
