@@ -73,7 +73,7 @@ func one(t testing.TB, b *kit.Bundle) map[string]string {
 // TestDeleteNested: a payload has nested cgroups deeper than anybody has descriptors, and sits in the last of them.
 func TestDeleteNested(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	dirs := one(t, b)
 	b.OK("delete", "--force", b.ID)
 	for name := range dirs {
@@ -97,7 +97,7 @@ func TestDeleteNested(t *testing.T) {
 // TestDeleteOdd: names that mean something to shells, printf and parsers of /proc/PID/cgroup, and many of them.
 func TestDeleteOdd(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	pid := b.State().Pid
 	mine := placesOf(t, pid)
 	const wide = 1000
@@ -126,7 +126,7 @@ func TestDeleteOdd(t *testing.T) {
 // TestDeleteZombie: a process that nobody waits for is no reason to keep a cgroup, or to wait.
 func TestDeleteZombie(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	pid := b.State().Pid
 	check(t, syscall.Kill(pid, syscall.SIGKILL))
 	b.Ended() // the test's init may have reaped it by now, or not

@@ -49,7 +49,7 @@ type psi struct {
 }
 
 func memory(limit int64) edit {
-	return resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: &limit, Swap: &limit} })
+	return kit.Resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: &limit, Swap: &limit} })
 }
 
 // events reads lines.
@@ -79,7 +79,7 @@ func stats(t testing.TB, b *kit.Bundle) event {
 func TestStats(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "memory", "pids")
-	limits := resources(func(r *specs.LinuxResources) { r.Pids = &specs.LinuxPids{Limit: ptr(int64(77))} })
+	limits := kit.Resources(func(r *specs.LinuxResources) { r.Pids = &specs.LinuxPids{Limit: ptr(int64(77))} })
 	for _, verb := range []string{"create", "start", "pause"} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +127,7 @@ func TestStats(t *testing.T) {
 // TestStatsMembers: there is each member of the object, as from runc, whatever the host has.
 func TestStatsMembers(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	out := b.OK("events", "--stats", b.ID).Stdout
 	line := kit.JSON[map[string]json.RawMessage](b, out)
 	data := kit.JSON[map[string]json.RawMessage](b, string(line["data"]))
@@ -183,7 +183,7 @@ func (f *following) until(what string, n int) {
 // TestEventsInterval: statistics come again and again, and with the container comes the end.
 func TestEventsInterval(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	f := follow(t, b, "20ms")
 	f.until("stats", 3)
 	b.OK("kill", b.ID, "KILL")
@@ -199,7 +199,7 @@ func TestEventsEnd(t *testing.T) {
 		func(b *kit.Bundle) { b.OK("kill", b.ID, "KILL") },
 		func(b *kit.Bundle) { b.OK("delete", "--force", b.ID) },
 	} {
-		b := running(t)
+		b := kit.Running(t)
 		f := follow(t, b, "1h")
 		b.Until("it has the container's first process", func() bool {
 			fds, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", f.pid))

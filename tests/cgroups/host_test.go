@@ -88,7 +88,7 @@ func holds(t testing.TB, dir string, want ...string) {
 // TestEveryHierarchy: the first process is in a cgroup of the container's own in every hierarchy that is mounted.
 func TestEveryHierarchy(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	mine, theirs := placesOf(t, os.Getpid()), placesOf(t, b.State().Pid)
 	if theirs.v2 == "" && len(theirs.v1) == 0 {
 		t.Fatal("no hierarchy is mounted")

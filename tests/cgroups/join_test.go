@@ -15,8 +15,6 @@ import (
 	"teu/tests/kit"
 )
 
-func cgroupsPath(path string) edit { return func(s *specs.Spec) { s.Linux.CgroupsPath = path } }
-
 // hierarchies are the places where one is mounted.
 func hierarchies() []string {
 	if kit.Unified() {
@@ -84,7 +82,7 @@ func TestOccupied(t *testing.T) {
 			t.Run(filepath.Base(h)+below, func(t *testing.T) {
 				t.Parallel()
 				b := kit.New(t)
-				b.Edit(cgroupsPath("/" + b.ID + "/c"))
+				b.Edit(kit.CgroupsPath("/" + b.ID + "/c"))
 				dir := made(t, h+"/"+b.ID+"/c")
 				held := dir
 				if below != "" {
@@ -126,7 +124,7 @@ func TestFrozenBefore(t *testing.T) {
 			t.Run(filepath.Base(h)+level, func(t *testing.T) {
 				t.Parallel()
 				b := kit.New(t)
-				b.Edit(cgroupsPath("/" + b.ID + "/c/d"))
+				b.Edit(kit.CgroupsPath("/" + b.ID + "/c/d"))
 				made(t, h+"/"+b.ID+"/c")
 				frozen := h + "/" + b.ID + level
 				write(t, frozen+f[0], f[1])
@@ -145,7 +143,7 @@ func TestThreaded(t *testing.T) {
 		t.Skip("no cgroup v2 tree is mounted")
 	}
 	b := kit.New(t)
-	b.Edit(cgroupsPath("/" + b.ID + "/c"))
+	b.Edit(kit.CgroupsPath("/" + b.ID + "/c"))
 	parent := made(t, kit.V2Top()+"/"+b.ID)
 	write(t, made(t, parent+"/threads")+"/cgroup.type", "threaded")
 	b.Start("sleep", "forever")
@@ -160,7 +158,7 @@ func TestThreaded(t *testing.T) {
 		return
 	}
 	limit := int64(64 << 20)
-	b.Edit(resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: &limit} }))
+	b.Edit(kit.Resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: &limit} }))
 	b.Fails([]string{"create", b.ID}, "linux.resources.memory.limit", parent+"/c is a threaded cgroup")
 }
 
@@ -184,7 +182,7 @@ func TestGiven(t *testing.T) {
 		t.Skip("no cgroup v2 tree is mounted")
 	}
 	b := kit.New(t)
-	b.Edit(cgroupsPath("/" + b.ID + "/c"))
+	b.Edit(kit.CgroupsPath("/" + b.ID + "/c"))
 	parent := made(t, kit.V2Top()+"/"+b.ID)
 	gives(t, kit.V2Top())
 	gives(t, parent)
@@ -196,7 +194,7 @@ func TestGiven(t *testing.T) {
 // process is, and not where it was told to go in vain.
 func TestExecInGiven(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	pid := b.State().Pid
 	dir := placesOf(t, pid).v2
 	if dir == "" {
@@ -232,7 +230,7 @@ func TestMoved(t *testing.T) {
 		t.Skip("no cgroup v2 tree is mounted")
 	}
 	b := kit.New(t)
-	b.Edit(cgroupsPath("/" + b.ID + "/c"))
+	b.Edit(kit.CgroupsPath("/" + b.ID + "/c"))
 	away := made(t, kit.V2Top()+"/"+b.ID+"/away")
 	for try := range 20 { // whoever is first has won
 		stop, done := make(chan struct{}), make(chan struct{})

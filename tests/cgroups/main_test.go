@@ -22,21 +22,3 @@ func check(t testing.TB, err error) {
 }
 
 func ptr[T any](v T) *T { return &v }
-
-// resources edits linux.resources.
-func resources(f func(r *specs.LinuxResources)) edit {
-	return func(s *specs.Spec) {
-		if s.Linux.Resources == nil {
-			s.Linux.Resources = new(specs.LinuxResources)
-		}
-		f(s.Linux.Resources)
-	}
-}
-
-// running is a container that runs until it is deleted.
-func running(t testing.TB, edits ...edit) *kit.Bundle {
-	t.Helper()
-	b := kit.New(t, append(edits, kit.Args("sleep", "forever"))...)
-	b.Start()
-	return b
-}

@@ -53,7 +53,7 @@ func little(kib int64, args ...string) edit {
 
 func needMemory(t testing.TB) {
 	t.Helper()
-	placesOf(t, running(t).State().Pid).dir(t, "memory", "memory")
+	placesOf(t, kit.Running(t).State().Pid).dir(t, "memory", "memory")
 }
 
 // named wants what the kernel did to be said in the last line.

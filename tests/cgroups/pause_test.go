@@ -34,7 +34,7 @@ func frozen(t testing.TB, b *kit.Bundle) bool {
 
 func TestPause(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	b.Fails([]string{"resume", b.ID}, "cannot resume container", "it is running: container not paused")
 	b.OK("pause", b.ID)
 	status(t, b, "paused")
@@ -59,7 +59,7 @@ func TestPause(t *testing.T) {
 // TestPauseIgnored: exec --ignore-paused is born frozen, and goes on with the container.
 func TestPauseIgnored(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	b.OK("pause", b.ID)
 	exec := b.Command("exec", "--ignore-paused", b.ID, kit.PayloadPath, "true")
 	check(t, exec.Start())

@@ -127,7 +127,7 @@ func TestPsOfOne(t *testing.T) {
 // TestPsErrors: what ps cannot do it says, and so does teu.
 func TestPsErrors(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	b.Fails([]string{"ps", "-f", "yaml", b.ID}, "want table or json")
 	b.Fails([]string{"ps", b.ID, "-o", "comm"}, "ps -o comm: couldn't find PID field in ps output")
 	b.Fails([]string{"ps", b.ID, "--wonder"}, "ps --wonder: exit status 1: ")

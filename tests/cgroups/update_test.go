@@ -83,7 +83,7 @@ func known(r *specs.LinuxResources) {
 func TestUpdate(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "memory", "cpu", "pids", "cpuset")
-	b := kit.New(t, kit.Args("sleep", "forever"), resources(known))
+	b := kit.New(t, kit.Args("sleep", "forever"), kit.Resources(known))
 	b.OK("create", b.ID)
 	p := placesOf(t, b.State().Pid)
 	for _, s := range []step{
@@ -138,7 +138,7 @@ func TestUpdate(t *testing.T) {
 func TestUpdateFile(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "pids")
-	b := running(t)
+	b := kit.Running(t)
 	p := placesOf(t, b.State().Pid)
 	check(t, os.WriteFile(b.Dir+"/new.json", []byte(`{"pids":{"limit":55}}`), 0o644))
 	(&step{"--resources new.json", "", "pids/pids.max 55", "pids/pids.max 55"}).take(t, b, p)
@@ -151,7 +151,7 @@ func TestUpdateFile(t *testing.T) {
 func TestUpdateStates(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "memory", "cpu", "pids", "cpuset")
-	b := kit.New(t, kit.Args("sleep", "forever"), resources(known))
+	b := kit.New(t, kit.Args("sleep", "forever"), kit.Resources(known))
 	b.OK("create", b.ID)
 	p := placesOf(t, b.State().Pid)
 	(&step{"--pids-limit 44", "", "pids/pids.max 44", "pids/pids.max 44"}).take(t, b, p)
@@ -176,7 +176,7 @@ func TestUpdateStates(t *testing.T) {
 func TestUpdateAllOrNothing(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "memory", "cpu", "pids", "cpuset")
-	b := running(t, resources(known))
+	b := kit.Running(t, kit.Resources(known))
 	p := placesOf(t, b.State().Pid)
 	before := step{"", "", "memory/memory.limit_in_bytes 33554432, memory/memory.soft_limit_in_bytes 25165824, cpu/cpu.shares 100, cpu/cpu.idle 0, cpu/cpu.cfs_quota_us 500000, cpu/cpu.cfs_period_us 1000000, pids/pids.max 40",
 		"memory/memory.max 33554432, memory/memory.low 25165824, memory/memory.swap.max max, cpu/cpu.weight 17, cpu/cpu.idle 0, cpu/cpu.max 500000 1000000, pids/pids.max 40"}
@@ -223,7 +223,7 @@ func TestUpdateAllOrNothing(t *testing.T) {
 func TestUpdateUsage(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "memory", "cpu", "pids")
-	b := running(t, resources(known))
+	b := kit.Running(t, kit.Resources(known))
 	for _, memory := range []string{`{"limit":4096,"checkBeforeUpdate":true}`, `{"limit":4096,"swap":8192,"checkBeforeUpdate":true}`} {
 		res := update(b, `{"memory":`+memory+`}`, "--resources", "-")
 		if res.Code == 0 || !strings.Contains(res.Stderr, "linux.resources.memory.") || !strings.Contains(res.Stderr, "in use") {
@@ -236,7 +236,7 @@ func TestUpdateUsage(t *testing.T) {
 // TestUpdateCpusetBelow: v1 does not narrow the cgroups that a container has made, and says so; v2 does.
 func TestUpdateCpusetBelow(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	dir, isV2 := placesOf(t, b.State().Pid).dir(t, "cpuset", "cpuset")
 	if !strings.ContainsAny(read(t, dir, map[bool]string{false: "cpuset.cpus", true: "cpuset.cpus.effective"}[isV2]), "-,") {
 		t.Skip("this host has a single processor")
@@ -258,7 +258,7 @@ func TestUpdateCpusetBelow(t *testing.T) {
 func TestUpdatesAtOnce(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "pids")
-	b := running(t)
+	b := kit.Running(t)
 	p := placesOf(t, b.State().Pid)
 	done := make(chan kit.Result)
 	for i := range 8 {
@@ -283,7 +283,7 @@ func TestUpdatesAtOnce(t *testing.T) {
 // TestUpdateRdt shows what is written where; see tests/fields about a directory in place of resctrl.
 func TestUpdateRdt(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	b.Fails([]string{"update", "--l3-cache-schema", "L3:0=f", b.ID}, "updating a non-existent Intel RDT configuration is not supported")
 	b.OK("delete", "--force", b.ID)
 

@@ -38,15 +38,6 @@ func inV2(controller string) bool {
 	return err == nil && slices.Contains(strings.Fields(string(text)), controller)
 }
 
-func resources(f func(r *specs.LinuxResources)) edit {
-	return linux(func(l *specs.Linux) {
-		if l.Resources == nil {
-			l.Resources = new(specs.LinuxResources)
-		}
-		f(l.Resources)
-	})
-}
-
 // asked is some resources and what the control files of the container's cgroup hold then, for each version: lines
 // "FILE TEXT", where TEXT is a line of the file. One that begins with "!" is an error that create has to give instead,
 // "?" a warning.
@@ -81,7 +72,7 @@ func ask(t *testing.T, v1, v2 string, list []asked, mounted ...string) {
 // ask makes a container and looks into its cgroup in one hierarchy.
 func (c *asked) ask(t *testing.T, top string, want []string) {
 	t.Helper()
-	b := kit.New(t, kit.Args("sleep", "forever"), resources(c.set))
+	b := kit.New(t, kit.Args("sleep", "forever"), kit.Resources(c.set))
 	b.Edit(linux(func(l *specs.Linux) { l.CgroupsPath = "/" + b.ID }))
 	if len(want) == 1 && want[0][0] == '!' {
 		refused(b, want[0][1:])

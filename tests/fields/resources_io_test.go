@@ -228,13 +228,13 @@ func TestNetwork(t *testing.T) {
 	}
 	if _, v2 := hierarchy("pids"); v2 {
 		for want, set := range map[string]func(*specs.LinuxResources){"classID": class, "priorities[0]": priorities("lo")} {
-			b := kit.New(t, resources(set))
+			b := kit.New(t, kit.Resources(set))
 			refused(b, "linux.resources.network."+want+": no equivalent on cgroup v2")
 		}
 		return
 	}
 	if top, _ := hierarchy("net_cls"); top == "" {
-		b := kit.New(t, resources(class))
+		b := kit.New(t, kit.Resources(class))
 		refused(b, "linux.resources.network.classID: no net_cls cgroup controller")
 	}
 	top := mountV1(t, "net_cls", "net_prio")
@@ -258,7 +258,7 @@ func TestRdma(t *testing.T) {
 		r.Rdma = map[string]specs.LinuxRdma{name: {HcaHandles: ptr(uint32(3)), HcaObjects: ptr(uint32(100))}}
 	}
 	if top, _ := hierarchy("rdma"); top == "" {
-		b := kit.New(t, resources(both))
+		b := kit.New(t, kit.Resources(both))
 		refused(b, `linux.resources.rdma["`+name+`"]: no rdma cgroup controller`)
 		return
 	}
@@ -268,7 +268,7 @@ func TestRdma(t *testing.T) {
 	}
 	ask(t, "rdma", "rdma", []asked{{"both", both, want, want}})
 	if missing != "" {
-		b := kit.New(t, resources(both))
+		b := kit.New(t, kit.Resources(both))
 		refused(b, `/rdma.max "nowhere0 hca_handle=3 hca_object=100": no such device`)
 	}
 }
@@ -281,7 +281,7 @@ func TestUnified(t *testing.T) {
 	}
 	top := kit.V2Top()
 	if top == "" {
-		b := kit.New(t, resources(one("memory.high", "1")))
+		b := kit.New(t, kit.Resources(one("memory.high", "1")))
 		refused(b, `linux.resources.unified["memory.high"]: needs cgroup v2`)
 		return
 	}

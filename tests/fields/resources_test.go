@@ -48,7 +48,7 @@ func TestCPUSet(t *testing.T) {
 	set := func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Cpus: "0", Mems: "0"} }
 	want := []string{"cpuset.cpus 0", "cpuset.mems 0"}
 	ask(t, "cpuset", "cpuset", []asked{{"both", set, want, want}})
-	status := kit.New(t, resources(set)).Inspect().Status
+	status := kit.New(t, kit.Resources(set)).Inspect().Status
 	if status["Cpus_allowed_list"] != "0" || status["Mems_allowed_list"] != "0" {
 		t.Errorf("it may use processors %s and memory nodes %s", status["Cpus_allowed_list"], status["Mems_allowed_list"])
 	}
@@ -97,11 +97,11 @@ func TestPids(t *testing.T) {
 		{"no limit", pids(-1), []string{"pids.max max"}, []string{"pids.max max"}},
 	})
 	// The payload has threads, so that it cannot start where there is room for one: the error is its own.
-	b := kit.New(t, resources(pids(0)), process(func(p *specs.Process) { p.Args = []string{"/text"} }))
+	b := kit.New(t, kit.Resources(pids(0)), process(func(p *specs.Process) { p.Args = []string{"/text"} }))
 	b.File("/text", "no program", 0o755)
 	b.Fails([]string{"run", b.ID}, "exec format error")
 	// Before runtime-spec 1.3.0 zero was no limit.
-	kit.New(t, resources(pids(0)), func(s *specs.Spec) { s.Version = "1.0.2-dev" }).Run()
+	kit.New(t, kit.Resources(pids(0)), func(s *specs.Spec) { s.Version = "1.0.2-dev" }).Run()
 }
 
 // TestDeviceList asks for a device that has no driver: to be let through to it is ENXIO, to be held up before EPERM.
@@ -136,7 +136,7 @@ func TestDeviceList(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := kit.New(t, resources(func(r *specs.LinuxResources) { r.Devices = c.rules }), kit.Args("open", "/dev/none", c.how))
+			b := kit.New(t, kit.Resources(func(r *specs.LinuxResources) { r.Devices = c.rules }), kit.Args("open", "/dev/none", c.how))
 			b.Edit(linux(func(l *specs.Linux) {
 				l.Devices = []specs.LinuxDevice{{Path: "/dev/none", Type: "c", Major: 1, Minor: 12, FileMode: ptr(os.FileMode(0o666))}}
 			}))

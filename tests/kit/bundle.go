@@ -92,6 +92,29 @@ func Args(args ...string) func(*specs.Spec) {
 	return func(s *specs.Spec) { s.Process.Args = append([]string{PayloadPath}, args...) }
 }
 
+// CgroupsPath sets linux.cgroupsPath.
+func CgroupsPath(path string) func(*specs.Spec) {
+	return func(s *specs.Spec) { s.Linux.CgroupsPath = path }
+}
+
+// Resources edits linux.resources.
+func Resources(f func(*specs.LinuxResources)) func(*specs.Spec) {
+	return func(s *specs.Spec) {
+		if s.Linux.Resources == nil {
+			s.Linux.Resources = new(specs.LinuxResources)
+		}
+		f(s.Linux.Resources)
+	}
+}
+
+// Running is a container whose process runs until it is deleted.
+func Running(t testing.TB, edits ...func(*specs.Spec)) *Bundle {
+	t.Helper()
+	b := New(t, append(edits, Args("sleep", "forever"))...)
+	b.Start()
+	return b
+}
+
 // File writes a file below the rootfs, with its directories, and returns its path on the host.
 func (b *Bundle) File(path, text string, mode os.FileMode) string {
 	b.T.Helper()

@@ -49,12 +49,6 @@ func control(t *testing.T, pid int, controller, v1, v2 string) string {
 	return strings.TrimSpace(string(text))
 }
 
-func cgroupsPath(path string) edit { return func(s *specs.Spec) { s.Linux.CgroupsPath = path } }
-
-func resources(f func(r *specs.LinuxResources)) edit {
-	return func(s *specs.Spec) { f(s.Linux.Resources) }
-}
-
 func TestCgroupsPath(t *testing.T) {
 	t.Parallel()
 	kit.Cgroupfs(t, "see tests/systemd")
@@ -67,7 +61,7 @@ func TestCgroupsPath(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			b := kit.New(t, kit.Args("sleep", "forever"))
-			b.Edit(cgroupsPath(strings.ReplaceAll(c.path, "ID", b.ID)))
+			b.Edit(kit.CgroupsPath(strings.ReplaceAll(c.path, "ID", b.ID)))
 			b.Start()
 			own := cgroupDirs(t, os.Getpid())
 			dirs := cgroupDirs(t, b.State().Pid)
@@ -113,7 +107,7 @@ func TestCgroupsPathErrors(t *testing.T) {
 	for path, want := range map[string]string{
 		"/": "linux.cgroupsPath", "..": "linux.cgroupsPath", "/a/../../b": "linux.cgroupsPath", "a\nb": "linux.cgroupsPath",
 	} {
-		b.Edit(cgroupsPath(path))
+		b.Edit(kit.CgroupsPath(path))
 		b.Fails([]string{"create", b.ID}, want)
 	}
 }
@@ -123,9 +117,9 @@ func TestCgroupsPathErrors(t *testing.T) {
 func TestCgroupOccupied(t *testing.T) {
 	t.Parallel()
 	first := kit.New(t, kit.Args("sleep", "forever"))
-	first.Edit(cgroupsPath("/" + first.ID))
+	first.Edit(kit.CgroupsPath("/" + first.ID))
 	first.Start()
-	second := kit.New(t, cgroupsPath("/"+first.ID))
+	second := kit.New(t, kit.CgroupsPath("/"+first.ID))
 	second.Fails([]string{"create", second.ID}, first.ID)
 	if st := first.State(); st.Status != specs.StateRunning {
 		t.Errorf("the first is %s", st.Status)
@@ -147,7 +141,7 @@ func TestCgroupOccupied(t *testing.T) {
 			}
 		})
 	}
-	third.Edit(cgroupsPath("/" + third.ID + "-parent/child"))
+	third.Edit(kit.CgroupsPath("/" + third.ID + "-parent/child"))
 	third.Run()
 }
 

@@ -47,7 +47,7 @@ func TestLimits(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			kit.NeedsController(t, c.controller)
-			b := kit.New(t, kit.Args("sleep", "forever"), resources(c.set))
+			b := kit.New(t, kit.Args("sleep", "forever"), kit.Resources(c.set))
 			want := c.want
 			if kit.Unified() {
 				if want = c.wantV2; want == "" {
@@ -65,7 +65,7 @@ func TestLimits(t *testing.T) {
 func TestCpusetAtWork(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "cpuset")
-	b := kit.New(t, resources(func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Cpus: "0"} }))
+	b := kit.New(t, kit.Resources(func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Cpus: "0"} }))
 	if got := b.Inspect().Status["Cpus_allowed_list"]; got != "0" {
 		t.Errorf("it may run on %s", got)
 	}
@@ -75,7 +75,7 @@ func TestCpusetAtWork(t *testing.T) {
 func TestPidsAtWork(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "pids")
-	b := kit.New(t, kit.Args("spawn", "100"), resources(func(r *specs.LinuxResources) { r.Pids = &specs.LinuxPids{Limit: ptr(int64(40))} }))
+	b := kit.New(t, kit.Args("spawn", "100"), kit.Resources(func(r *specs.LinuxResources) { r.Pids = &specs.LinuxPids{Limit: ptr(int64(40))} }))
 	res := b.Teu("run", b.ID)
 	if res.Code == 0 || !strings.Contains(res.Stdout+res.Stderr, "EAGAIN") && !strings.Contains(res.Stdout+res.Stderr, "resource temporarily unavailable") &&
 		!strings.Contains(res.Stderr, "failed to create new OS thread") {
@@ -87,7 +87,7 @@ func TestPidsAtWork(t *testing.T) {
 func TestPidsOfOne(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "pids")
-	b := kit.New(t, process(func(p *specs.Process) { p.Args = []string{"/script"} }), resources(func(r *specs.LinuxResources) {
+	b := kit.New(t, process(func(p *specs.Process) { p.Args = []string{"/script"} }), kit.Resources(func(r *specs.LinuxResources) {
 		r.Pids = &specs.LinuxPids{Limit: ptr(int64(1))}
 	}))
 	b.File("/script", "no interpreter", 0o755)
@@ -97,13 +97,13 @@ func TestPidsOfOne(t *testing.T) {
 func TestMemoryAtWork(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "memory")
-	b := kit.New(t, kit.Args("oom", "64"), resources(func(r *specs.LinuxResources) {
+	b := kit.New(t, kit.Args("oom", "64"), kit.Resources(func(r *specs.LinuxResources) {
 		r.Memory = &specs.LinuxMemory{Limit: ptr(int64(32 << 20)), Swap: ptr(int64(32 << 20))}
 	}))
 	if res := b.Teu("run", b.ID); res.Code != 137 || res.Stdout != "" {
 		t.Error(res)
 	}
-	b.Edit(resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: ptr(int64(128 << 20))} }))
+	b.Edit(kit.Resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: ptr(int64(128 << 20))} }))
 	if out := b.Run().Stdout; out != "survived\n" {
 		t.Error(out)
 	}
@@ -113,7 +113,7 @@ func TestMemoryAtWork(t *testing.T) {
 func TestSmallMemory(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "memory")
-	b := kit.New(t, kit.Args("sleep", "forever"), process(func(p *specs.Process) { p.Args = []string{"/x"} }), resources(func(r *specs.LinuxResources) {
+	b := kit.New(t, kit.Args("sleep", "forever"), process(func(p *specs.Process) { p.Args = []string{"/x"} }), kit.Resources(func(r *specs.LinuxResources) {
 		r.Memory = &specs.LinuxMemory{Limit: ptr(int64(1 << 20))}
 	}))
 	b.File("/x", "no program", 0o755)
@@ -148,7 +148,7 @@ func TestDeviceRules(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := kit.New(t, privileged, writable, resources(func(r *specs.LinuxResources) { r.Devices = c.rules }), kit.Args(c.args...),
+			b := kit.New(t, privileged, writable, kit.Resources(func(r *specs.LinuxResources) { r.Devices = c.rules }), kit.Args(c.args...),
 				device("/dev/kmsg", "c", 1, 11, 0o666, 0, 0), device("/dev/disk", "b", 7, 99, 0o666, 0, 0))
 			if res := b.Teu("run", b.ID); res.Stdout != c.want {
 				t.Errorf("%v, want %q", res, c.want)
@@ -182,7 +182,7 @@ func TestLimitErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := kit.New(t, resources(c.set))
+			b := kit.New(t, kit.Resources(c.set))
 			b.Fails([]string{"create", b.ID}, c.want...)
 		})
 	}

@@ -96,7 +96,7 @@ func TestDevicesUpdated(t *testing.T) {
 // TestDevicesOfTheUnit: a unit's own filter restricts further, and is never narrower than what the container may have.
 func TestDevicesOfTheUnit(t *testing.T) {
 	t.Parallel()
-	b := running(t, func(s *specs.Spec) {
+	b := kit.Running(t, func(s *specs.Spec) {
 		s.Linux.Devices = append(s.Linux.Devices, specs.LinuxDevice{Path: "/dev/shut", Type: "c", Major: 1, Minor: 13, FileMode: ptr(os.FileMode(0o666))})
 	})
 	systemctl(t, "daemon-reload")

@@ -129,7 +129,7 @@ func TestFailed(t *testing.T) {
 // TestStopped: systemd, or an administrator, has stopped the unit.
 func TestStopped(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	systemctl(t, "stop", scope(b))
 	b.Ended()
 	b.OK("delete", b.ID)
@@ -144,7 +144,7 @@ func TestStopped(t *testing.T) {
 // TestNested: what the payload makes below its cgroup goes with the unit.
 func TestNested(t *testing.T) {
 	t.Parallel()
-	b := running(t)
+	b := kit.Running(t)
 	pid := b.State().Pid
 	d := dir(t, pid)
 	check(t, os.MkdirAll(d+"/a/b/c", 0o755))
@@ -159,7 +159,7 @@ func TestNested(t *testing.T) {
 
 // TestKilled: teu is killed at many points of create and delete. What is left, delete --force clears.
 func TestKilled(t *testing.T) {
-	b := kit.New(t, kit.Args("sleep", "forever"), resources(limited))
+	b := kit.New(t, kit.Args("sleep", "forever"), kit.Resources(limited))
 	begun := time.Now()
 	b.Start()
 	whole := time.Since(begun)

@@ -21,7 +21,7 @@ func limited(r *specs.LinuxResources) {
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	needsV2(t)
-	b := running(t, resources(limited))
+	b := kit.Running(t, kit.Resources(limited))
 	same := func() {
 		t.Helper()
 		shows(t, scope(b), "MemoryMax 67108864", "MemoryLow 16777216", "MemorySwapMax 33554432", "CPUQuotaPerSecUSec 250ms",
@@ -44,8 +44,8 @@ func TestLimits(t *testing.T) {
 func TestNoLimits(t *testing.T) {
 	t.Parallel()
 	needsV2(t)
-	none := running(t)
-	zero := running(t, resources(func(r *specs.LinuxResources) {
+	none := kit.Running(t)
+	zero := kit.Running(t, kit.Resources(func(r *specs.LinuxResources) {
 		r.Memory = &specs.LinuxMemory{Limit: ptr(int64(-1)), Swap: ptr(int64(-1)), Reservation: ptr(int64(-1))}
 		r.CPU = &specs.LinuxCPU{Shares: ptr(uint64(0)), Quota: ptr(int64(-1))}
 		r.Pids = &specs.LinuxPids{Limit: ptr(int64(-1))}
@@ -62,7 +62,7 @@ func TestNoLimits(t *testing.T) {
 // what a daemon-reload of anybody's resets.
 func TestUnified(t *testing.T) {
 	needsV2(t)
-	b := running(t, resources(func(r *specs.LinuxResources) {
+	b := kit.Running(t, kit.Resources(func(r *specs.LinuxResources) {
 		r.Unified = map[string]string{
 			"memory.max": "67108864", "memory.high": "50331648", "memory.min": "4096", "cpu.weight": "33", "pids.max": "77",
 			"cpu.max": "max 30000", "cpuset.cpus": "0", "memory.oom.group": "1", // which systemd 252 has no property for
@@ -91,7 +91,7 @@ func TestThrottle(t *testing.T) {
 	}
 	rate := specs.LinuxThrottleDevice{Rate: 1 << 20}
 	rate.Major, rate.Minor = major, minor
-	b := running(t, resources(func(r *specs.LinuxResources) {
+	b := kit.Running(t, kit.Resources(func(r *specs.LinuxResources) {
 		r.BlockIO = &specs.LinuxBlockIO{ThrottleReadBpsDevice: []specs.LinuxThrottleDevice{rate}}
 	}))
 	holds(t, b, "io.max "+dev+" rbps=1048576 wbps=max riops=max wiops=max")
@@ -119,7 +119,7 @@ func disk(t testing.TB) string {
 func TestUpdate(t *testing.T) {
 	t.Parallel()
 	needsV2(t)
-	b := running(t, resources(limited))
+	b := kit.Running(t, kit.Resources(limited))
 	b.OK("update", "--memory", "80m", "--memory-swap", "100m", "--pids-limit", "20", "--cpu-period", "100000", "--cpu-quota", "50000",
 		"--cpu-share", "1024", b.ID)
 	same := func() {
@@ -147,7 +147,7 @@ func TestUpdate(t *testing.T) {
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	needsV2(t)
-	b := running(t, resources(func(r *specs.LinuxResources) {
+	b := kit.Running(t, kit.Resources(func(r *specs.LinuxResources) {
 		r.CPU = &specs.LinuxCPU{Shares: ptr(uint64(512)), Idle: ptr(int64(1))}
 	}))
 	holds(t, b, "cpu.idle 1")

@@ -45,25 +45,6 @@ func needsV2(t testing.TB) {
 	}
 }
 
-func cgroupsPath(path string) edit { return func(s *specs.Spec) { s.Linux.CgroupsPath = path } }
-
-func resources(f func(r *specs.LinuxResources)) edit {
-	return func(s *specs.Spec) {
-		if s.Linux.Resources == nil {
-			s.Linux.Resources = new(specs.LinuxResources)
-		}
-		f(s.Linux.Resources)
-	}
-}
-
-// running is a container that runs until it is deleted.
-func running(t testing.TB, edits ...edit) *kit.Bundle {
-	t.Helper()
-	b := kit.New(t, append(edits, kit.Args("sleep", "forever"))...)
-	b.Start()
-	return b
-}
-
 // scope is the unit of a container without linux.cgroupsPath.
 func scope(b *kit.Bundle) string { return "teu-" + b.ID + ".scope" }
 

@@ -33,7 +33,7 @@ func TestNames(t *testing.T) {
 				s = strings.ReplaceAll(s, "podID", "pod"+strings.ReplaceAll(b.ID, "-", ""))
 				return strings.ReplaceAll(s, "ID", b.ID)
 			}
-			b.Edit(cgroupsPath(id(c.path)))
+			b.Edit(kit.CgroupsPath(id(c.path)))
 			b.Start()
 			if got := path(t, b.State().Pid); got != id(c.want) {
 				t.Errorf("in %s, want %s", got, id(c.want))
@@ -62,7 +62,7 @@ func TestSlice(t *testing.T) {
 	b := kit.New(t, kit.Args("sleep", "forever"))
 	plain := strings.ReplaceAll(b.ID, "-", "")
 	unit := "teutest-" + plain + ".slice"
-	b.Edit(cgroupsPath("teutest.slice::" + unit))
+	b.Edit(kit.CgroupsPath("teutest.slice::" + unit))
 	b.Start()
 	want := "/teutest.slice/" + unit
 	if got := path(t, b.State().Pid); got != want {

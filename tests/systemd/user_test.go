@@ -16,7 +16,7 @@ import (
 func TestUserManager(t *testing.T) {
 	t.Parallel()
 	kit.Rooted(t)
-	b := kit.New(t, kit.Args("sleep", "forever"), resources(func(r *specs.LinuxResources) {
+	b := kit.New(t, kit.Args("sleep", "forever"), kit.Resources(func(r *specs.LinuxResources) {
 		r.Memory = &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}
 		r.Pids = &specs.LinuxPids{Limit: ptr(int64(40))}
 	}))
