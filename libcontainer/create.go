@@ -167,16 +167,15 @@ func (c *creation) load() error {
 
 // hostFacts tells validation what it has to know of the machine: which of the joined namespaces are the runtime's own, and
 // the security modules.
-func (r *Runtime) hostFacts(s *specs.Spec) (f spec.Facts) {
-	if s.Linux == nil {
-		f = lsmFacts(s.Process, "")
-		f.Systemd = r.CgroupManager == Systemd
-		return f
+func (r *Runtime) hostFacts(s *specs.Spec) spec.Facts {
+	l := s.Linux
+	if l == nil {
+		l = new(specs.Linux)
 	}
-	f = lsmFacts(s.Process, s.Linux.MountLabel)
+	f := lsmFacts(s.Process, l.MountLabel)
 	f.Systemd = r.CgroupManager == Systemd
 	f.Own = map[specs.LinuxNamespaceType]bool{}
-	for _, n := range s.Linux.Namespaces {
+	for _, n := range l.Namespaces {
 		if _, name := host.NamespaceKind(n.Type); n.Path != "" && name != "" {
 			// A path that leads nowhere is found out, and reported, when it is opened.
 			if same, err := host.SameNamespace(n.Path, name); err == nil && same {

@@ -38,14 +38,11 @@ func (r *Runtime) Resume(id string) error {
 // atRest calls f while no other verb changes the container: none is frozen that a start waits for, or that a delete is
 // about to remove.
 func (r *Runtime) atRest(id string, f func(*store.Container, *cgroup, specs.ContainerState) error) error {
-	entry, err := r.store().Open(id, lockWait)
+	entry, err := r.openWhole(id)
 	if err != nil {
 		return err
 	}
 	defer entry.Close()
-	if entry.Damage != nil {
-		return fmt.Errorf("container %q: %w", id, entry.Damage)
-	}
 	cg, err := loadCgroup(entry.State.Cgroup)
 	if err != nil {
 		return err

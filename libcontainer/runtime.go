@@ -32,6 +32,19 @@ const lockWait = 10 * time.Second
 
 func (r *Runtime) store() *store.Store { return &store.Store{Root: r.Root} }
 
+// openWhole opens and locks a container whose record can be read.
+func (r *Runtime) openWhole(id string) (*store.Container, error) {
+	entry, err := r.store().Open(id, lockWait)
+	if err == nil && entry.Damage != nil {
+		err = fmt.Errorf("container %q: %w", id, entry.Damage)
+		entry.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return entry, nil
+}
+
 // CreateOptions are the flags of create and run.
 type CreateOptions struct {
 	ID, Bundle, ConsoleSocket, PidFile, PidfdSocket string

@@ -19,14 +19,11 @@ import (
 
 // Start opens the gate of a created container and waits until the workload runs or has failed to.
 func (r *Runtime) Start(id string) error {
-	entry, err := r.store().Open(id, lockWait)
+	entry, err := r.openWhole(id)
 	if err != nil {
 		return err
 	}
 	defer entry.Close()
-	if entry.Damage != nil {
-		return fmt.Errorf("container %q: %w", id, entry.Damage)
-	}
 	st := entry.State
 	status, err := r.fullStatus(st) // init, paused, would never answer
 	if err != nil {

@@ -67,15 +67,7 @@ func parseList(text string) (list []uint16, err error) {
 		return nil, nil
 	}
 	for part := range strings.SplitSeq(text, ",") {
-		from, to, isRange := strings.Cut(part, "-")
-		if !isRange {
-			to = from
-		}
-		first, err := strconv.ParseUint(from, 10, 16)
-		if err != nil {
-			return nil, err
-		}
-		last, err := strconv.ParseUint(to, 10, 16)
+		first, last, err := limits.ParseRange(part, 16)
 		if err != nil {
 			return nil, err
 		}

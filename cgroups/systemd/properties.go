@@ -196,15 +196,7 @@ func bitmask(list string) ([]byte, error) {
 		if part == "" {
 			continue
 		}
-		from, to, isRange := strings.Cut(part, "-")
-		if !isRange {
-			to = from
-		}
-		first, err := strconv.ParseUint(from, 10, 13)
-		if err != nil {
-			return nil, err
-		}
-		last, err := strconv.ParseUint(to, 10, 13)
+		first, last, err := limits.ParseRange(part, 13)
 		if err != nil {
 			return nil, err
 		}

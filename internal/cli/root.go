@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"teu/libcontainer/host"
 )
 
 const defaultRoot = "/run/teu"
@@ -41,9 +42,6 @@ func honorXDG() bool {
 	if os.Geteuid() != 0 {
 		return true
 	}
-	m, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil || strings.Join(strings.Fields(string(m)), " ") == "0 0 4294967295" {
-		return false
-	}
-	return os.Getenv("USER") != "root"
+	nested, err := host.InUserNamespace()
+	return err == nil && nested && os.Getenv("USER") != "root"
 }
