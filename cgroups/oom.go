@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"teu/cgroups/limits"
+	"teu/internal/sys"
 )
 
 // OOM is how often a container was out of memory, from the beginning of its cgroup on.
@@ -107,6 +108,41 @@ func (m *Manager) MemoryLimit() (uint64, bool) {
 		return 0, false
 	}
 	return memoryLimit(text)
+}
+
+// Room is how many bytes the container may still take on cgroup v2, with what the kernel would drop of files for them when
+// it is less than enough without. It is false on v1, without a limit, and where that cannot be told.
+func (m *Manager) Room(enough uint64) (uint64, bool) {
+	if m.version("memory") != limits.V2 {
+		return 0, false
+	}
+	limit, ok := m.MemoryLimit()
+	if !ok {
+		return 0, false
+	}
+	text, err := m.read("memory", "memory.current")
+	if err != nil {
+		return 0, false
+	}
+	used, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	room := limit - min(used, limit)
+	if room >= enough {
+		return room, true
+	}
+	stat, err := sys.ReadFileAt(sys.AtFdcwd, m.place("memory").Dir()+"/memory.stat")
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(stat)) {
+		key, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if n, err := strconv.ParseUint(text, 10, 64); err == nil && (key == "inactive_file" || key == "active_file") {
+			room += n
+		}
+	}
+	return room, true
 }
 
 // memoryLimit reads "max", or the number that v1 has for none: the largest multiple of the page size in an int64.

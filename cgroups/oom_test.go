@@ -48,3 +48,35 @@ func TestOOMSince(t *testing.T) {
 		}
 	}
 }
+
+// TestRoom: files are counted only when it matters.
+func TestRoom(t *testing.T) {
+	for name, c := range map[string]struct {
+		max, current string
+		want         uint64
+		ok           bool
+	}{
+		"none":        {"max", "4096", 0, false},
+		"enough":      {"8192", "4096", 4096, true},
+		"with files":  {"8192", "5000", 3192 + 30, true},
+		"more than":   {"8192", "9000", 30, true},
+		"no number":   {"8192", "x", 0, false},
+		"no files":    {"8192", "", 0, false},
+		"limit of 0":  {"0", "0", 30, true},
+		"not a limit": {"", "0", 0, false},
+	} {
+		root := fakeTree(t, map[string]string{
+			"c/cgroup.controllers": "memory\n",
+			"c/memory.max":         c.max + "\n",
+			"c/memory.current":     c.current + "\n",
+			"c/memory.stat":        "anon 4096\nfile 31\ninactive_file 10\nactive_file 20\n",
+		})
+		m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: "/c"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, ok := m.Room(4096); n != c.want || ok != c.ok {
+			t.Errorf("%s: %d %v, want %d %v", name, n, ok, c.want, c.ok)
+		}
+	}
+}

@@ -164,6 +164,12 @@ func (c *creation) makeRest() error {
 
 // fill writes the limits.
 func (c *creation) fill() error {
+	if tight(c.spec.Linux) {
+		c.times.mark("wait for the spawn")
+		if err := <-c.spawned; err != nil {
+			return err
+		}
+	}
 	c.times.mark("fill the cgroup")
 	err := c.cgroup.fill(c.spec, c.r.Log)
 	c.oom.noteLimit()

@@ -322,7 +322,10 @@ func (e *execution) launchExec() (err error) {
 	if len(e.x.Cgroups) == 0 {
 		e.elsewhere = e.besideInit
 	}
-	start := &nsenter.Start{CgroupDir: e.at.dir()}
+	start := &nsenter.Start{CgroupDir: -1} // it joins later
+	if !e.cgroup.cramped() {
+		start.CgroupDir = e.at.dir()
+	}
 	if start.CPUs, err = initialAffinity(e.process); err != nil {
 		return err
 	}

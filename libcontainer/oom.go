@@ -90,6 +90,33 @@ func (o *oomCount) cause() string {
 	return "out of memory: that of a cgroup above, or of the machine"
 }
 
+// vforked is more memory, in bytes, than what a cgroup is charged for between the clone of a process into it and the end of
+// its execve. Until then it shares the memory of teu (vfork(2)), and of those that share memory the kernel, when it has to
+// kill one, kills all (__oom_kill_process).
+const vforked = 1 << 20
+
+// tight reports whether the limits may be too little for the start of a process. Written in another form than bytes they
+// are taken to be.
+func tight(l *specs.Linux) bool {
+	if l == nil || l.Resources == nil {
+		return false
+	}
+	if _, ok := l.Resources.Unified["memory.max"]; ok {
+		return true
+	}
+	m := l.Resources.Memory
+	return m != nil && m.Limit != nil && *m.Limit > 0 && *m.Limit < vforked
+}
+
+// cramped reports whether the container's processes have left too little of their memory for the start of another.
+func (c *cgroup) cramped() bool {
+	if c.Manager == nil {
+		return false
+	}
+	n, ok := c.Room(vforked)
+	return ok && n < vforked
+}
+
 // dying bounds the wait for the end of a process that the kernel has killed.
 const dying = time.Second
 
