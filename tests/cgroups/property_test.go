@@ -230,7 +230,11 @@ func (m model) holds(t *testing.T, p places, change *specs.LinuxResources) {
 			dir = p.v2
 		}
 		for _, w := range want {
-			if file, _, _ := strings.Cut(w, " "); exists(filepath.Join(dir, file)) { // memory without swap, a kernel before cpu.idle
+			switch file, _, _ := strings.Cut(w, " "); {
+			case !exists(filepath.Join(dir, file)): // memory without swap, a kernel before cpu.idle
+			case file == "cpu.max" && kit.Systemd():
+				m.bySystemd(t, dir, w)
+			default:
 				holds(t, dir, w)
 			}
 		}
@@ -238,6 +242,26 @@ func (m model) holds(t *testing.T, p places, change *specs.LinuxResources) {
 	if t.Failed() {
 		text, err := json.Marshal(change)
 		t.Logf("after %s, %v; the model is %v", text, err, m)
+	}
+}
+
+// bySystemd reads cpu.max, which systemd writes anew at a time of its own choice: it knows quotas in hundredths of a CPU, and
+// no period without a quota.
+func (m model) bySystemd(t *testing.T, dir, want string) {
+	t.Helper()
+	_, want, _ = strings.Cut(want, " ")
+	also := "max 100000"
+	if quota := m["quota"]; quota > 0 && !strings.HasPrefix(want, "max") {
+		period := m["period"]
+		if period == 0 {
+			period = 100000
+		}
+		const second, hundredth = 1000000, 10000
+		perSecond := (quota*second/period + hundredth - 1) / hundredth * hundredth
+		also = fmt.Sprint(perSecond*period/second, " ", period)
+	}
+	if got := strings.TrimSpace(read(t, dir, "cpu.max")); got != want && got != also {
+		t.Errorf("%s/cpu.max is %q, want %q, or %q of systemd", dir, got, want, also)
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 	"teu/internal/sys"
 )
 
-// DriverVar names the variable that, when it is "systemd", has every command of the suite use the systemd cgroup driver.
+// DriverVar names the variable that, when it is "systemd", has every command of the suite use the systemd cgroup driver, and
+// when it is "systemd-user" that of root's own service manager, not the system's: user@0.service has to be there.
 // systemd takes pids for those of its own pid namespace, so the suite then runs in that one, below a subreaper, and what it
 // leaves behind are the descendants of that.
 const DriverVar = "TEU_TESTDRIVER"
@@ -30,7 +31,13 @@ func Reaper() string {
 }
 
 // Systemd reports whether the suite tests the systemd cgroup driver.
-func Systemd() bool { return os.Getenv(DriverVar) == "systemd" }
+func Systemd() bool { return os.Getenv(DriverVar) == "systemd" || SystemdUser() }
+
+// SystemdUser reports whether it is a user's service manager that makes the cgroups.
+func SystemdUser() bool { return os.Getenv(DriverVar) == "systemd-user" }
+
+// UserRuntime is root's XDG_RUNTIME_DIR, where its service manager has its bus.
+const UserRuntime = "/run/user/0"
 
 // noSystemd is why there is no systemd to test with, or "".
 func noSystemd() string {
@@ -39,6 +46,9 @@ func noSystemd() string {
 	}
 	if _, err := exec.LookPath("systemctl"); err != nil {
 		return "no systemctl in PATH"
+	}
+	if _, err := os.Stat(UserRuntime + "/bus"); SystemdUser() && err != nil {
+		return "root has no service manager with a bus: start user@0.service before the suite"
 	}
 	return ""
 }
@@ -64,8 +74,19 @@ func shared() bool { return Systemd() && noSystemd() == "" }
 
 // flags are the global flags of every command.
 func flags() []string {
-	if Systemd() {
+	switch {
+	case SystemdUser():
+		return []string{"--systemd-cgroup", "--rootless", "true"}
+	case Systemd():
 		return []string{"--systemd-cgroup"}
+	}
+	return nil
+}
+
+// environment is what a command's needs beside PATH.
+func environment() []string {
+	if SystemdUser() {
+		return []string{"XDG_RUNTIME_DIR=" + UserRuntime}
 	}
 	return nil
 }
@@ -75,7 +96,12 @@ func units(mark string) []string {
 	if !shared() || mark == "" {
 		return nil
 	}
-	out, err := exec.Command("systemctl", "list-units", "--all", "--plain", "--no-legend", "*"+mark+"*").Output()
+	c := exec.Command("systemctl", "list-units", "--all", "--plain", "--no-legend", "*"+mark+"*")
+	if SystemdUser() {
+		c.Args = append(c.Args, "--user")
+		c.Env = append(os.Environ(), environment()...)
+	}
+	out, err := c.Output()
 	if err != nil {
 		return []string{"systemctl list-units: " + err.Error()}
 	}

@@ -20,7 +20,7 @@ func TestUserManager(t *testing.T) {
 		r.Memory = &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}
 		r.Pids = &specs.LinuxPids{Limit: ptr(int64(40))}
 	}))
-	const runtime = "/run/user/0"
+	const runtime = kit.UserRuntime
 	if !exists(runtime + "/bus") { // what is mounted there later the suite would not see
 		t.Skip("root has no service manager with a bus: start user@0.service before the suite")
 	}

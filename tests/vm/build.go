@@ -72,7 +72,7 @@ func binary(dir string) string { return filepath.Join(dir, filepath.Base(dir)+".
 
 // name is the name of a suite's log.
 func name(e environment, s suite) string {
-	return strings.NewReplacer(", ", "-", " ", "-", "/", "-").Replace(e.name + " " + s.dir)
+	return strings.NewReplacer(", ", "-", " ", "-", "/", "-", "'", "").Replace(e.name + " " + s.dir)
 }
 
 // script runs the suites of a guest. The log of each has the events of its tests in the form that test2json reads, and in the
@@ -80,7 +80,7 @@ func name(e environment, s suite) string {
 func script(g guest, test string) string {
 	var b strings.Builder
 	b.WriteString(`export TEU=/share/teu TEU_PAYLOAD=/share/programs/payload TEU_ATTACKER=/share/programs/attacker TEU_TESTDIR=/scratch TEU_TEST_SLOW=5
-! command -v systemctl >/dev/null || systemctl is-system-running --wait >/dev/null
+! command -v systemctl >/dev/null || { systemctl is-system-running --wait >/dev/null; systemctl start user@0.service; }
 suite() { # LOG DIRECTORY COMMAND...
 	log=/share/log/$1 begin=$(date +%s)
 	cd "/share/$2" || exit

@@ -36,5 +36,9 @@ var guests = []guest{
 			{dir: "tests/cgroups", env: []string{"TEU_TESTDRIVER=systemd"}},
 			{dir: "tests/lifecycle", env: []string{"TEU_TESTDRIVER=systemd"}},
 		}},
+		{"systemd, driver of a user's manager", []suite{
+			{dir: "tests/cgroups", env: []string{"TEU_TESTDRIVER=systemd-user"}},
+			{dir: "tests/lifecycle", env: []string{"TEU_TESTDRIVER=systemd-user"}},
+		}},
 	}},
 }
