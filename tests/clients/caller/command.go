@@ -13,7 +13,7 @@ import (
 )
 
 // Limit bounds every command and every wait.
-const Limit = 30 * time.Second
+const Limit = 60 * time.Second
 
 // Outcome is how a command ended.
 type Outcome struct {

@@ -3,7 +3,6 @@ package docker
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -21,8 +20,7 @@ func TestMain(m *testing.M) { kit.Main(m) }
 // docker is a daemon of the test's own and its command line client. The daemon has a network namespace of its own, and
 // directories below dir, but for what containerd and the network put into /run: a tmpfs is there meanwhile.
 type docker struct {
-	*caller.T
-	caller.Program
+	caller.Engine
 	dir    string
 	daemon caller.Runtime
 	env    []string
@@ -41,6 +39,7 @@ func start(t testing.TB, r caller.Runtime, flags ...string) docker {
 	t.Helper()
 	b := kit.New(t) // for its directory and its id; no container is made of it
 	d := docker{dir: b.Dir + "/docker", daemon: r, cgroup: b.ID}
+	d.Dir = d.dir + "/home"
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -125,75 +124,9 @@ func (d docker) stop(t testing.TB, p *os.Process, ended chan error) {
 
 // Tidy removes the containers, networks and volumes that a check has left.
 func (d docker) Tidy() {
-	if ids := strings.Fields(d.ok("ps", "--all", "--quiet")); len(ids) > 0 {
-		d.ok(append([]string{"rm", "--force", "--volumes"}, ids...)...)
+	if ids := strings.Fields(d.OK("ps", "--all", "--quiet")); len(ids) > 0 {
+		d.OK(append([]string{"rm", "--force", "--volumes"}, ids...)...)
 	}
-	d.ok("network", "prune", "--force")
-	d.ok("volume", "prune", "--force")
-}
-
-// do runs a docker command.
-func (d docker) do(args ...string) caller.Outcome { return d.Do(d.T, nil, args...) }
-
-// ok runs a docker command that has to succeed, and returns what it wrote, without the last newline.
-func (d docker) ok(args ...string) string {
-	o := d.do(args...)
-	if o.Code != 0 {
-		d.Fatalf("%v", o)
-	}
-	return strings.TrimSuffix(o.Out, "\n")
-}
-
-// want runs a docker command that has to end with a code and to write a text, last newline aside.
-func (d docker) want(code int, out string, args ...string) {
-	if o := d.do(args...); o.Code != code || strings.TrimSuffix(o.Out, "\n") != out {
-		d.Errorf("%v: want %d and %q", o, code, out)
-	}
-}
-
-// fails runs a docker command that has to end with a code and to say something in its error.
-func (d docker) fails(code int, text string, args ...string) {
-	if o := d.do(args...); o.Code != code || !strings.Contains(o.Err+o.Out, text) {
-		d.Errorf("%v: want %d and %q", o, code, text)
-	}
-}
-
-// run runs a shell command in a container, which has to end well and to write a text.
-func (d docker) run(out, script string, flags ...string) {
-	d.want(0, out, append(append([]string{"run", "--rm"}, flags...), "bb", "sh", "-c", script)...)
-}
-
-// up starts a container and returns its id.
-func (d docker) up(script string, flags ...string) string {
-	return d.ok(append(append([]string{"run", "--detach"}, flags...), "bb", "sh", "-c", script)...)
-}
-
-// sleeper is the script of a container that stays.
-const sleeper = "exec sleep 1000"
-
-// inspect returns a field of a container, as a Go template names it.
-func (d docker) inspect(id, field string) string {
-	return d.ok("inspect", "--format", "{{"+field+"}}", id)
-}
-
-// until waits until a field of a container has a value.
-func (d docker) until(id, field, value string) {
-	caller.Until(d.T, fmt.Sprintf("%s of the container is %s", field, value), func() bool { return d.inspect(id, field) == value })
-}
-
-// logged waits until the log of a container holds a text.
-func (d docker) logged(id, text string) {
-	caller.Until(d.T, "the container's log holds "+text, func() bool {
-		o := d.do("logs", id)
-		return strings.Contains(o.Out+o.Err, text)
-	})
-}
-
-// file makes a file on the host.
-func (d docker) file(name, text string, mode os.FileMode) string {
-	path := filepath.Join(d.dir, "home", name)
-	d.Check(os.MkdirAll(filepath.Dir(path), 0o755))
-	d.Check(os.WriteFile(path, []byte(text), mode))
-	d.Check(os.Chmod(path, mode))
-	return path
+	d.OK("network", "prune", "--force")
+	d.OK("volume", "prune", "--force")
 }

@@ -34,22 +34,22 @@ var imageChecks = checks{
 	{Name: "build", Do: func(d docker) { d.build("0") }},
 	{Name: "build, BuildKit", Do: func(d docker) { d.build("1") }},
 	{Name: "build, failing", Do: func(d docker) {
-		file := d.file("failing/Dockerfile", "FROM bb\nRUN exit 5\n", 0o644)
-		d.fails(5, "returned a non-zero code: 5", "build", filepath.Dir(file))
-		file = d.file("failing/Dockerfile", "FROM bb\nRUN [\"/bin/nothing\"]\n", 0o644)
-		d.fails(1, "no such file or directory", "build", filepath.Dir(file))
+		file := d.File("failing/Dockerfile", "FROM bb\nRUN exit 5\n", 0o644)
+		d.Fails(5, "returned a non-zero code: 5", "build", filepath.Dir(file))
+		file = d.File("failing/Dockerfile", "FROM bb\nRUN [\"/bin/nothing\"]\n", 0o644)
+		d.Fails(1, "no such file or directory", "build", filepath.Dir(file))
 	}},
 	{Name: "compose", Do: func(d docker) {
-		file := d.file("compose/docker-compose.yml", composeFile, 0o644)
+		file := d.File("compose/docker-compose.yml", composeFile, 0o644)
 		compose := d
 		compose.Program = caller.Program{Args: []string{"/usr/bin/docker-compose", "--file", file, "--no-ansi"}, Env: d.env}
-		compose.ok("up", "--detach")
-		d.Cleanup(func() { compose.ok("down", "--timeout", "0", "--volumes") })
-		caller.Until(d.T, "the one has heard the other", func() bool { return strings.Contains(compose.ok("logs", "two"), "hello") })
-		if text := compose.ok("logs", "one"); !strings.Contains(text, "one is me") {
+		compose.OK("up", "--detach")
+		d.Cleanup(func() { compose.OK("down", "--timeout", "0", "--volumes") })
+		caller.Until(d.T, "the one has heard the other", func() bool { return strings.Contains(compose.OK("logs", "two"), "hello") })
+		if text := compose.OK("logs", "one"); !strings.Contains(text, "one is me") {
 			d.Errorf("%q", text)
 		}
-		if text := compose.ok("exec", "-T", "one", "hostname"); len(text) != 12 {
+		if text := compose.OK("exec", "-T", "one", "hostname"); len(text) != 12 {
 			d.Errorf("hostname %q", text)
 		}
 	}},
@@ -60,12 +60,12 @@ var imageChecks = checks{
 
 // build builds an image from a Dockerfile, and runs it.
 func (d docker) build(kit string) {
-	file := d.file("build/Dockerfile", dockerfile, 0o644)
+	file := d.File("build/Dockerfile", dockerfile, 0o644)
 	dir := filepath.Dir(file)
 	d.Check(os.WriteFile(dir+"/file", []byte("copied\n"), 0o644))
 	b := d
 	b.Program.Env = append(d.env[:len(d.env):len(d.env)], "DOCKER_BUILDKIT="+kit)
-	b.ok("build", "--no-cache", "--network=none", "--tag", "built", dir)
-	d.want(0, "built\n0\nmore\ncopied\n1000\nb", "run", "--rm", "built")
-	d.ok("rmi", "built")
+	b.OK("build", "--no-cache", "--network=none", "--tag", "built", dir)
+	d.Want(0, "built\n0\nmore\ncopied\n1000\nb", "run", "--rm", "built")
+	d.OK("rmi", "built")
 }

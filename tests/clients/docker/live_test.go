@@ -9,146 +9,146 @@ import (
 
 var liveChecks = checks{
 	{Name: "exec", Do: func(d docker) {
-		id := d.up(sleeper)
-		d.want(0, "in\n0\nsleep", "exec", id, "sh", "-c", "echo in; id -u; grep -o '^sleep' /proc/1/cmdline")
-		d.want(3, "", "exec", id, "sh", "-c", "exit 3")
-		d.want(137, "", "exec", id, "sh", "-c", "kill -KILL $$")
-		d.want(0, "1000\n/tmp\nb", "exec", "-u", "1000", "-w", "/tmp", "-e", "A=b", id, "sh", "-c", "id -u; pwd; echo $A")
-		d.want(0, "uid=1000(user) gid=29(audio) groups=29(audio)", "exec", "-u", "user:audio", id, "id")
-		d.fails(126, "executable file not found in $PATH", "exec", id, "nothing")
-		d.fails(126, "no such file or directory", "exec", id, "/bin/nothing")
-		d.fails(126, "permission denied", "exec", id, "/etc/passwd")
+		id := d.Up(caller.Sleeper)
+		d.Want(0, "in\n0\nsleep", "exec", id, "sh", "-c", "echo in; id -u; grep -o '^sleep' /proc/1/cmdline")
+		d.Want(3, "", "exec", id, "sh", "-c", "exit 3")
+		d.Want(137, "", "exec", id, "sh", "-c", "kill -KILL $$")
+		d.Want(0, "1000\n/tmp\nb", "exec", "-u", "1000", "-w", "/tmp", "-e", "A=b", id, "sh", "-c", "id -u; pwd; echo $A")
+		d.Want(0, "uid=1000(user) gid=29(audio) groups=29(audio)", "exec", "-u", "user:audio", id, "id")
+		d.Fails(126, "executable file not found in $PATH", "exec", id, "nothing")
+		d.Fails(126, "no such file or directory", "exec", id, "/bin/nothing")
+		d.Fails(126, "permission denied", "exec", id, "/etc/passwd")
 		if o := d.Do(d.T, strings.NewReader("typed"), "exec", "-i", id, "cat"); o.Out != "typed" {
 			d.Errorf("%v", o)
 		}
-		d.want(0, "", "exec", "-d", id, "sh", "-c", "echo >/tmp/detached; exec sleep 999")
-		caller.Until(d.T, "the detached process has run", func() bool { return d.do("exec", id, "ls", "/tmp/detached").Code == 0 })
-		term := d.OnTerminal(d.T, "exec", "-it", id, "sh", "-c", "tty; "+sized+"; exit 4")
+		d.Want(0, "", "exec", "-d", id, "sh", "-c", "echo >/tmp/detached; exec sleep 999")
+		caller.Until(d.T, "the detached process has run", func() bool { return d.Try("exec", id, "ls", "/tmp/detached").Code == 0 })
+		term := d.OnTerminal(d.T, "exec", "-it", id, "sh", "-c", "tty; "+caller.Sized+"; exit 4")
 		if code := term.End(); code != 4 || !strings.Contains(term.Screen(), "/dev/pts/0\nsized\n") {
 			d.Errorf("exit code %d: %q", code, term.Screen())
 		}
 	}},
 	{Name: "exec, privileged", Do: func(d docker) {
-		id := d.up(sleeper)
-		d.want(0, "more", "exec", "--privileged", id, "sh", "-c", "grep -q 'CapEff.*a80425fb' /proc/self/status || echo more")
+		id := d.Up(caller.Sleeper)
+		d.Want(0, "more", "exec", "--privileged", id, "sh", "-c", "grep -q 'CapEff.*a80425fb' /proc/self/status || echo more")
 	}},
 	{Name: "logs", Do: func(d docker) {
-		id := d.up("echo out; echo err >&2; printf 'no newline'")
-		d.until(id, ".State.Status", "exited")
-		if o := d.do("logs", id); o.Out != "out\nno newline" || o.Err != "err\n" {
+		id := d.Up("echo out; echo err >&2; printf 'no newline'")
+		d.Becomes(id, ".State.Status", "exited")
+		if o := d.Try("logs", id); o.Out != "out\nno newline" || o.Err != "err\n" {
 			d.Errorf("%v", o)
 		}
 	}},
 	{Name: "stats", Do: func(d docker) {
-		id := d.up(sleeper, "--memory", "64m")
-		text := d.ok("stats", "--no-stream", "--format", "{{.MemUsage}} {{.PIDs}}", id)
+		id := d.Up(caller.Sleeper, "--memory", "64m")
+		text := d.OK("stats", "--no-stream", "--format", "{{.MemUsage}} {{.PIDs}}", id)
 		if !strings.Contains(text, "iB / 64MiB 1") {
 			d.Errorf("stats %q", text)
 		}
 	}},
 	{Name: "top", Do: func(d docker) {
-		id := d.up("sleep 999 & exec sleep 1000")
+		id := d.Up("sleep 999 & exec sleep 1000")
 		caller.Until(d.T, "both are listed", func() bool {
-			text := d.ok("top", id)
+			text := d.OK("top", id)
 			return strings.Contains(text, "sleep 999") && strings.Contains(text, "sleep 1000")
 		})
-		text := d.ok("top", id, "-o", "pid,comm")
+		text := d.OK("top", id, "-o", "pid,comm")
 		if lines := strings.Split(text, "\n"); len(lines) != 3 || strings.Fields(lines[0])[0] != "PID" {
 			d.Errorf("top -o pid,comm: %q", text)
 		}
 	}},
 	{Name: "pause and unpause", Do: func(d docker) {
-		id := d.up("while :; do echo tick; sleep 0.05; done")
-		d.logged(id, "tick")
-		d.ok("pause", id)
-		if s := d.inspect(id, ".State.Status"); s != "paused" {
+		id := d.Up("while :; do echo tick; sleep 0.05; done")
+		d.Logged(id, "tick")
+		d.OK("pause", id)
+		if s := d.Inspect(id, ".State.Status"); s != "paused" {
 			d.Errorf("status %s", s)
 		}
-		before := len(d.ok("logs", id))
-		d.fails(1, "is paused", "exec", id, "true")
+		before := len(d.OK("logs", id))
+		d.Fails(1, "is paused", "exec", id, "true")
 		time.Sleep(200 * time.Millisecond) // in which it would have ticked
-		if after := len(d.ok("logs", id)); after != before {
+		if after := len(d.OK("logs", id)); after != before {
 			d.Errorf("went on while it was paused: %d, %d bytes of output", before, after)
 		}
-		d.ok("unpause", id)
-		caller.Until(d.T, "it goes on", func() bool { return len(d.ok("logs", id)) > before })
-		d.ok("pause", id)
-		d.ok("rm", "--force", id)
+		d.OK("unpause", id)
+		caller.Until(d.T, "it goes on", func() bool { return len(d.OK("logs", id)) > before })
+		d.OK("pause", id)
+		d.OK("rm", "--force", id)
 	}},
 	{Name: "update", Do: func(d docker) {
-		id := d.up(sleeper, "--memory", "64m", "--cpus", "0.5")
-		d.ok("update", "--memory", "96m", "--memory-swap", "128m", "--cpus", "0.25", "--pids-limit", "50", "--cpu-shares", "300", "--cpuset-cpus", "0", id)
-		d.want(0, "100663296\n25000\n50\n300\n0", "exec", id, "sh", "-c", `cd /sys/fs/cgroup
+		id := d.Up(caller.Sleeper, "--memory", "64m", "--cpus", "0.5")
+		d.OK("update", "--memory", "96m", "--memory-swap", "128m", "--cpus", "0.25", "--pids-limit", "50", "--cpu-shares", "300", "--cpuset-cpus", "0", id)
+		d.Want(0, "100663296\n25000\n50\n300\n0", "exec", id, "sh", "-c", `cd /sys/fs/cgroup
 			cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us pids/pids.max cpu/cpu.shares cpuset/cpuset.cpus`)
-		d.ok("update", "--memory", "32m", id)
-		d.want(0, "33554432\n25000", "exec", id, "sh", "-c", "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us")
+		d.OK("update", "--memory", "32m", id)
+		d.Want(0, "33554432\n25000", "exec", id, "sh", "-c", "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us")
 	}},
 	{Name: "stop", Do: func(d docker) {
-		id := d.up("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done")
-		d.logged(id, "ready")
-		d.ok("stop", id)
-		if s := d.inspect(id, ".State.ExitCode"); s != "7" || !strings.Contains(d.ok("logs", id), "bye") {
+		id := d.Up("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done")
+		d.Logged(id, "ready")
+		d.OK("stop", id)
+		if s := d.Inspect(id, ".State.ExitCode"); s != "7" || !strings.Contains(d.OK("logs", id), "bye") {
 			d.Errorf("exit code %s", s)
 		}
-		id = d.up("trap '' TERM; echo ready; while :; do sleep 0.05; done")
-		d.logged(id, "ready")
-		d.ok("stop", "--time", "1", id)
-		if s := d.inspect(id, ".State.ExitCode"); s != "137" {
+		id = d.Up("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+		d.Logged(id, "ready")
+		d.OK("stop", "--time", "1", id)
+		if s := d.Inspect(id, ".State.ExitCode"); s != "137" {
 			d.Errorf("exit code %s of one that ignores SIGTERM", s)
 		}
 	}},
 	{Name: "kill", Do: func(d docker) {
-		id := d.up("trap 'echo hup' HUP; echo ready; while :; do sleep 0.05; done")
-		d.logged(id, "ready")
-		d.ok("kill", "--signal", "HUP", id)
-		d.logged(id, "hup")
-		d.ok("kill", id)
-		d.until(id, ".State.ExitCode", "137")
+		id := d.Up("trap 'echo hup' HUP; echo ready; while :; do sleep 0.05; done")
+		d.Logged(id, "ready")
+		d.OK("kill", "--signal", "HUP", id)
+		d.Logged(id, "hup")
+		d.OK("kill", id)
+		d.Becomes(id, ".State.ExitCode", "137")
 	}},
 	{Name: "restart", Do: func(d docker) {
-		id := d.up("echo up; " + sleeper)
-		d.ok("restart", "--time", "0", id)
-		caller.Until(d.T, "it has come up twice", func() bool { return strings.Count(d.ok("logs", id), "up") == 2 })
-		d.ok("stop", "--time", "0", id)
-		d.ok("start", id)
-		d.until(id, ".State.Status", "running")
+		id := d.Up("echo up; " + caller.Sleeper)
+		d.OK("restart", "--time", "0", id)
+		caller.Until(d.T, "it has come up twice", func() bool { return strings.Count(d.OK("logs", id), "up") == 2 })
+		d.OK("stop", "--time", "0", id)
+		d.OK("start", id)
+		d.Becomes(id, ".State.Status", "running")
 	}},
 	{Name: "restart policies", Do: func(d docker) {
-		id := d.up("echo up; exit 3", "--restart", "on-failure:2")
+		id := d.Up("echo up; exit 3", "--restart", "on-failure:2")
 		caller.Until(d.T, "it has failed for good", func() bool {
-			return d.inspect(id, ".RestartCount") == "2" && d.inspect(id, ".State.Status") == "exited"
+			return d.Inspect(id, ".RestartCount") == "2" && d.Inspect(id, ".State.Status") == "exited"
 		})
-		if n := strings.Count(d.ok("logs", id), "up"); n != 3 {
+		if n := strings.Count(d.OK("logs", id), "up"); n != 3 {
 			d.Errorf("came up %d times", n)
 		}
-		id = d.up("echo up; sleep 0.1", "--restart", "always")
-		caller.Until(d.T, "it has come up again", func() bool { return strings.Count(d.ok("logs", id), "up") > 1 })
+		id = d.Up("echo up; sleep 0.1", "--restart", "always")
+		caller.Until(d.T, "it has come up again", func() bool { return strings.Count(d.OK("logs", id), "up") > 1 })
 	}},
 	{Name: "healthcheck", Do: func(d docker) {
-		id := d.up(sleeper, "--health-cmd", "test -e /tmp/healthy", "--health-interval", "200ms", "--health-retries", "1")
-		d.until(id, ".State.Health.Status", "unhealthy")
-		d.ok("exec", id, "touch", "/tmp/healthy")
-		d.until(id, ".State.Health.Status", "healthy")
+		id := d.Up(caller.Sleeper, "--health-cmd", "test -e /tmp/healthy", "--health-interval", "200ms", "--health-retries", "1")
+		d.Becomes(id, ".State.Health.Status", "unhealthy")
+		d.OK("exec", id, "touch", "/tmp/healthy")
+		d.Becomes(id, ".State.Health.Status", "healthy")
 	}},
 	{Name: "wait and events", Do: func(d docker) {
-		id := d.up("sleep 0.2; exit 9")
-		if s := d.ok("wait", id); s != "9" {
+		id := d.Up("sleep 0.2; exit 9")
+		if s := d.OK("wait", id); s != "9" {
 			d.Errorf("wait: %s", s)
 		}
-		text := d.ok("events", "--since", "1m", "--until", "-1s", "--filter", "container="+id, "--format", "{{.Action}}")
+		text := d.OK("events", "--since", "1m", "--until", "-1s", "--filter", "container="+id, "--format", "{{.Action}}")
 		if text != "create\nattach\nstart\ndie" && !strings.HasSuffix(text, "start\ndie") {
 			d.Errorf("events: %q", text)
 		}
 	}},
 	{Name: "shared namespaces", Do: func(d docker) {
-		id := d.up(sleeper, "--ipc", "shareable", "--hostname", "holder")
+		id := d.Up(caller.Sleeper, "--ipc", "shareable", "--hostname", "holder")
 		kinds := []string{"pid", "ipc", "net"}
 		for _, k := range kinds {
-			want := d.ok("exec", id, "readlink", "/proc/1/ns/"+k)
+			want := d.OK("exec", id, "readlink", "/proc/1/ns/"+k)
 			flag := map[string]string{"pid": "--pid", "ipc": "--ipc", "net": "--network"}[k]
-			d.run(want, "readlink /proc/self/ns/"+k, flag, "container:"+id)
+			d.Run(want, "readlink /proc/self/ns/"+k, flag, "container:"+id)
 		}
-		d.run("sleep", "grep -o '^sleep' /proc/1/cmdline", "--pid", "container:"+id)
-		d.run("the host's", `[ $(ls -d /proc/[0-9]* | wc -l) -gt 3 ] && echo "the host's"`, "--pid", "host")
+		d.Run("sleep", "grep -o '^sleep' /proc/1/cmdline", "--pid", "container:"+id)
+		d.Run("the host's", `[ $(ls -d /proc/[0-9]* | wc -l) -gt 3 ] && echo "the host's"`, "--pid", "host")
 	}},
 }

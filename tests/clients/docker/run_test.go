@@ -25,25 +25,22 @@ func TestDocker(t *testing.T) {
 	caller.Compare(t, "Docker 20.10", func(t testing.TB, r caller.Runtime) docker { return start(t, r) }, all)
 }
 
-// sized waits until the terminal has its size: docker gives it when the process runs already.
-const sized = "until stty size 2>/dev/null | grep -q '33 99'; do sleep 0.02; done; echo sized"
-
 var runChecks = checks{
 	{Name: "run", Do: func(d docker) {
-		d.run("out\n0\n/\nimage", "echo out; echo err >&2; id -u; pwd; echo $FROM")
-		d.run("out", "echo out", "--runtime", "other")
+		d.Run("out\n0\n/\nimage", "echo out; echo err >&2; id -u; pwd; echo $FROM")
+		d.Run("out", "echo out", "--runtime", "other")
 	}},
 	{Name: "exit codes", Do: func(d docker) {
-		d.want(0, "", "run", "--rm", "bb", "true")
-		d.want(42, "", "run", "--rm", "bb", "sh", "-c", "exit 42")
-		d.want(143, "", "run", "--rm", "--init", "bb", "sh", "-c", "kill -TERM $$")
-		d.fails(125, "unknown flag", "run", "--nothing", "bb")
-		d.fails(127, `"nothing": executable file not found in $PATH`, "run", "--rm", "bb", "nothing")
-		d.fails(127, "no such file or directory", "run", "--rm", "bb", "/bin/nothing")
-		d.fails(126, "permission denied", "run", "--rm", "bb", "/etc/passwd")
-		d.fails(126, "permission denied", "run", "--rm", "bb", "/etc")
-		d.fails(127, "executable file not found in $PATH", "run", "--name", "kept", "bb", "nothing")
-		if code := d.inspect("kept", ".State.ExitCode"); code != "127" {
+		d.Want(0, "", "run", "--rm", "bb", "true")
+		d.Want(42, "", "run", "--rm", "bb", "sh", "-c", "exit 42")
+		d.Want(143, "", "run", "--rm", "--init", "bb", "sh", "-c", "kill -TERM $$")
+		d.Fails(125, "unknown flag", "run", "--nothing", "bb")
+		d.Fails(127, `"nothing": executable file not found in $PATH`, "run", "--rm", "bb", "nothing")
+		d.Fails(127, "no such file or directory", "run", "--rm", "bb", "/bin/nothing")
+		d.Fails(126, "permission denied", "run", "--rm", "bb", "/etc/passwd")
+		d.Fails(126, "permission denied", "run", "--rm", "bb", "/etc")
+		d.Fails(127, "executable file not found in $PATH", "run", "--name", "kept", "bb", "nothing")
+		if code := d.Inspect("kept", ".State.ExitCode"); code != "127" {
 			d.Errorf("the exit code of the container is %s", code)
 		}
 	}},
@@ -65,18 +62,18 @@ var runChecks = checks{
 	}},
 	{Name: "output, whole", Do: func(d docker) {
 		const script = "dd if=/dev/zero bs=1024 count=4096 2>/dev/null | tr '\\0' x; dd if=/dev/zero bs=1024 count=64 2>/dev/null | tr '\\0' y >&2"
-		o := d.do("run", "--rm", "bb", "sh", "-c", script)
+		o := d.Try("run", "--rm", "bb", "sh", "-c", script)
 		if len(o.Out) != 4<<20 || len(o.Err) != 64<<10 || o.Code != 0 {
 			d.Errorf("exit code %d, %d bytes of output and %d of errors", o.Code, len(o.Out), len(o.Err))
 		}
-		id := d.up("dd if=/dev/zero bs=1024 count=1024 2>/dev/null | tr '\\0' x")
-		d.until(id, ".State.Status", "exited")
-		if text := d.ok("logs", id); len(text) != 1<<20 {
+		id := d.Up("dd if=/dev/zero bs=1024 count=1024 2>/dev/null | tr '\\0' x")
+		d.Becomes(id, ".State.Status", "exited")
+		if text := d.OK("logs", id); len(text) != 1<<20 {
 			d.Errorf("%d bytes in the log", len(text))
 		}
 	}},
 	{Name: "terminal", Do: func(d docker) {
-		term := d.OnTerminal(d.T, "run", "--rm", "-it", "bb", "sh", "-c", "tty; "+sized+"; trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done")
+		term := d.OnTerminal(d.T, "run", "--rm", "-it", "bb", "sh", "-c", "tty; "+caller.Sized+"; trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done")
 		term.Expect("/dev/pts/0\nsized\nready")
 		term.Resize(44, 111)
 		if code := term.End(); code != 5 || !strings.Contains(term.Screen(), "44 111") {
@@ -96,27 +93,15 @@ var runChecks = checks{
 		}
 	}},
 	{Name: "environment and names", Do: func(d docker) {
-		d.run("two words, flag", "echo $A, $FROM", "-e", "A=two words", "-e", "FROM=flag")
-		d.run("box\nexample.org", "hostname; cat /proc/sys/kernel/domainname", "--hostname", "box", "--domainname", "example.org")
-		d.run("1.2.3.4\tname", "grep name /etc/hosts", "--add-host", "name:1.2.3.4")
-		d.run("/a/new/one", "pwd", "--workdir", "/a/new/one")
-		d.want(0, "entry x", "run", "--rm", "--entrypoint", "echo", "bb", "entry", "x")
+		d.Run("two words, flag", "echo $A, $FROM", "-e", "A=two words", "-e", "FROM=flag")
+		d.Run("box\nexample.org", "hostname; cat /proc/sys/kernel/domainname", "--hostname", "box", "--domainname", "example.org")
+		d.Run("1.2.3.4\tname", "grep name /etc/hosts", "--add-host", "name:1.2.3.4")
+		d.Run("/a/new/one", "pwd", "--workdir", "/a/new/one")
+		d.Want(0, "entry x", "run", "--rm", "--entrypoint", "echo", "bb", "entry", "x")
 	}},
 	{Name: "eight in parallel", Do: func(d docker) {
-		done := make(chan caller.Outcome)
-		for range 8 {
-			go func() {
-				t := &caller.T{Runtime: d.Runtime} // each with its own: a check is not for several goroutines
-				defer func() {
-					if recover() != nil {
-						done <- caller.Outcome{Code: -1, Err: "no outcome"}
-					}
-				}()
-				done <- d.Do(t, nil, "run", "--rm", "bb", "sh", "-c", "echo out; exit 6")
-			}()
-		}
-		for range 8 {
-			if o := <-done; o.Code != 6 || o.Out != "out\n" {
+		for _, o := range d.Parallel(8, d.Container("--rm", "bb", "sh", "-c", "echo out; exit 6")...) {
+			if o.Code != 6 || o.Out != "out\n" {
 				d.Errorf("%v", o)
 			}
 		}
@@ -125,49 +110,49 @@ var runChecks = checks{
 
 var processChecks = checks{
 	{Name: "users", Do: func(d docker) {
-		d.run("uid=1000(user) gid=100(users) groups=100(users)", "id", "--user", "1000")
-		d.run("uid=1000(user) gid=100(users) groups=29(audio),100(users),5000", "id", "--user", "user", "--group-add", "audio", "--group-add", "5000")
-		d.run("uid=7 gid=8 groups=8", "id", "--user", "7:8")
-		d.fails(125, "unable to find user nobodyx", "run", "--rm", "--user", "nobodyx", "bb", "true")
-		d.run("/home/user", "echo $HOME", "--user", "user")
+		d.Run("uid=1000(user) gid=100(users) groups=100(users)", "id", "--user", "1000")
+		d.Run("uid=1000(user) gid=100(users) groups=29(audio),100(users),5000", "id", "--user", "user", "--group-add", "audio", "--group-add", "5000")
+		d.Run("uid=7 gid=8 groups=8", "id", "--user", "7:8")
+		d.Fails(125, "unable to find user nobodyx", "run", "--rm", "--user", "nobodyx", "bb", "true")
+		d.Run("/home/user", "echo $HOME", "--user", "user")
 	}},
 	{Name: "capabilities", Do: func(d docker) {
-		d.run("CapEff:\t00000000a80425fb", "grep CapEff /proc/self/status")
-		d.run("CapEff:\t0000000000000000", "grep CapEff /proc/self/status", "--cap-drop", "ALL")
-		d.run("CapEff:\t0000000000000400", "grep CapEff /proc/self/status", "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE")
-		d.run("CapEff:\t00000000a80c25fa", "grep CapEff /proc/self/status", "--cap-drop", "CHOWN", "--cap-add", "SYS_PTRACE")
-		d.run("CapPrm:\t0000000000000000\nCapBnd:\t00000000a80425fb", "grep -E 'CapPrm|CapBnd' /proc/self/status", "--user", "1000")
+		d.Run("CapEff:\t00000000a80425fb", "grep CapEff /proc/self/status")
+		d.Run("CapEff:\t0000000000000000", "grep CapEff /proc/self/status", "--cap-drop", "ALL")
+		d.Run("CapEff:\t0000000000000400", "grep CapEff /proc/self/status", "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE")
+		d.Run("CapEff:\t00000000a80c25fa", "grep CapEff /proc/self/status", "--cap-drop", "CHOWN", "--cap-add", "SYS_PTRACE")
+		d.Run("CapPrm:\t0000000000000000\nCapBnd:\t00000000a80425fb", "grep -E 'CapPrm|CapBnd' /proc/self/status", "--user", "1000")
 	}},
 	{Name: "privileged", Do: func(d docker) {
-		d.run("mounted\nrw", "mount -t tmpfs t /mnt && echo mounted; grep ' /sys ' /proc/mounts | grep -o 'rw'", "--privileged")
-		d.run("0", "ls /dev/mem >/dev/null 2>&1; echo 0; true", "--privileged")
+		d.Run("mounted\nrw", "mount -t tmpfs t /mnt && echo mounted; grep ' /sys ' /proc/mounts | grep -o 'rw'", "--privileged")
+		d.Run("0", "ls /dev/mem >/dev/null 2>&1; echo 0; true", "--privileged")
 	}},
 	{Name: "seccomp", Do: func(d docker) {
-		d.run("Seccomp:\t2", "grep Seccomp: /proc/self/status")
-		d.run("Seccomp:\t0", "grep Seccomp: /proc/self/status", "--security-opt", "seccomp=unconfined")
-		profile := d.file("profile.json", `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":95}]}`, 0o644)
-		d.run("mkdir: can't create directory '/x': Operation not supported", "mkdir /x 2>&1; true", "--security-opt", "seccomp="+profile)
-		d.run("unshare: unshare(0x10000000): Operation not permitted", "unshare -U true 2>&1; true")
+		d.Run("Seccomp:\t2", "grep Seccomp: /proc/self/status")
+		d.Run("Seccomp:\t0", "grep Seccomp: /proc/self/status", "--security-opt", "seccomp=unconfined")
+		profile := d.File("profile.json", `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":95}]}`, 0o644)
+		d.Run("mkdir: can't create directory '/x': Operation not supported", "mkdir /x 2>&1; true", "--security-opt", "seccomp="+profile)
+		d.Run("unshare: unshare(0x10000000): Operation not permitted", "unshare -U true 2>&1; true")
 	}},
 	{Name: "no new privileges", Do: func(d docker) {
-		d.run("NoNewPrivs:\t1", "grep NoNewPrivs /proc/self/status", "--security-opt", "no-new-privileges")
-		d.run("NoNewPrivs:\t0", "grep NoNewPrivs /proc/self/status")
+		d.Run("NoNewPrivs:\t1", "grep NoNewPrivs /proc/self/status", "--security-opt", "no-new-privileges")
+		d.Run("NoNewPrivs:\t0", "grep NoNewPrivs /proc/self/status")
 	}},
 	{Name: "init", Do: func(d docker) {
-		d.run("/sbin/docker-init", "tr '\\0' '\\n' </proc/1/cmdline | head -n 1", "--init")
-		d.run("sh", "tr '\\0' '\\n' </proc/1/cmdline | head -n 1")
+		d.Run("/sbin/docker-init", "tr '\\0' '\\n' </proc/1/cmdline | head -n 1", "--init")
+		d.Run("sh", "tr '\\0' '\\n' </proc/1/cmdline | head -n 1")
 	}},
 	{Name: "ulimits", Do: func(d docker) {
-		d.run("100\n200\n0", "ulimit -Sn; ulimit -Hn; ulimit -c", "--ulimit", "nofile=100:200", "--ulimit", "core=0")
+		d.Run("100\n200\n0", "ulimit -Sn; ulimit -Hn; ulimit -c", "--ulimit", "nofile=100:200", "--ulimit", "core=0")
 	}},
 	{Name: "ulimit above the hard one", Known: "CAP_SYS_RESOURCE is missing here", Do: func(d docker) {
-		d.run("99999999", "ulimit -Hn", "--ulimit", "nofile=99999999:99999999")
+		d.Run("99999999", "ulimit -Hn", "--ulimit", "nofile=99999999:99999999")
 	}},
 	{Name: "sysctls", Do: func(d docker) {
-		d.run("1\n77", "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmni", "--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmni=77")
-		d.fails(125, "kernel.pid_max", "run", "--rm", "--sysctl", "kernel.pid_max=1000", "bb", "true")
+		d.Run("1\n77", "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmni", "--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmni=77")
+		d.Fails(125, "kernel.pid_max", "run", "--rm", "--sysctl", "kernel.pid_max=1000", "bb", "true")
 	}},
 	{Name: "oom_score_adj", Do: func(d docker) {
-		d.run("500", "cat /proc/self/oom_score_adj", "--oom-score-adj", "500")
+		d.Run("500", "cat /proc/self/oom_score_adj", "--oom-score-adj", "500")
 	}},
 }

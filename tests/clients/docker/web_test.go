@@ -23,12 +23,12 @@ func (d docker) webServers() {
 	if o := d.Do(d.T, f, "import", "-", "web"); o.Code != 0 {
 		d.Fatalf("%v", o)
 	}
-	nginx := d.ok("run", "--detach", "--name", "nginx", "web", "nginx", "-g", "daemon off;")
-	apache := d.ok("run", "--detach", "--name", "apache", "web", "sh", "-c", ". /etc/apache2/envvars; mkdir -p $APACHE_RUN_DIR; exec apache2 -D FOREGROUND")
+	nginx := d.OK("run", "--detach", "--name", "nginx", "web", "nginx", "-g", "daemon off;")
+	apache := d.OK("run", "--detach", "--name", "apache", "web", "sh", "-c", ". /etc/apache2/envvars; mkdir -p $APACHE_RUN_DIR; exec apache2 -D FOREGROUND")
 	for _, server := range []struct{ id, says string }{{nginx, "Server: nginx/"}, {apache, "Server: Apache/"}} {
-		address := d.inspect(server.id, ".NetworkSettings.IPAddress")
+		address := d.Inspect(server.id, ".NetworkSettings.IPAddress")
 		caller.Until(d.T, server.says, func() bool {
-			return strings.Contains(d.do("run", "--rm", "bb", "wget", "-SqO", "/dev/null", "http://"+address+"/").Err, server.says)
+			return strings.Contains(d.Try("run", "--rm", "bb", "wget", "-SqO", "/dev/null", "http://"+address+"/").Err, server.says)
 		})
 	}
 	ps := caller.Program{Args: []string{"ps"}, Env: d.env}
@@ -40,7 +40,7 @@ func (d docker) webServers() {
 		parents[f[0]], lines[f[0]] = f[1], strings.Join(f[2:], " ")
 	}
 	for id, says := range map[string]string{nginx: "nginx: master process", apache: "apache2 -D FOREGROUND"} {
-		pid := d.inspect(id, ".State.Pid")
+		pid := d.Inspect(id, ".State.Pid")
 		shim := parents[pid]
 		if !strings.Contains(lines[pid], says) || !strings.Contains(lines[shim], "containerd-shim") || !strings.Contains(lines[shim], id) {
 			d.Errorf("pid %s %q, its parent %s %q: want %s under the shim of %s", pid, lines[pid], shim, lines[shim], says, id)
@@ -50,11 +50,11 @@ func (d docker) webServers() {
 		d.Errorf("ps does not show %s:\n%s", want, table)
 	}
 	for _, id := range []string{nginx, apache} {
-		d.ok("stop", id)
-		if code := d.inspect(id, ".State.ExitCode"); code != "0" {
-			d.Errorf("%s ended with %s", d.inspect(id, ".Name"), code)
+		d.OK("stop", id)
+		if code := d.Inspect(id, ".State.ExitCode"); code != "0" {
+			d.Errorf("%s ended with %s", d.Inspect(id, ".Name"), code)
 		}
 	}
-	d.ok("rm", nginx, apache)
-	d.ok("rmi", "web")
+	d.OK("rm", nginx, apache)
+	d.OK("rmi", "web")
 }

@@ -1,0 +1,133 @@
+package caller
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	// Image is the image of [Busybox] in the engines. It has the command sh and the variable FROM=image.
+	Image = "bb"
+	// Sleeper is the script of a container that stays.
+	Sleeper = "exec sleep 1000"
+	// Sized is a script that waits until the terminal has its size: an engine gives it when the process runs already.
+	Sized = "until stty size 2>/dev/null | grep -q '33 99'; do sleep 0.02; done; echo sized"
+)
+
+// Engine is a program with docker's command line, in a check.
+type Engine struct {
+	*T
+	Program
+	Dir   string   // for files of the checks
+	Flags []string // of every container
+}
+
+// Try runs a command.
+func (e Engine) Try(args ...string) Outcome { return e.Do(e.T, nil, args...) }
+
+// OK runs a command that has to succeed, and returns what it wrote, without the last newline.
+func (e Engine) OK(args ...string) string {
+	o := e.Try(args...)
+	if o.Code != 0 {
+		e.Fatalf("%v", o)
+	}
+	return strings.TrimSuffix(o.Out, "\n")
+}
+
+// Want runs a command that has to end with a code and to write a text, last newline aside.
+func (e Engine) Want(code int, out string, args ...string) {
+	if o := e.Try(args...); o.Code != code || strings.TrimSuffix(o.Out, "\n") != out {
+		e.Errorf("%v: want %d and %q", o, code, out)
+	}
+}
+
+// Fails runs a command that has to end with a code and to say something in its error.
+func (e Engine) Fails(code int, text string, args ...string) {
+	if o := e.Try(args...); o.Code != code || !strings.Contains(o.Err+o.Out, text) {
+		e.Errorf("%v: want %d and %q", o, code, text)
+	}
+}
+
+// Container is the arguments that run something in a new container: flags, image and command.
+func (e Engine) Container(args ...string) []string {
+	return append(append([]string{"run"}, e.Flags...), args...)
+}
+
+// Run runs a shell command in a container, which has to end well and to write a text.
+func (e Engine) Run(out, script string, flags ...string) {
+	e.Want(0, out, e.Container(append(append([]string{"--rm"}, flags...), Image, "sh", "-c", script)...)...)
+}
+
+// Up starts a container and returns its id.
+func (e Engine) Up(script string, flags ...string) string {
+	return e.OK(e.Container(append(append([]string{"--detach"}, flags...), Image, "sh", "-c", script)...)...)
+}
+
+// Inspect returns a field of a container, as a Go template names it.
+func (e Engine) Inspect(id, field string) string {
+	return e.OK("inspect", "--format", "{{"+field+"}}", id)
+}
+
+// Becomes waits until a field of a container has a value.
+func (e Engine) Becomes(id, field, value string) {
+	Until(e.T, fmt.Sprintf("%s of the container is %s", field, value), func() bool { return e.Inspect(id, field) == value })
+}
+
+// Logged waits until the log of a container holds a text.
+func (e Engine) Logged(id, text string) {
+	Until(e.T, "the container's log holds "+text, func() bool {
+		o := e.Try("logs", id)
+		return strings.Contains(o.Out+o.Err, text)
+	})
+}
+
+// Parallel runs a command n times at once and returns the outcomes.
+func (e Engine) Parallel(n int, args ...string) []Outcome {
+	done := make(chan Outcome)
+	for range n {
+		go func() {
+			t := &T{Runtime: e.Runtime} // each with its own: a check is not for several goroutines
+			defer func() {
+				if recover() != nil {
+					done <- Outcome{Args: args, Code: -1, Err: strings.Join(t.problems, "; ")}
+				}
+			}()
+			done <- e.Do(t, nil, args...)
+		}()
+	}
+	var all []Outcome
+	for range n {
+		all = append(all, <-done)
+	}
+	return all
+}
+
+// File makes a file on the host.
+func (e Engine) File(name, text string, mode os.FileMode) string {
+	path := filepath.Join(e.Dir, name)
+	e.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+	e.Check(os.WriteFile(path, []byte(text), mode))
+	e.Check(os.Chmod(path, mode))
+	return path
+}
+
+// CgroupFile is a script that prints a file of the container's cgroup: that of v1, or that of v2.
+func CgroupFile(v1, v2 string) string {
+	return "{ cat /sys/fs/cgroup/" + v1 + " 2>/dev/null || cat /sys/fs/cgroup/" + v2 + "; }"
+}
+
+// BlockDevice is the path of a block device of this host.
+func (t *T) BlockDevice() string {
+	names, err := filepath.Glob("/sys/block/*/dev")
+	t.Check(err)
+	for _, name := range names {
+		path := "/dev/" + filepath.Base(filepath.Dir(name))
+		if st, err := os.Stat(path); err == nil && st.Mode()&os.ModeDevice != 0 {
+			return path
+		}
+	}
+	t.Fatalf("no block device")
+	return ""
+}

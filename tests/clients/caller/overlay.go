@@ -1,0 +1,26 @@
+package caller
+
+import (
+	"os"
+	"syscall"
+	"testing"
+)
+
+// Overlay lets the test write below a directory of the host: until it ends there is an overlay on it.
+func Overlay(t testing.TB, dir string) {
+	t.Helper()
+	own := t.TempDir()
+	for _, sub := range []string{"/upper", "/work"} {
+		if err := os.Mkdir(own+sub, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mount("overlay", dir, "overlay", 0, "lowerdir="+dir+",upperdir="+own+"/upper,workdir="+own+"/work"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+}
