@@ -48,6 +48,9 @@ func (t *T) Check(err error) {
 	}
 }
 
+// Problems are what was found wrong until now.
+func (t *T) Problems() []string { return t.problems }
+
 // Cleanup is called when the check is over.
 func (t *T) Cleanup(f func()) { t.cleanups = append(t.cleanups, f) }
 

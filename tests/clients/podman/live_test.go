@@ -1,0 +1,219 @@
+package podman
+
+import (
+	"strings"
+	"syscall"
+	"time"
+
+	"teu/tests/clients/caller"
+)
+
+var liveChecks = checks{
+	{Name: "exec", Do: func(p podman) {
+		id := p.Up(caller.Sleeper)
+		p.Want(0, "in\n0\nsleep", "exec", id, "sh", "-c", "echo in; id -u; grep -o '^sleep' /proc/1/cmdline")
+		p.Want(3, "", "exec", id, "sh", "-c", "exit 3")
+		p.Want(137, "", "exec", id, "sh", "-c", "kill -KILL $$")
+		p.Want(0, "1000\n/tmp\nb", "exec", "-u", "1000", "-w", "/tmp", "-e", "A=b", id, "sh", "-c", "id -u; pwd; echo $A")
+		p.Want(0, "uid=1000(user) gid=29(audio) groups=29(audio)", "exec", "-u", "user:audio", id, "id")
+		p.Fails(127, "executable file not found in $PATH", "exec", id, "nothing")
+		p.Fails(127, "no such file or directory", "exec", id, "/bin/nothing")
+		p.Fails(126, "permission denied", "exec", id, "/etc/passwd")
+		if o := p.Do(p.T, strings.NewReader("typed"), "exec", "-i", id, "cat"); o.Out != "typed" {
+			p.Errorf("%v", o)
+		}
+	}},
+	{Name: "exec, detached", Do: func(p podman) {
+		id := p.Up(caller.Sleeper)
+		p.OK("exec", "-d", id, "sh", "-c", "echo >/tmp/detached; exec sleep 999")
+		caller.Until(p.T, "the detached process has run", func() bool { return p.Try("exec", id, "ls", "/tmp/detached").Code == 0 })
+	}},
+	{Name: "exec, terminal", Do: func(p podman) {
+		id := p.Up(caller.Sleeper)
+		term := p.OnTerminal(p.T, "exec", "-it", id, "sh", "-c", "tty; "+caller.Sized+"; trap 'stty size; exit 4' WINCH; echo ready; while :; do sleep 0.05; done")
+		term.Expect("/dev/pts/0\nsized\nready")
+		term.Resize(44, 111)
+		if code := term.End(); code != 4 || !strings.Contains(term.Screen(), "44 111") {
+			p.Errorf("exit code %d: %q", code, term.Screen())
+		}
+	}},
+	{Name: "exec, privileged", Do: func(p podman) {
+		id := p.Up(caller.Sleeper)
+		p.Want(0, "more", "exec", "--privileged", id, "sh", "-c", "grep -qE 'CapEff.*00000000(a80425fb|800405fb)' /proc/self/status || echo more")
+		p.Want(0, "0000000000000000", "exec", "--user", "1000", id, "sh", "-c", "grep CapEff /proc/self/status | cut -f2")
+	}},
+	{Name: "logs", Do: func(p podman) {
+		id := p.Up("echo out; echo err >&2; printf 'no newline'")
+		p.Becomes(id, ".State.Status", "exited")
+		if o := p.Try("logs", id); o.Out != "out\nno newline\n" && o.Out != "out\nno newline" || o.Err != "err\n" {
+			p.Errorf("%v", o)
+		}
+	}},
+	{Name: "ps, inspect and stats", Do: func(p podman) {
+		id := p.Up(caller.Sleeper, "--name", "target", "--memory", "64m", "--label", "a=b")
+		text := p.OK("ps", "--no-trunc", "--filter", "label=a=b", "--format", "{{.ID}} {{.Names}} {{.State}}")
+		if text != id+" target running" {
+			p.Errorf("ps: %q", text)
+		}
+		if s := p.Inspect(id, ".OCIRuntime"); s != p.Runtime.Path {
+			p.Errorf("OCIRuntime: %s", s)
+		}
+		pid := p.Inspect(id, ".State.Pid")
+		if s := p.OK("top", id, "hpid"); !strings.Contains(s+"\n", "\n"+pid+"\n") {
+			p.Errorf("pid %s, and top says %q", pid, s)
+		}
+		text = p.OK("stats", "--no-stream", "--format", "{{.MemUsage}} {{.PIDs}}", id)
+		if !strings.HasSuffix(text, "B / 67.11MB 1") || strings.HasPrefix(text, "0B") {
+			p.Errorf("stats: %q", text)
+		}
+	}},
+	{Name: "top", Do: func(p podman) {
+		id := p.Up("sleep 999 & exec sleep 1000")
+		caller.Until(p.T, "both are listed", func() bool {
+			text := p.OK("top", id)
+			return strings.Contains(text, "sleep 999") && strings.Contains(text, "sleep 1000")
+		})
+		text := p.OK("top", id, "pid", "comm")
+		if lines := strings.Split(text, "\n"); len(lines) != 3 || strings.Fields(lines[0])[0] != "PID" {
+			p.Errorf("top pid comm: %q", text)
+		}
+	}},
+	{Name: "pause and unpause", Do: func(p podman) {
+		id := p.Up("while :; do echo tick; sleep 0.05; done")
+		p.Logged(id, "tick")
+		p.OK("pause", id)
+		if s := p.Inspect(id, ".State.Status"); s != "paused" {
+			p.Errorf("status %s", s)
+		}
+		p.Fails(255, "container state improper", "exec", id, "true")
+		before := len(p.OK("logs", id))
+		time.Sleep(200 * time.Millisecond) // in which it would have ticked
+		if after := len(p.OK("logs", id)); after != before {
+			p.Errorf("went on while it was paused: %d, %d bytes of output", before, after)
+		}
+		p.OK("unpause", id)
+		caller.Until(p.T, "it goes on", func() bool { return len(p.OK("logs", id)) > before })
+		p.OK("pause", id)
+		p.OK("rm", "--force", "--time", "0", id)
+	}},
+	{Name: "healthcheck", Do: func(p podman) {
+		id := p.Up(caller.Sleeper, "--health-cmd", "test -e /tmp/healthy", "--health-interval", "disable", "--health-retries", "1")
+		p.Fails(1, "unhealthy", "healthcheck", "run", id)
+		if s := p.Inspect(id, ".State.Health.Status"); s != "unhealthy" {
+			p.Errorf("status %s", s)
+		}
+		p.OK("exec", id, "touch", "/tmp/healthy")
+		p.OK("healthcheck", "run", id)
+		if s := p.Inspect(id, ".State.Health.Status"); s != "healthy" {
+			p.Errorf("status %s", s)
+		}
+	}},
+	{Name: "checkpoint", Known: "Debian 12 has no criu that works on this kernel", Do: func(p podman) {
+		id := p.Up(caller.Sleeper)
+		p.OK("container", "checkpoint", id)
+		p.OK("container", "restore", id)
+		p.Becomes(id, ".State.Status", "running")
+	}},
+}
+
+// graceful is a script that ends with 7 when it is asked to end.
+const graceful = "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done"
+
+var endChecks = checks{
+	{Name: "stop", Do: func(p podman) {
+		id := p.Up(graceful)
+		p.Logged(id, "ready")
+		p.OK("stop", id)
+		if s := p.Inspect(id, ".State.ExitCode"); s != "7" || !strings.Contains(p.OK("logs", id), "bye") {
+			p.Errorf("exit code %s", s)
+		}
+		id = p.Up("trap 'exit 8' USR1; echo ready; while :; do sleep 0.05; done", "--stop-signal", "USR1")
+		p.Logged(id, "ready")
+		p.OK("stop", id)
+		if s := p.Inspect(id, ".State.ExitCode"); s != "8" {
+			p.Errorf("exit code %s by another signal", s)
+		}
+	}},
+	{Name: "stop, ignored", Do: func(p podman) {
+		id := p.Up("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+		p.Logged(id, "ready")
+		p.OK("stop", "--time", "1", id)
+		if s := p.Inspect(id, ".State.ExitCode"); s != "137" {
+			p.Errorf("exit code %s", s)
+		}
+	}},
+	{Name: "kill", Do: func(p podman) {
+		id := p.Up("trap 'echo hup' HUP; echo ready; while :; do sleep 0.05; done")
+		p.Logged(id, "ready")
+		p.OK("kill", "--signal", "HUP", id)
+		p.Logged(id, "hup")
+		p.OK("kill", id)
+		p.Becomes(id, ".State.ExitCode", "137")
+		p.Becomes(id, ".State.Status", "exited")
+		p.Fails(125, "container state improper", "kill", id)
+	}},
+	{Name: "signals through run", Do: func(p podman) {
+		c, cancel := p.Command(p.Container("--rm", "--name", "proxy", "bb", "sh", "-c", graceful)...)
+		defer cancel()
+		p.Check(c.Start())
+		caller.Until(p.T, "it runs", func() bool { return strings.Contains(p.Try("logs", "proxy").Out, "ready") })
+		p.Check(c.Process.Signal(syscall.SIGTERM))
+		c.Wait()
+		if code := c.ProcessState.ExitCode(); code != 7 {
+			p.Errorf("exit code %d", code)
+		}
+	}},
+	{Name: "restart", Do: func(p podman) {
+		id := p.Up("echo up; " + caller.Sleeper)
+		p.OK("restart", "--time", "0", id)
+		caller.Until(p.T, "it has come up twice", func() bool { return strings.Count(p.OK("logs", id), "up") == 2 })
+		p.OK("stop", "--time", "0", id)
+		p.OK("start", id)
+		p.Becomes(id, ".State.Status", "running")
+	}},
+	{Name: "restart policies", Do: func(p podman) {
+		id := p.Up("echo up; exit 3", "--restart", "on-failure:2")
+		caller.Until(p.T, "it has failed for good", func() bool {
+			return p.Inspect(id, ".RestartCount") == "2" && p.Inspect(id, ".State.Status") == "exited"
+		})
+		if n := strings.Count(p.OK("logs", id), "up"); n != 3 {
+			p.Errorf("came up %d times", n)
+		}
+		id = p.Up("echo up; sleep 0.1", "--restart", "always")
+		caller.Until(p.T, "it has come up again", func() bool { return strings.Count(p.OK("logs", id), "up") > 1 })
+	}},
+	{Name: "wait and events", Do: func(p podman) {
+		id := p.Up("sleep 0.2; exit 9")
+		if s := p.OK("wait", id); s != "9" {
+			p.Errorf("wait: %s", s)
+		}
+		p.OK("wait", "--condition", "exited", id)
+		text := p.OK("events", "--stream=false", "--filter", "container="+id, "--format", "{{.Status}}")
+		if !strings.HasPrefix(text, "create\ninit\nstart\ndied") {
+			p.Errorf("events: %q", text)
+		}
+		text = p.OK("events", "--stream=false", "--filter", "container="+id, "--filter", "event=died", "--format", "{{.ContainerExitCode}}")
+		if text != "9" {
+			p.Errorf("exit code of the event: %q", text)
+		}
+	}},
+	{Name: "removed by force", Do: func(p podman) {
+		id := p.Up("trap '' TERM; sleep 999 & while :; do sleep 0.05; done")
+		p.Fails(2, "cannot remove", "rm", id)
+		p.OK("rm", "--force", "--time", "0", id)
+		p.Fails(1, "no such container", "container", "exists", id)
+		p.OK("rm", "--force", "--ignore", id)
+	}},
+	{Name: "created, then started", Do: func(p podman) {
+		id := p.OK(append([]string{"create"}, append(p.Flags, "bb", "sh", "-c", "echo out; exit 4")...)...)
+		if s := p.Inspect(id, ".State.Status"); s != "created" {
+			p.Errorf("status %s", s)
+		}
+		p.OK("init", id)
+		if s := p.Inspect(id, ".State.Status"); s != "initialized" {
+			p.Errorf("status %s", s)
+		}
+		p.Want(4, "out", "start", "--attach", id)
+		p.Want(4, "out", "start", "--attach", id)
+	}},
+}

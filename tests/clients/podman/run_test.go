@@ -1,0 +1,156 @@
+package podman
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/rand/v2"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"teu/tests/clients/caller"
+	"teu/tests/kit"
+)
+
+type checks = []caller.Check[podman]
+
+func TestPodman(t *testing.T) {
+	kit.Rooted(t)
+	if _, err := exec.LookPath("podman"); err != nil {
+		t.Fatal(err)
+	}
+	all := checks{}
+	for _, list := range []checks{runChecks, processChecks, liveChecks, endChecks, limitChecks, fileChecks, imageChecks, namespaceChecks, networkChecks, podChecks} {
+		all = append(all, list...)
+	}
+	caller.Compare(t, "Podman 4.3", start, all)
+}
+
+// ends runs something in a container that has to end with a code, and Podman to say something.
+func (p podman) ends(code int, text string, args ...string) {
+	p.Fails(code, text, p.Container(append([]string{"--rm"}, args...)...)...)
+}
+
+var runChecks = checks{
+	{Name: "run", Do: func(p podman) {
+		p.Run("out\n0\n/\nimage\npodman", "echo out; echo err >&2; id -u; pwd; echo $FROM; echo $container")
+		o := p.Try(p.Container("--rm", "bb", "sh", "-c", "echo out; echo err >&2; exit 3")...)
+		if o.Out != "out\n" || o.Err != "err\n" || o.Code != 3 {
+			p.Errorf("%v", o)
+		}
+	}},
+	{Name: "runtime by its name", Do: func(p podman) {
+		named := p
+		named.Program.Args = append(p.Args[:len(p.Args)-1:len(p.Args)-1], "other")
+		named.Run("out", "echo out")
+		id := named.Up(caller.Sleeper)
+		if s := named.Inspect(id, ".OCIRuntime"); s != "other" {
+			p.Errorf("OCIRuntime %q", s)
+		}
+		p.Want(0, "in", "exec", id, "echo", "in") // by whatever runtime made it
+		if s := p.OK("info", "--format", "{{.Host.OCIRuntime.Path}}"); s != p.Runtime.Path {
+			p.Errorf("info: runtime %q, want %q", s, p.Runtime.Path)
+		}
+		if s := p.OK("info", "--format", "{{.Host.OCIRuntime.Version}}"); !strings.HasPrefix(s, p.Runtime.Name+" version") {
+			p.Errorf("info: version %q", s)
+		}
+	}},
+	{Name: "exit codes", Do: func(p podman) {
+		p.ends(0, "", "bb", "true")
+		p.ends(42, "", "bb", "sh", "-c", "exit 42")
+		p.ends(137, "", "bb", "sh", "-c", "sh -c 'kill -KILL $$'; exit $?")
+		p.ends(143, "", "--init", "bb", "sh", "-c", "kill -TERM $$")
+		p.Fails(125, "unknown flag", "run", "--nothing", "bb")
+		p.ends(125, "no such image", "--pull=never", "nothing")
+		p.ends(127, `"nothing": executable file not found in $PATH`, "bb", "nothing")
+		p.ends(127, "no such file or directory", "bb", "/bin/nothing")
+		p.ends(126, "permission denied", "bb", "/etc/passwd")
+		p.ends(126, "permission denied", "bb", "/etc")
+		p.ends(126, "unable to find user nobodyx", "--user", "nobodyx", "bb", "true")
+		p.Fails(127, "attempted to invoke a command that was not found", p.Container("--name", "kept", "bb", "nothing")...)
+		if s := p.Inspect("kept", ".State.Status"); s != "created" {
+			p.Errorf("the container is %s", s)
+		}
+	}},
+	{Name: "stdin", Do: func(p podman) {
+		data := make([]byte, 3<<20)
+		rand.NewChaCha8([32]byte{1}).Read(data)
+		sum := sha256.Sum256(data)
+		o := p.Do(p.T, bytes.NewReader(data), p.Container("--rm", "--interactive", "bb", "sha256sum")...)
+		if o.Code != 0 || !strings.HasPrefix(o.Out, hex.EncodeToString(sum[:])) {
+			p.Errorf("%v: want %x", o, sum)
+		}
+		if o := p.Do(p.T, strings.NewReader("one\ntwo\n"), p.Container("--rm", "-i", "bb", "cat")...); o.Out != "one\ntwo\n" {
+			p.Errorf("%v", o)
+		}
+		if o := p.Do(p.T, strings.NewReader("lost"), p.Container("--rm", "bb", "cat")...); o.Out != "" || o.Code != 0 {
+			p.Errorf("%v", o)
+		}
+	}},
+	{Name: "output, whole", Do: func(p podman) {
+		const script = "dd if=/dev/zero bs=1024 count=4096 2>/dev/null | tr '\\0' x; dd if=/dev/zero bs=1024 count=64 2>/dev/null | tr '\\0' y >&2"
+		o := p.Try(p.Container("--rm", "bb", "sh", "-c", script)...)
+		if len(o.Out) != 4<<20 || len(o.Err) != 64<<10 || o.Code != 0 {
+			p.Errorf("exit code %d, %d bytes of output and %d of errors", o.Code, len(o.Out), len(o.Err))
+		}
+		id := p.Up("dd if=/dev/zero bs=1024 count=1024 2>/dev/null | tr '\\0' x")
+		p.Becomes(id, ".State.Status", "exited")
+		if text := p.OK("logs", id); len(text) != 1<<20 {
+			p.Errorf("%d bytes in the log", len(text))
+		}
+	}},
+	{Name: "terminal", Do: func(p podman) {
+		term := p.OnTerminal(p.T, p.Container("--rm", "-it", "bb", "sh", "-c", "tty; "+caller.Sized+"; trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done")...)
+		term.Expect("/dev/pts/0\nsized\nready")
+		term.Resize(44, 111)
+		if code := term.End(); code != 5 || !strings.Contains(term.Screen(), "44 111") {
+			p.Errorf("exit code %d: %q", code, term.Screen())
+		}
+		term = p.OnTerminal(p.T, p.Container("--rm", "-it", "bb")...)
+		term.Expect("/ # ")
+		term.Type("echo a$((40+2))\n")
+		term.Expect("a42")
+		term.Type("sh -c 'trap \"exit 9\" INT; echo r\"\"eady; while :; do sleep 0.05; done'; echo code$?\n")
+		term.Expect("\nready")
+		term.Type("\x03") // reaches what runs in front, not the shell
+		term.Expect("code9")
+		term.Type("exit 3\n")
+		if code := term.End(); code != 3 {
+			p.Errorf("exit code %d: %q", code, term.Screen())
+		}
+	}},
+	{Name: "attach", Do: func(p podman) {
+		id := p.OK(p.Container("--detach", "-it", "bb", "sh")...)
+		term := p.OnTerminal(p.T, "attach", id)
+		term.Type("echo a$((40+2))\n")
+		term.Expect("a42")
+		term.Type("\x10\x11") // Ctrl-P, Ctrl-Q: away from it, and it stays
+		if code := term.End(); code != 0 {
+			p.Errorf("exit code %d: %q", code, term.Screen())
+		}
+		p.Becomes(id, ".State.Status", "running")
+	}},
+	{Name: "environment and names", Do: func(p podman) {
+		p.Run("two words, flag", "echo $A, $FROM", "-e", "A=two words", "-e", "FROM=flag")
+		file := p.File("env", "A=of a file\n", 0o644)
+		p.Run("of a file", "echo $A", "--env-file", file)
+		p.Run("box", "hostname", "--hostname", "box")
+		p.Run("1", "grep -c '^1.2.3.4.*name' /etc/hosts", "--add-host", "name:1.2.3.4")
+		p.Run("/home", "pwd", "--workdir", "/home")
+		p.ends(126, `workdir "/a/new" does not exist`, "--workdir", "/a/new", "bb", "pwd")
+		p.Want(0, "entry x", p.Container("--rm", "--entrypoint", "echo", "bb", "entry", "x")...)
+	}},
+	{Name: "eight in parallel", Do: func(p podman) {
+		for _, o := range p.Parallel(8, p.Container("--rm", "bb", "sh", "-c", "echo out; exit 6")...) {
+			if o.Code != 6 || o.Out != "out\n" {
+				p.Errorf("%v", o)
+			}
+		}
+	}},
+	{Name: "preserved file descriptors", Do: func(p podman) {
+		sh := p
+		sh.Program.Args = append([]string{"/bin/sh", "-c", `exec "$@" 3</etc/subuid`, "sh"}, p.Args...)
+		sh.Run("containers:300000:65536", "cat <&3", "--preserve-fds", "1")
+	}},
+}
