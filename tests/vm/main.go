@@ -118,8 +118,8 @@ func boot(share string, list []guest, o options) []error {
 	places := make(chan struct{}, together)
 	var wg sync.WaitGroup
 	for i, g := range list {
+		places <- struct{}{}
 		wg.Go(func() {
-			places <- struct{}{}
 			defer func() { <-places }()
 			begin := time.Now()
 			cmd := exec.Command(filepath.Join(here, "boot"), g.flag, "--share", share, "--memory", strconv.Itoa(memory),
