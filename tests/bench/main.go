@@ -21,6 +21,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/kit"
 )
 
 var (
@@ -102,7 +104,7 @@ func run(o options) (missed bool, err error) {
 		return false, err
 	}
 	defer b.launcher.close()
-	undo, err := bindFreeController()
+	undo, err := kit.MountFreeController()
 	if err != nil {
 		return false, err
 	}

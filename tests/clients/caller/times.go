@@ -1,0 +1,49 @@
+package caller
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"teu/tests/kit"
+)
+
+// Peers are the runtimes whose times are taken side by side.
+func Peers() []Runtime {
+	return []Runtime{{"teu", kit.Teu()}, {"runc", "/usr/sbin/runc"}, {"crun", "/usr/bin/crun"}}
+}
+
+// Times runs something with each of the peers in turn, b.N times after once that does not count, and reports the least and the median
+// wall time of each.
+func Times(b *testing.B, run func(Runtime) error) {
+	undo, err := kit.MountFreeController() // for crun
+	if err != nil {
+		b.Fatal(err)
+	}
+	if undo != nil {
+		defer func() {
+			if err := undo(); err != nil {
+				b.Error(err)
+			}
+		}()
+	}
+	peers := Peers()
+	took := make([][]time.Duration, len(peers))
+	for round := range b.N + 1 {
+		for i := range peers {
+			begin := time.Now()
+			if err := run(peers[i]); err != nil {
+				b.Fatalf("%s: %v", peers[i].Name, err)
+			}
+			if round > 0 {
+				took[i] = append(took[i], time.Since(begin))
+			}
+		}
+	}
+	for i := range peers {
+		slices.Sort(took[i])
+		b.ReportMetric(float64(took[i][0].Microseconds())/1000, peers[i].Name+"-min-ms")
+		b.ReportMetric(float64(took[i][len(took[i])/2].Microseconds())/1000, peers[i].Name+"-median-ms")
+	}
+	b.ReportMetric(0, "ns/op") // of all three together: says nothing
+}

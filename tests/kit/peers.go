@@ -1,0 +1,36 @@
+package kit
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// MountFreeController mounts the hugetlb controller as a v1 hierarchy if it is the one controller a hybrid host left to v2. crun
+// 1.8 refuses such hosts otherwise. It returns what undoes it: nil if there was nothing to do, or a v2 cgroup has it.
+func MountFreeController() (undo func() error, err error) {
+	const dir = "/sys/fs/cgroup/hugetlb"
+	free, err := os.ReadFile("/sys/fs/cgroup/unified/cgroup.controllers")
+	if err != nil || strings.TrimSpace(string(free)) != "hugetlb" {
+		return nil, nil
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	err = syscall.Mount("cgroup", dir, "cgroup", 0, "hugetlb")
+	if errors.Is(err, syscall.EBUSY) {
+		fmt.Fprintln(os.Stderr, "cgroups of v2 use the hugetlb controller: crun may not work")
+		return nil, os.Remove(dir)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("mount hugetlb: %w", err), os.Remove(dir))
+	}
+	return func() error {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			return fmt.Errorf("umount %s: %w", dir, err)
+		}
+		return os.Remove(dir)
+	}, nil
+}
