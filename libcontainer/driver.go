@@ -171,6 +171,7 @@ func (c *creation) fill() error {
 		}
 	}
 	c.times.mark("fill the cgroup")
+	c.oom.expect(c.spec.Linux)
 	err := c.cgroup.fill(c.spec, c.r.Log)
 	c.oom.noteLimit()
 	return err

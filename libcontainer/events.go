@@ -34,6 +34,10 @@ func (r *Runtime) Events(id string, interval time.Duration, each func(*Event) er
 		return err
 	}
 	defer oom.Close()
+	var counted *oomCount
+	if cg.Manager != nil && cg.HasUnit() {
+		counted = countOOM(cg, cg)
+	}
 	for next := time.Now().Add(interval); ; {
 		fds := []sys.PollFD{{Fd: int32(pidfd), Events: sys.PollIn}, oom.PollFD()}
 		if _, err := sys.PollUntil(fds, next); err != nil {
@@ -41,6 +45,11 @@ func (r *Runtime) Events(id string, interval time.Duration, each func(*Event) er
 		}
 		// Also when the container has ended, which may have been for want of memory.
 		fired, err := oom.Fired()
+		if fired && counted != nil {
+			counted = countOOM(cg, cg)
+		}
+		// systemd may have removed the cgroup before it could be asked.
+		fired = fired || err == nil && fds[0].Revents != 0 && counted.grewUnseen()
 		if err == nil && fired {
 			err = each(&Event{Type: "oom", ID: id})
 		}

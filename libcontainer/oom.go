@@ -33,8 +33,18 @@ func countOOM(at, of *cgroup) *oomCount {
 
 // noteLimit notes the limit of a unit, whose cgroup may be gone when it is to be told.
 func (o *oomCount) noteLimit() {
-	if o.of.Manager != nil && o.of.HasUnit() {
-		o.limit, _ = o.of.MemoryLimit()
+	if o.of.Manager == nil || !o.of.HasUnit() {
+		return
+	}
+	if n, ok := o.of.MemoryLimit(); ok {
+		o.limit = n
+	}
+}
+
+// expect notes the limit that a unit is about to be given, which may be its end at once.
+func (o *oomCount) expect(l *specs.Linux) {
+	if l != nil && l.Resources != nil && l.Resources.Memory != nil && l.Resources.Memory.Limit != nil && *l.Resources.Memory.Limit > 0 {
+		o.limit = uint64(*l.Resources.Memory.Limit)
 	}
 }
 
@@ -67,6 +77,9 @@ func (o *oomCount) grew() bool {
 	kills, _ := o.at.ooms().Since(o.before)
 	return kills
 }
+
+// grewUnseen reports whether it grew and the cgroup, that of a unit, has gone with what it had counted.
+func (o *oomCount) grewUnseen() bool { return o != nil && o.at.ooms().Gone && o.grew() }
 
 // refused reports whether err may be that of an allocation at the limit of the cgroup. execve(2) has E2BIG for want of
 // pages to put the arguments in.

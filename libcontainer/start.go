@@ -14,6 +14,7 @@ import (
 	"teu/libcontainer/hooks"
 	"teu/libcontainer/host"
 	"teu/libcontainer/store"
+	"teu/nsenter"
 	"teu/nsenter/program"
 )
 
@@ -295,18 +296,25 @@ func (r *Runtime) status(st *store.State) (specs.ContainerState, error) {
 		return specs.StateStopped, nil
 	case st.Phase == store.Creating:
 		return specs.StateCreating, nil
-	case st.Phase == store.Running:
-		return specs.StateRunning, nil
+	case st.Phase == store.Created:
+		status, err := r.gateStatus(st.ID)
+		if err != nil || status != specs.StateRunning {
+			return status, err
+		}
 	}
-	status, err := r.gateStatus(st.ID)
-	if err != nil || status != specs.StateRunning {
-		return status, err
+	// It is created until it has executed the program (runtime.md, "State"), and run has no gate.
+	waits, err := nsenter.Waits(st.Init.Pid)
+	if waits {
+		return specs.StateCreated, nil
 	}
-	// Behind the gate of a process that ends there is nobody either.
+	if err != nil && !gone(err) && !errors.Is(err, syscall.ENOENT) {
+		return "", err
+	}
+	// It may have ended by now: behind its gate there is nobody either then.
 	if alive, err = host.Alive(st.Init.Pid, st.Init.Start); err != nil || !alive {
 		return specs.StateStopped, err
 	}
-	return status, nil
+	return specs.StateRunning, nil
 }
 
 // gateStatus tells created from running when a `start` died between opening the gate and saying so in the record:

@@ -103,6 +103,19 @@ func Began(pid int) (bool, error) {
 	return strings.Trim(string(name), "0123456789\n") == "", nil
 }
 
+// Waits reports whether a live process still is the interpreter: by its name, and by its arguments, which another program
+// with a number for a name has not.
+func Waits(pid int) (bool, error) {
+	if began, err := Began(pid); err != nil || !began {
+		return false, err
+	}
+	args, err := sys.ReadFileAt(sys.AtFdcwd, "/proc/"+strconv.Itoa(pid)+"/cmdline")
+	if err != nil {
+		return false, fmt.Errorf("read the arguments of process %d: %w", pid, err)
+	}
+	return strings.HasPrefix(string(args), "teu\x00init\x00"), nil
+}
+
 func (in *Init) clone(s *Start) error {
 	restore, err := onCPUs(s.CPUs)
 	defer restore()

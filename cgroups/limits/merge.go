@@ -69,6 +69,8 @@ func overrule(m, change *specs.LinuxResources) {
 //     limit is checked against it.
 //   - To the kernel a group that is no longer idle has the default weight (kernel/sched/fair.c, sched_group_set_idle), not
 //     that of before.
+//   - A quota says nothing without its period. v2 has both in one file, in which systemd writes another quota than was asked for,
+//     and without a quota another period.
 func Complete(now, change *specs.LinuxResources) *specs.LinuxResources {
 	out := *change
 	if m := change.Memory; now.Memory != nil && m != nil && value(m.Limit) > 0 && value(m.Swap) == 0 && value(now.Memory.Swap) != 0 {
@@ -76,9 +78,17 @@ func Complete(now, change *specs.LinuxResources) *specs.LinuxResources {
 		memory.Swap = now.Memory.Swap
 		out.Memory = &memory
 	}
-	if p := change.CPU; now.CPU != nil && p != nil && p.Idle != nil && *p.Idle == 0 && value(p.Shares) == 0 {
-		cpu := *p
-		cpu.Shares = now.CPU.Shares
+	if change.CPU != nil && now.CPU != nil {
+		cpu := *change.CPU
+		if cpu.Idle != nil && *cpu.Idle == 0 && value(cpu.Shares) == 0 {
+			cpu.Shares = now.CPU.Shares
+		}
+		switch quota, period := value(cpu.Quota) != 0, value(cpu.Period) != 0; {
+		case quota && !period:
+			cpu.Period = now.CPU.Period
+		case period && !quota:
+			cpu.Quota = now.CPU.Quota
+		}
 		out.CPU = &cpu
 	}
 	return &out

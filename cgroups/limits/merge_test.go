@@ -91,6 +91,12 @@ func TestComplete(t *testing.T) {
 		{had, `{"cpu":{"idle":0}}`, `{"cpu":{"idle":0,"shares":512}}`},
 		{had, `{"cpu":{"idle":0,"shares":3}}`, `{"cpu":{"idle":0,"shares":3}}`},
 		{had, `{"cpu":{"idle":1}}`, `{"cpu":{"idle":1}}`},
+		{had, `{"cpu":{"quota":5}}`, `{"cpu":{"quota":5}}`},
+		{`{"cpu":{"period":7}}`, `{"cpu":{"quota":5}}`, `{"cpu":{"quota":5,"period":7}}`},
+		{`{"cpu":{"quota":5,"period":7}}`, `{"cpu":{"period":8}}`, `{"cpu":{"quota":5,"period":8}}`},
+		{`{"cpu":{"quota":5,"period":7}}`, `{"cpu":{"quota":-1}}`, `{"cpu":{"quota":-1,"period":7}}`},
+		{`{"cpu":{"quota":5,"period":7}}`, `{"cpu":{"quota":6,"period":8}}`, `{"cpu":{"quota":6,"period":8}}`},
+		{`{"cpu":{"quota":5,"period":7}}`, `{"cpu":{"cpus":"1"}}`, `{"cpu":{"cpus":"1"}}`},
 		{`{}`, `{"memory":{"limit":120},"cpu":{"idle":0}}`, `{"memory":{"limit":120},"cpu":{"idle":0}}`},
 		{`{"memory":{"limit":1},"cpu":{}}`, `{"memory":{"limit":120},"cpu":{"idle":0}}`, `{"memory":{"limit":120},"cpu":{"idle":0}}`},
 	} {

@@ -34,6 +34,45 @@ func TestRunExitCode(t *testing.T) {
 	}
 }
 
+// TestStateBeforeExec: a container is created, not running, until it has executed the program (runtime.md, "State"), also when run
+// is what makes it.
+func TestStateBeforeExec(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"run", "start"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, kit.Args("sleep", "forever"), func(s *specs.Spec) {
+				s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: kit.PayloadPath, Args: []string{"payload", "cat", "/fifo"}}}}
+			})
+			fifo := b.Rootfs + "/fifo"
+			check(t, syscall.Mkfifo(fifo, 0o600))
+			if verb == "start" {
+				b.OK("create", b.ID)
+			}
+			cmd := b.Command(verb, b.ID)
+			check(t, cmd.Start())
+			var end *os.File
+			b.Until("the hook reads", func() (done bool) {
+				fd, err := syscall.Open(fifo, syscall.O_WRONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+				if err == nil {
+					end = os.NewFile(uintptr(fd), fifo)
+				}
+				return err == nil
+			})
+			if got := b.State().Status; got != specs.StateCreated {
+				t.Errorf("%s while the hook runs", got)
+			}
+			check(t, end.Close())
+			b.Until("it runs", func() bool { return b.State().Status == specs.StateRunning })
+			if comm := strings.TrimSpace(procFile(t, b.State().Pid, "comm")); comm != "payload" {
+				t.Errorf("%s runs", comm)
+			}
+			b.OK("kill", b.ID, "KILL")
+			b.Wait(cmd)
+		})
+	}
+}
+
 // TestRunForwardsSignals: what teu gets, the process gets; teu itself stays.
 func TestRunForwardsSignals(t *testing.T) {
 	t.Parallel()
