@@ -20,9 +20,10 @@ func TestMain(m *testing.M) { kit.Main(m) }
 // below /etc is the test's meanwhile.
 type podman struct {
 	caller.Engine
-	top    string // its directory
-	cgroup string // the parent of the containers'
-	rules  string // what iptables had before the first container
+	top    string   // its directory
+	cgroup string   // the parent of the containers'
+	rules  string   // what iptables had before the first container
+	before []string // the cgroups below the shared parent at that time
 }
 
 // With is the client in a check.
@@ -57,17 +58,20 @@ default_subnet_pools = [{"base" = "10.212.0.0/16", "size" = 24}]
 const storage = `[storage]
 driver = "overlay"
 graphroot = "TOP/root"
-runroot = "TOP/run"
+runroot = "/run/storage"
 [storage.options]
 root-auto-userns-user = "containers"
 auto-userns-min-size = 1024
 `
 
+// runroot may not be longer than 50 characters.
+const runroot = "/run/storage"
+
 // start sets Podman up to call the runtime.
 func start(t testing.TB, r caller.Runtime) podman {
 	t.Helper()
 	b := kit.New(t) // for its directory and its id; no container is made of it
-	p := podman{top: b.Dir + "/podman", cgroup: b.ID}
+	p := podman{top: b.Dir + "/podman", cgroup: b.ID, before: cgroups(shared)}
 	p.T, p.Dir, p.Flags = &caller.T{Runtime: r}, p.top+"/home", []string{"--cgroup-parent=/" + b.ID}
 	check := func(err error) {
 		t.Helper()
@@ -93,7 +97,7 @@ func start(t testing.TB, r caller.Runtime) podman {
 	p.network(t)
 	p.Program = caller.Program{
 		Args: []string{
-			"/usr/bin/nsenter", "--net=" + p.netns(), "/usr/bin/podman", "--root", p.top + "/root", "--runroot", p.top + "/run",
+			"/usr/bin/nsenter", "--net=" + p.netns(), "/usr/bin/podman", "--root", p.top + "/root", "--runroot", runroot,
 			"--tmpdir", p.top + "/tmp", "--runtime", r.Path,
 		},
 		Env: []string{
@@ -158,7 +162,7 @@ func (p podman) in(args ...string) string {
 
 // Tidy removes the pods, containers, networks and volumes that a check has left.
 func (p podman) Tidy() {
-	p.OK("pod", "rm", "--all", "--force")
+	p.OK("pod", "rm", "--all", "--force", "--time", "0")
 	p.OK("rm", "--all", "--force", "--time", "0", "--volumes")
 	p.OK("network", "prune", "--force")
 	p.OK("volume", "prune", "--force")

@@ -2,6 +2,7 @@ package podman
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,21 +12,25 @@ import (
 	"testing"
 )
 
-// parents are the cgroups that Podman makes for containers, and leaves: ours, and its own where one cannot ask for another.
-func (p podman) parents() []string { return []string{p.cgroup, "libpod_parent"} }
+// shared is the parent of those containers' cgroups for which one cannot ask for another.
+const shared = "libpod_parent"
+
+// newCgroups are those that Podman and its runtime have made for this test. Parents come first.
+func (p podman) newCgroups() []string {
+	return slices.DeleteFunc(append(cgroups(shared), cgroups(p.cgroup)...), func(dir string) bool { return slices.Contains(p.before, dir) })
+}
 
 // stop looks for what is left when every container has been removed. Processes are looked for by kit.
 func (p podman) stop(t testing.TB) {
 	for _, l := range p.left() {
 		t.Errorf("left: %s", l)
 	}
-	// What Podman leaves itself, with any runtime: the mounts on its storage and on /run/netns, empty parents of cgroups.
+	// What Podman leaves itself, with any runtime: the mounts on its storage and on /run/netns, the cgroups above containers',
+	// those of pods in the hierarchies that it does not know, and those of conmon.
 	syscall.Unmount("/run/netns", syscall.MNT_DETACH)
 	syscall.Unmount(p.top+"/root/overlay", syscall.MNT_DETACH)
-	for _, parent := range p.parents() {
-		for _, dir := range cgroups(parent) {
-			os.Remove(dir) // another Podman may have a container there
-		}
+	for _, dir := range slices.Backward(p.newCgroups()) {
+		os.Remove(dir) // another Podman may have a container there
 	}
 }
 
@@ -36,7 +41,7 @@ func (p podman) left() (left []string) {
 			left = append(left, p.Problems()...)
 		}
 	}()
-	states := []string{"/run/teu/*", "/run/runc/*", p.top + "/run/overlay-containers/*/userdata/*", p.top + "/tmp/exits/*", "/run/netns/*"}
+	states := []string{"/run/teu/*", "/run/runc/*", runroot + "/overlay-containers/*/userdata/*", p.top + "/tmp/exits/*", "/run/netns/*"}
 	for _, pattern := range states {
 		names, _ := filepath.Glob(pattern)
 		for _, name := range names {
@@ -45,10 +50,9 @@ func (p podman) left() (left []string) {
 			}
 		}
 	}
-	for _, dir := range cgroups(p.cgroup) {
-		children, _ := filepath.Glob(dir + "/*/cgroup.procs")
-		for _, c := range children {
-			left = append(left, "cgroup "+filepath.Dir(c))
+	for _, dir := range p.newCgroups() {
+		if strings.HasPrefix(filepath.Base(dir), "libpod-") {
+			left = append(left, "cgroup "+dir)
 		}
 	}
 	for line := range strings.Lines(p.in("ip", "-oneline", "link")) {
@@ -70,10 +74,19 @@ func (p podman) left() (left []string) {
 	return left
 }
 
-// cgroups are a directory's in all hierarchies.
+// cgroups are those of a name in all hierarchies, and all below them.
 func cgroups(name string) []string {
-	dirs, _ := filepath.Glob("/sys/fs/cgroup/*/" + name)
-	return append(dirs, "/sys/fs/cgroup/"+name)
+	tops, _ := filepath.Glob("/sys/fs/cgroup/*/" + name)
+	var all []string
+	for _, top := range append(tops, "/sys/fs/cgroup/"+name) {
+		filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				all = append(all, path)
+			}
+			return nil // another Podman's come and go meanwhile
+		})
+	}
+	return all
 }
 
 var (

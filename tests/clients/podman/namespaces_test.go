@@ -101,7 +101,7 @@ var namespaceChecks = checks{
 func (p podman) pid(args string) string {
 	text := caller.Program{Args: []string{"ps"}, Env: p.Env}.Do(p.T, nil, "-eo", "pid=,args=").Out
 	for line := range strings.Lines(text) {
-		if pid, found := strings.CutSuffix(strings.TrimSpace(line), " "+args); found {
+		if pid, all, _ := strings.Cut(strings.TrimSpace(line), " "); all == args {
 			return pid
 		}
 	}

@@ -4,7 +4,7 @@ var processChecks = checks{
 	{Name: "users", Do: func(p podman) {
 		p.Run("uid=1000(user) gid=100(users)", "id | sed 's/ groups.*//'", "--user", "1000")
 		p.Run("uid=1000(user) gid=100(users) groups=29(audio),5000", "id | sed 's/,100(users)//;s/100(users),//'", "--user", "user", "--group-add", "audio", "--group-add", "5000")
-		p.Run("uid=7 gid=8", "id | sed 's/ groups.*//'", "--user", "7:8")
+		p.Run("uid=7(7) gid=8(8)", "id | sed 's/ groups.*//'", "--user", "7:8")
 		p.Run("/home/user", "echo $HOME", "--user", "user")
 	}},
 	{Name: "capabilities", Do: func(p podman) {
@@ -39,8 +39,9 @@ var processChecks = checks{
 		p.Run("/run/podman-init", "tr '\\0' '\\n' </proc/1/cmdline | head -n 1", "--init")
 		p.Run("sh", "tr '\\0' '\\n' </proc/1/cmdline | head -n 1")
 	}},
+	// Podman raises nproc when it is not given, which takes CAP_SYS_RESOURCE.
 	{Name: "ulimits", Do: func(p podman) {
-		p.Run("100\n200\n0", "ulimit -Sn; ulimit -Hn; ulimit -c", "--ulimit", "nofile=100:200", "--ulimit", "core=0")
+		p.Run("100\n200\n0", "ulimit -Sn; ulimit -Hn; ulimit -c", "--ulimit", "nofile=100:200", "--ulimit", "core=0", "--ulimit", "nproc=1000")
 	}},
 	{Name: "ulimit above the hard one", Known: "CAP_SYS_RESOURCE is missing here", Do: func(p podman) {
 		p.Run("99999999", "ulimit -Hn", "--ulimit", "nofile=99999999:99999999")

@@ -62,7 +62,7 @@ var runChecks = checks{
 		p.ends(137, "", "bb", "sh", "-c", "sh -c 'kill -KILL $$'; exit $?")
 		p.ends(143, "", "--init", "bb", "sh", "-c", "kill -TERM $$")
 		p.Fails(125, "unknown flag", "run", "--nothing", "bb")
-		p.ends(125, "no such image", "--pull=never", "nothing")
+		p.ends(125, "image not known", "--pull=never", "nothing")
 		p.ends(127, `"nothing": executable file not found in $PATH`, "bb", "nothing")
 		p.ends(127, "no such file or directory", "bb", "/bin/nothing")
 		p.ends(126, "permission denied", "bb", "/etc/passwd")
@@ -122,10 +122,10 @@ var runChecks = checks{
 	}},
 	{Name: "attach", Do: func(p podman) {
 		id := p.OK(p.Container("--detach", "-it", "bb", "sh")...)
-		term := p.OnTerminal(p.T, "attach", id)
+		term := p.OnTerminal(p.T, "attach", "--detach-keys", "ctrl-q", id)
 		term.Type("echo a$((40+2))\n")
 		term.Expect("a42")
-		term.Type("\x10\x11") // Ctrl-P, Ctrl-Q: away from it, and it stays
+		term.Type("\x11") // away from it, and it stays
 		if code := term.End(); code != 0 {
 			p.Errorf("exit code %d: %q", code, term.Screen())
 		}
