@@ -122,6 +122,9 @@ func (c *compiler) cpuMax(p *specs.LinuxCPU) (line, field string, err error) {
 	}
 	if n := value(p.Period); n != 0 {
 		line += " " + strconv.FormatUint(n, 10)
+		if field != fieldPeriod {
+			field += ", " + fieldPeriod
+		}
 	}
 	return line, field, nil
 }

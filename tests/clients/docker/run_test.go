@@ -22,7 +22,7 @@ func TestDocker(t *testing.T) {
 	for _, list := range []checks{runChecks, processChecks, liveChecks, limitChecks, fileChecks, imageChecks, hostChecks} {
 		all = append(all, list...)
 	}
-	caller.Compare(t, "Docker 20.10", func(t testing.TB, r caller.Runtime) docker { return start(t, r) }, all)
+	caller.Compare(t, "Docker 20.10", func(t testing.TB, r caller.Runtime) docker { return start(t, r, "--experimental") }, all)
 }
 
 var runChecks = checks{
