@@ -13,6 +13,11 @@ TAGS := netgo osusergo urfave_cli_no_docs urfave_cli_no_suggest
 LDFLAGS := -s -w -linkmode external -extldflags "-static" \
 	-X teu/internal/cli.version=$(VERSION) -X teu/internal/cli.commit=$(COMMIT) \
 	-X teu/internal/cli.libseccomp=$(shell pkg-config --modversion libseccomp 2>/dev/null)
+# The suites that `make clients` runs, and the packages that each needs.
+CLIENTS ?= docker podman
+DEPS_docker := docker.io docker-compose debootstrap
+DEPS_podman := podman conmon netavark aardvark-dns catatonit fuse-overlayfs iproute2 procps
+
 GO := go
 GOTEST := $(GO) test -tags '$(TAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
@@ -44,7 +49,7 @@ unit: ## tests beside the code
 	$(GOTEST) ./nsenter/... ./rootfs/... ./cgroups/... ./libcontainer/... ./internal/... .
 
 rooted: build ## tests that drive the binary (root)
-	$(GOTEST) -count=1 -p 1 -timeout 30m $$($(GO) list ./tests/... | grep -v /clients/docker)
+	$(GOTEST) -count=1 -p 1 -timeout 30m $$($(GO) list ./tests/... | grep -vE '/clients/(docker|podman)$$')
 
 rooted-v2: build ## lifecycle and cgroups where only cgroup v2 is to be seen (root)
 	TEU_TEST_CGROUP=v2 $(GOTEST) -count=1 -p 1 -timeout 30m ./tests/lifecycle ./tests/cgroups
@@ -55,9 +60,9 @@ test-vm: build ## rooted suites in virtual machines with cgroup v2 only, bare an
 churn: build ## containers at random from many workers, teu killed among them, for CHURNTIME (root)
 	$(GOTEST) -count=1 -v -timeout 30m ./tests/churn -churn.for $(or $(CHURNTIME),2m) -churn.seed $(or $(CHURNSEED),0)
 
-clients: build ## Docker with teu, and with runc beside it (root)
-	@tests/deps docker.io docker-compose debootstrap iptables runc busybox-static
-	$(GOTEST) -count=1 -timeout 20m -v ./tests/clients/docker
+clients: build ## programs that call a runtime, with teu, and with runc beside it (root); CLIENTS='docker podman' or one of them
+	@tests/deps runc busybox-static iptables $(foreach c,$(CLIENTS),$(DEPS_$(c)))
+	$(GOTEST) -count=1 -p 1 -timeout 20m -v $(addprefix ./tests/clients/,$(CLIENTS))
 
 conformance: build ## runtime-tools validation, beside runc (root)
 	tests/conformance/run

@@ -33,7 +33,7 @@ func (p podman) With(t *caller.T) podman {
 }
 
 // config is containers.conf. Podman knows a runtime by the name of its binary: to one that is not on the list of those that
-// can write JSON it gives no --log-format.
+// can write JSON it gives no --log-format, and one that can do without cgroups has to be on its list too.
 const config = `[containers]
 log_driver = "k8s-file"
 [engine]
@@ -45,7 +45,7 @@ static_dir = "TOP/root/libpod"
 volume_path = "TOP/root/volumes"
 infra_image = "localhost/pause"
 runtime_supports_json = ["runc", "teu"]
-runtime_supports_nocgroup = ["runc", "teu"]
+runtime_supports_nocgroup = ["teu"]
 [engine.runtimes]
 other = ["RUNTIME"]
 [network]
@@ -138,7 +138,7 @@ func (p *podman) load(t testing.TB) {
 	}
 	defer guard()
 	p.rules = p.iptables()
-	o := p.Do(p.T, bytes.NewReader(caller.Busybox(t)), "import", "--change", `CMD ["sh"]`, "--change", "ENV FROM=image", "-", caller.Image)
+	o := p.Do(p.T, bytes.NewReader(caller.Busybox(t)), "import", "--change", `CMD ["sh"]`, "--change", "ENV FROM=image PATH=/bin", "-", caller.Image)
 	if o.Code != 0 {
 		t.Fatal(o)
 	}

@@ -20,7 +20,7 @@ var limitChecks = checks{
 			p.Errorf("exit code %s", s)
 		}
 	}},
-	{Name: "out of memory, told", Known: "Podman's OOMKilled stays false here", Do: func(p podman) {
+	{Name: "out of memory, told", Known: "Debian's conmon does not report it here", Do: func(p podman) {
 		id := p.Up("exec tail /dev/zero", "--memory", "16m")
 		p.Becomes(id, ".State.Status", "exited")
 		if s := p.Inspect(id, ".State.OOMKilled"); s != "true" {

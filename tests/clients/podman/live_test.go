@@ -108,12 +108,6 @@ var liveChecks = checks{
 			p.Errorf("status %s", s)
 		}
 	}},
-	{Name: "checkpoint", Known: "Debian 12 has no criu that works on this kernel", Do: func(p podman) {
-		id := p.Up(caller.Sleeper)
-		p.OK("container", "checkpoint", id)
-		p.OK("container", "restore", id)
-		p.Becomes(id, ".State.Status", "running")
-	}},
 }
 
 // graceful is a script that ends with 7 when it is asked to end.

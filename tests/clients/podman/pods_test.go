@@ -12,18 +12,18 @@ metadata: {name: kube, labels: {app: kube}}
 spec:
   restartPolicy: Never
   initContainers:
-  - {name: first, image: localhost/bb, command: [/bin/sh, -c, "echo first >/shared/x"], volumeMounts: [{name: shared, mountPath: /shared}]}
+  - {name: first, image: localhost/bb, command: [sh, -c, "echo first >/shared/x"], volumeMounts: [{name: shared, mountPath: /shared}]}
   containers:
   - name: one
     image: localhost/bb
-    command: [/bin/sh, -c, "cat /shared/x; echo $WHO; trap 'exit 7' TERM; while :; do sleep 0.05; done"]
+    command: [sh, -c, "cat /shared/x; echo $WHO; trap 'exit 7' TERM; while :; do sleep 0.05; done"]
     env: [{name: WHO, value: me}]
     resources: {limits: {memory: 64Mi, cpu: 250m}}
     securityContext: {runAsUser: 1000, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
     volumeMounts: [{name: shared, mountPath: /shared}]
   - name: two
     image: localhost/bb
-    command: [/bin/sleep, "1000"]
+    command: [sleep, "1000"]
   volumes:
   - {name: shared, emptyDir: {}}
 `
