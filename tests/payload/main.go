@@ -31,6 +31,9 @@
 //	syscall NAME|NR [ARG...]  prints "ok RESULT"; an ARG is a number or "s:TEXT", a pointer to a string
 //	spawn N                starts N children that sleep for ever, prints their pids as JSON, sleeps for ever
 //	bigout N               writes N bytes as fast as it can
+//	lines N CODE           writes N numbered lines of 64 bytes, by turns to stdout and stderr, and exits with CODE at once
+//	graceful N CODE        prints "ready", and on SIGTERM does what lines does
+//	reaper COMMAND...      runs it, adopts the orphans that it makes, and when all have ended prints "PID exit CODE" or "PID signal N" of each
 //	oom MIB                allocates and touches that much, prints "survived"
 //	hook FILE NAME [N]     appends {name, state (standard input), ns, env, args, cwd, root} as a line to FILE; exits with N
 //	sched                  how it is scheduled: policy, nice, I/O priority, memory policy
@@ -78,6 +81,9 @@ var commands = map[string]func(args []string) error{
 	"syscall":  rawSyscall,
 	"spawn":    spawn,
 	"bigout":   bigout,
+	"lines":    numbered,
+	"graceful": graceful,
+	"reaper":   reaper,
 	"oom":      oom,
 	"keys":     keys,
 	"hook":     hook,
