@@ -14,6 +14,8 @@ const (
 	Sleeper = "exec sleep 1000"
 	// Sized is a script that waits until the terminal has its size: an engine gives it when the process runs already.
 	Sized = "until stty size 2>/dev/null | grep -q '33 99'; do sleep 0.02; done; echo sized"
+	// Resized is a script that ends with 5 when the terminal has got the size 44 111. It may be told of the first one again.
+	Resized = `trap '[ "$(stty size)" != "44 111" ] || { stty size; exit 5; }' WINCH; echo ready; while :; do sleep 0.05; done`
 )
 
 // Engine is a program with docker's command line, in a check.

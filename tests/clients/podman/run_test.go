@@ -101,7 +101,7 @@ var runChecks = checks{
 		}
 	}},
 	{Name: "terminal", Do: func(p podman) {
-		term := p.OnTerminal(p.T, p.Container("--rm", "-it", "bb", "sh", "-c", "tty; "+caller.Sized+"; trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done")...)
+		term := p.OnTerminal(p.T, p.Container("--rm", "-it", "bb", "sh", "-c", "tty; "+caller.Sized+"; "+caller.Resized)...)
 		term.Expect("/dev/pts/0\nsized\nready")
 		term.Resize(44, 111)
 		if code := term.End(); code != 5 || !strings.Contains(term.Screen(), "44 111") {
