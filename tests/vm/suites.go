@@ -27,17 +27,20 @@ var guests = []guest{
 			{dir: "tests/cgroups", env: []string{"TEU_TESTDRIVER=systemd"}},
 			{dir: "tests/lifecycle", env: []string{"TEU_TESTDRIVER=systemd"}},
 		}},
+	}},
+	{name: "systemd-user", flag: "--systemd", environments: []environment{
 		{"systemd, driver of a user's manager", []suite{
 			{dir: "tests/cgroups", env: []string{"TEU_TESTDRIVER=systemd-user"}},
 			{dir: "tests/lifecycle", env: []string{"TEU_TESTDRIVER=systemd-user"}},
 		}},
 	}},
-	{name: "bare", flag: "--bare", environments: []environment{
-		{"bare", []suite{{dir: "cgroups", run: "Rooted"}, {dir: "tests/cgroups"}, {dir: "tests/lifecycle"}}},
+	{name: "systemd-fields", flag: "--systemd", environments: []environment{
+		{"systemd, cgroupfs driver", []suite{{dir: "tests/fields"}, {dir: "tests/security"}}},
 	}},
 	{name: "systemd-cgroupfs", flag: "--systemd", environments: []environment{
-		{"systemd, cgroupfs driver", []suite{
-			{dir: "cgroups", run: "Rooted"}, {dir: "tests/cgroups"}, {dir: "tests/lifecycle"}, {dir: "tests/fields"}, {dir: "tests/security"},
-		}},
+		{"systemd, cgroupfs driver", []suite{{dir: "cgroups", run: "Rooted"}, {dir: "tests/cgroups"}, {dir: "tests/lifecycle"}}},
+	}},
+	{name: "bare", flag: "--bare", environments: []environment{
+		{"bare", []suite{{dir: "cgroups", run: "Rooted"}, {dir: "tests/cgroups"}, {dir: "tests/lifecycle"}}},
 	}},
 }
