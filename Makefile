@@ -22,7 +22,7 @@ GO := go
 GOTEST := $(GO) test -tags '$(TAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test unit rooted rooted-v2 test-vm churn conformance lint bench golden fuzz man install uninstall clients clean deps deps-test help
+.PHONY: build demo test unit rooted rooted-v2 test-vm churn conformance lint bench golden fuzz man install uninstall clients cri clean deps deps-test help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,7 +31,7 @@ deps:
 	@tests/deps libseccomp-dev pkg-config busybox-static
 
 deps-test: deps
-	@tests/deps runc containerd clang libclang-rt-14-dev iproute2 procps
+	@tests/deps runc containerd containernetworking-plugins iptables clang libclang-rt-14-dev iproute2 procps
 
 build: deps teu ## the static binary ./teu
 
@@ -63,6 +63,12 @@ churn: build ## containers at random from many workers, teu killed among them, f
 clients: build ## programs that call a runtime, with teu, and with runc beside it (root); CLIENTS='docker podman' or one of them
 	@tests/deps runc busybox-static iptables $(foreach c,$(CLIENTS),$(DEPS_$(c)))
 	$(GOTEST) -count=1 -p 1 -timeout 20m -v $(addprefix ./tests/clients/,$(CLIENTS))
+
+cri: build ## the Container Runtime Interface of containerd with teu, and with runc beside it (root)
+	@tests/deps containerd containernetworking-plugins iptables iproute2 runc busybox-static
+	@test -z "$$(gofmt -l tests/clients/cri)" || { gofmt -l tests/clients/cri; exit 1; }
+	cd tests/clients/cri && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
+	cd tests/clients/cri && $(GO) test -count=1 -timeout 20m -v ./...
 
 conformance: build ## runtime-tools validation, beside runc (root)
 	tests/conformance/run

@@ -65,8 +65,9 @@ func Rooted(t testing.TB) {
 	rooted.Add(1)
 }
 
-// Main runs the suite and exits. It fails as root when no rooted test ran, or when anything is left in the end.
-func Main(m *testing.M) {
+// Main runs the suite and exits. It fails as root when no rooted test ran, or when anything is left in the end. The suite
+// has further namespaces of its own where it asks for them, by their CLONE_ flags.
+func Main(m *testing.M, further ...uintptr) {
 	if os.Geteuid() != 0 {
 		os.Exit(m.Run())
 	}
@@ -74,7 +75,7 @@ func Main(m *testing.M) {
 	var err error
 	switch os.Getenv(stageVar) {
 	case "":
-		code, err = outside()
+		code, err = outside(further)
 	case "2":
 		code, err = first()
 	default:
@@ -100,7 +101,7 @@ func Main(m *testing.M) {
 }
 
 // outside is stage 1.
-func outside() (code int, err error) {
+func outside(further []uintptr) (code int, err error) {
 	dir := os.Getenv(DirVar)
 	if dir == "" {
 		dir = "/var/tmp"
@@ -119,6 +120,9 @@ func outside() (code int, err error) {
 	namespaces := uintptr(syscall.CLONE_NEWPID | syscall.CLONE_NEWNS)
 	if shared() {
 		namespaces = syscall.CLONE_NEWNS
+	}
+	for _, flag := range further {
+		namespaces |= flag
 	}
 	p, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{
 		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},

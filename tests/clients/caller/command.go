@@ -70,6 +70,12 @@ func (p Program) Do(t *T, in io.Reader, args ...string) Outcome {
 
 // Until waits for done to become true.
 func Until(t *T, what string, done func() bool) {
+	if !within(done) {
+		t.Fatalf("waited %v in vain until %s", Limit, what)
+	}
+}
+
+func within(done func() bool) bool {
 	end := time.After(Limit)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -77,7 +83,8 @@ func Until(t *T, what string, done func() bool) {
 		select {
 		case <-tick.C:
 		case <-end:
-			t.Fatalf("waited %v in vain until %s", Limit, what)
+			return false
 		}
 	}
+	return true
 }

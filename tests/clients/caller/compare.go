@@ -20,6 +20,9 @@ type Runtime struct {
 	Path string
 }
 
+// Runc is Debian's.
+var Runc = Runtime{"runc", "/usr/sbin/runc"}
+
 // T is a check under way. What is wrong is noted, not failed at once: with runc it may be.
 type T struct {
 	Runtime  Runtime
@@ -75,11 +78,10 @@ type Client[C any] interface {
 func Compare[C Client[C]](t *testing.T, name string, start func(testing.TB, Runtime) C, checks []Check[C]) {
 	kit.Rooted(t)
 	with := map[string][]string{}
-	runc := Runtime{"runc", "/usr/sbin/runc"}
 	t.Run("runc", func(t *testing.T) {
-		c := start(t, runc)
+		c := start(t, Runc)
 		for i := range checks {
-			problems := attempt(c, runc, &checks[i])
+			problems := attempt(c, Runc, &checks[i])
 			with[checks[i].Name] = problems
 			for _, p := range problems {
 				t.Logf("%s: %s", checks[i].Name, p)

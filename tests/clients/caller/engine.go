@@ -87,23 +87,7 @@ func (e Engine) Logged(id, text string) {
 
 // Parallel runs a command n times at once and returns the outcomes.
 func (e Engine) Parallel(n int, args ...string) []Outcome {
-	done := make(chan Outcome)
-	for range n {
-		go func() {
-			t := &T{Runtime: e.Runtime} // each with its own: a check is not for several goroutines
-			defer func() {
-				if recover() != nil {
-					done <- Outcome{Args: args, Code: -1, Err: strings.Join(t.problems, "; ")}
-				}
-			}()
-			done <- e.Do(t, nil, args...)
-		}()
-	}
-	var all []Outcome
-	for range n {
-		all = append(all, <-done)
-	}
-	return all
+	return Parallel(e.T, n, func(t *T) Outcome { return e.Do(t, nil, args...) })
 }
 
 // File makes a file on the host.
@@ -120,16 +104,17 @@ func CgroupFile(v1, v2 string) string {
 	return "{ cat /sys/fs/cgroup/" + v1 + " 2>/dev/null || cat /sys/fs/cgroup/" + v2 + "; }"
 }
 
-// BlockDevice is the path of a block device of this host.
+// BlockDevice is the path of a block device of this host that can be opened here.
 func (t *T) BlockDevice() string {
 	names, err := filepath.Glob("/sys/block/*/dev")
 	t.Check(err)
 	for _, name := range names {
 		path := "/dev/" + filepath.Base(filepath.Dir(name))
-		if st, err := os.Stat(path); err == nil && st.Mode()&os.ModeDevice != 0 {
+		if f, err := os.Open(path); err == nil {
+			f.Close()
 			return path
 		}
 	}
-	t.Fatalf("no block device")
+	t.Fatalf("no block device that can be opened")
 	return ""
 }

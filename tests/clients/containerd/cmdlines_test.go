@@ -1,4 +1,4 @@
-package clients
+package containerd
 
 import (
 	"bytes"
@@ -13,35 +13,45 @@ import (
 	"teu/tests/kit"
 )
 
-// The command lines of containerd 1.6 and 2, Docker 20 and 29, Podman 4, buildah, BuildKit and CRI for the verbs there are,
-// each distinct one once. X is a path that leads nowhere, ID a container there is none of.
+// The command lines of containerd 1.6 and 2, Docker 20 and 29, Podman 4, buildah, BuildKit and CRI, each distinct one once.
+// X is a path that leads nowhere, ID a container there is none of.
 const (
-	containerd = "--root X/root --log LOG --log-format json "
-	conmon     = "--log-format=json --log LOG "
-	buildkit   = "--log LOG --log-format json "
+	shim     = "--root X/root --log LOG --log-format json "
+	conmon   = "--log-format=json --log LOG "
+	buildkit = "--log LOG --log-format json "
 )
 
 // What comes of a command line that was understood.
 const (
 	noBundle    = "config.json"
 	noContainer = "does not exist"
+	noFile      = "no such file or directory"
+	noVerb      = "No help topic for" // Podman asks so whether there is one
 )
 
 var lines = []struct{ line, want string }{
-	{containerd + "create --bundle X --pid-file X --console-socket X ID", noBundle},
-	{containerd + "create --bundle X --pid-file X ID", noBundle},
-	{containerd + "create --bundle X --pid-file X --no-pivot --no-new-keyring ID", noBundle},
-	{containerd + "start ID", noContainer},
-	{containerd + "exec --process X --console-socket X --detach --pid-file X ID", noContainer},
-	{containerd + "exec --process X --detach --pid-file X ID", noContainer},
-	{containerd + "kill ID 1", noContainer},
-	{containerd + "kill ID 15", noContainer},
-	{containerd + "kill ID 9", noContainer},
-	{containerd + "kill --all ID 9", noContainer},
-	{containerd + "delete ID", noContainer},
-	{containerd + "delete --force ID", ""},
-	{containerd + "state ID", noContainer},
-	{containerd + "list --format=json", ""},
+	{shim + "create --bundle X --pid-file X --console-socket X ID", noBundle},
+	{shim + "create --bundle X --pid-file X ID", noBundle},
+	{shim + "create --bundle X --pid-file X --no-pivot --no-new-keyring ID", noBundle},
+	{shim + "start ID", noContainer},
+	{shim + "exec --process X --console-socket X --detach --pid-file X ID", noContainer},
+	{shim + "exec --process X --detach --pid-file X ID", noContainer},
+	{shim + "kill ID 1", noContainer},
+	{shim + "kill ID 15", noContainer},
+	{shim + "kill ID 9", noContainer},
+	{shim + "kill --all ID 9", noContainer},
+	{shim + "delete ID", noContainer},
+	{shim + "delete --force ID", ""},
+	{shim + "state ID", noContainer},
+	{shim + "list --format=json", ""},
+	{shim + "pause ID", noContainer},
+	{shim + "resume ID", noContainer},
+	{shim + "ps --format json ID", noContainer},
+	{shim + "update --resources - ID", noContainer},
+	{shim + "update --resources=- ID", noContainer},
+	{shim + "checkpoint --image-path X --work-path X ID", noVerb},
+	{shim + "checkpoint --image-path X --work-path X --file-locks --leave-running ID", noVerb},
+	{shim + "restore --image-path X --work-path X --detach --pid-file X -no-subreaper --bundle X ID", noVerb},
 
 	{conmon + "create --bundle X --pid-file X --console-socket X ID", noBundle},
 	{conmon + "create --bundle X --pid-file X --preserve-fds 1 ID", noBundle},
@@ -58,6 +68,12 @@ var lines = []struct{ line, want string }{
 	{"kill ID 15", noContainer},
 	{"kill ID 9", noContainer},
 	{"state ID", noContainer},
+	{"pause ID", noContainer},
+	{"resume ID", noContainer},
+	{"update --resources=X ID", noFile},
+	{"checkpoint --help", noVerb},
+	{"checkpoint --image-path X --work-path X ID", noVerb},
+	{conmon + "restore --bundle X --pid-file X --detach --image-path X --work-path X ID", noVerb},
 	{"delete ID", noContainer},
 	{"delete --force ID", ""},
 
@@ -69,17 +85,19 @@ var lines = []struct{ line, want string }{
 	{"-root X/root -log LOG -log-format json run -no-subreaper -detach -bundle X -pid-file X ID", noBundle},
 	{"-root X/root delete -force ID", ""},
 	{"--version", ""},
+	{"features", ""},
 }
 
 // teuPath is the teu to test, which needs no root here.
-func teuPath() string {
+func teuPath(t *testing.T) string {
 	switch {
 	case os.Geteuid() == 0:
+		kit.Rooted(t)
 		return kit.Teu()
 	case os.Getenv(kit.TeuVar) != "":
 		return os.Getenv(kit.TeuVar)
 	}
-	return "../../teu"
+	return "../../../teu"
 }
 
 func TestCommandLines(t *testing.T) {
@@ -93,8 +111,11 @@ func TestCommandLines(t *testing.T) {
 			if c.want != "" {
 				want = 1
 			}
-			if strings.Contains(c.line, "exec ") {
+			switch {
+			case strings.Contains(c.line, "exec "):
 				want = 255
+			case c.want == noVerb:
+				want = 3
 			}
 			if code != want || !strings.Contains(stderr, c.want) || strings.Contains(stdout+stderr, "Incorrect Usage") {
 				t.Errorf("exit code %d, want %d: stdout %q, stderr %q, want %q", code, want, stdout, stderr, c.want)
@@ -109,9 +130,10 @@ func TestCommandLines(t *testing.T) {
 // teu runs a command. XDG_RUNTIME_DIR is set as with rootless Podman; root of the machine does not heed it.
 func teu(t *testing.T, dir string, args []string) (stdout, stderr string, code int) {
 	t.Helper()
-	c := exec.Command(teuPath(), args...)
+	c := exec.Command(teuPath(t), args...)
 	c.Dir, c.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=" + dir}
 	var out, errs bytes.Buffer
+	c.Stdin = strings.NewReader("{}") // for update
 	c.Stdout, c.Stderr, c.WaitDelay = &out, &errs, time.Second
 	err := c.Run()
 	var exit *exec.ExitError
@@ -125,7 +147,9 @@ func teu(t *testing.T, dir string, args []string) (stdout, stderr string, code i
 func checkLog(t *testing.T, path, want string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
-	check(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	last := strings.TrimSpace(string(text))
 	last = last[strings.LastIndexByte(last, '\n')+1:]
 	var entry struct {
