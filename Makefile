@@ -62,7 +62,7 @@ churn: build ## containers at random from many workers, teu killed among them, f
 
 clients: build ## programs that call a runtime, with teu, and with runc beside it (root); CLIENTS='docker podman' or one of them
 	@tests/deps runc busybox-static iptables $(foreach c,$(CLIENTS),$(DEPS_$(c)))
-	$(GOTEST) -count=1 -p 1 -timeout 20m -v $(addprefix ./tests/clients/,$(CLIENTS))
+	$(GOTEST) -count=1 -p 1 -timeout 40m -v $(addprefix ./tests/clients/,$(CLIENTS))
 
 cri: build ## the Container Runtime Interface of containerd with teu, and with runc beside it (root)
 	@tests/deps containerd containernetworking-plugins iptables iproute2 runc busybox-static

@@ -41,8 +41,8 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 lock_type = "file"
 tmp_dir = "TOP/tmp"
-static_dir = "TOP/root/libpod"
-volume_path = "TOP/root/volumes"
+static_dir = "TOP/store/libpod"
+volume_path = "TOP/store/volumes"
 infra_image = "localhost/pause"
 runtime_supports_json = ["runc", "teu"]
 runtime_supports_nocgroup = ["teu"]
@@ -57,7 +57,7 @@ default_subnet_pools = [{"base" = "10.212.0.0/16", "size" = 24}]
 
 const storage = `[storage]
 driver = "overlay"
-graphroot = "TOP/root"
+graphroot = "TOP/store"
 runroot = "/run/storage"
 [storage.options]
 root-auto-userns-user = "containers"
@@ -97,7 +97,7 @@ func start(t testing.TB, r caller.Runtime) podman {
 	p.network(t)
 	p.Program = caller.Program{
 		Args: []string{
-			"/usr/bin/nsenter", "--net=" + p.netns(), "/usr/bin/podman", "--root", p.top + "/root", "--runroot", runroot,
+			"/usr/bin/nsenter", "--net=" + p.netns(), "/usr/bin/podman", "--root", p.top + "/store", "--runroot", runroot,
 			"--tmpdir", p.top + "/tmp", "--runtime", r.Path,
 		},
 		Env: []string{
@@ -138,7 +138,7 @@ func (p *podman) load(t testing.TB) {
 	}
 	defer guard()
 	p.rules = p.iptables()
-	o := p.Do(p.T, bytes.NewReader(caller.Busybox(t)), "import", "--change", `CMD ["sh"]`, "--change", "ENV FROM=image PATH=/bin", "-", caller.Image)
+	o := p.Do(p.T, bytes.NewReader(caller.Busybox(t)), "import", "--change", `CMD ["sh"]`, "--change", "ENV FROM=image", "--change", "ENV PATH=/bin", "-", caller.Image)
 	if o.Code != 0 {
 		t.Fatal(o)
 	}

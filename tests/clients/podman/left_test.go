@@ -28,7 +28,7 @@ func (p podman) stop(t testing.TB) {
 	// What Podman leaves itself, with any runtime: the mounts on its storage and on /run/netns, the cgroups above containers',
 	// those of pods in the hierarchies that it does not know, and those of conmon.
 	syscall.Unmount("/run/netns", syscall.MNT_DETACH)
-	syscall.Unmount(p.top+"/root/overlay", syscall.MNT_DETACH)
+	syscall.Unmount(p.top+"/store/overlay", syscall.MNT_DETACH)
 	for _, dir := range slices.Backward(p.newCgroups()) {
 		os.Remove(dir) // another Podman may have a container there
 	}
@@ -66,7 +66,7 @@ func (p podman) left() (left []string) {
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	p.Check(err)
 	for line := range strings.Lines(string(text)) {
-		own := []string{p.top + "/root/overlay", p.netns(), "/run/netns"} // Podman's, whatever is in them
+		own := []string{p.top + "/store/overlay", p.netns(), "/run/netns"} // Podman's, whatever is in them
 		if f := strings.Fields(line); (strings.Contains(line, p.top) || strings.HasPrefix(f[4], "/run/")) && !slices.Contains(own, f[4]) {
 			left = append(left, "mount "+line)
 		}
