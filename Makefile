@@ -43,7 +43,7 @@ teu:
 demo: build ## run a container and show it from inside and outside (root)
 	@tests/demo/demo.sh ./teu
 
-test: build deps-test lint unit rooted rooted-v2 conformance fuzz-short ## all of the tests (root)
+test: build deps-test lint unit rooted rooted-v2 conformance fuzz-short cri clients test-vm ## all of the tests (root)
 
 unit: ## tests beside the code
 	$(GOTEST) ./nsenter/... ./rootfs/... ./cgroups/... ./libcontainer/... ./internal/... .
