@@ -22,7 +22,13 @@ func explainExec(err *program.Error, root int) error {
 	if err.Report.Status != program.Failed || n.Op != program.OpFind && (n.Op != program.OpExec || root < 0) {
 		return err
 	}
-	// Among several candidates the one to explain is the first that is there at all. Find says that there is none.
+	if n.Op == program.OpFind && err.Report.Errno == syscall.EACCES {
+		if i := int(err.Report.Detail >> 16); i < len(n.Candidates) {
+			return fmt.Errorf("%w: %s %s", err, n.Candidates[i], modeCause(err.Report.Detail&0xffff))
+		}
+		return err
+	}
+	// Among several candidates the one to explain is the first that is there at all. Find says that there is none, or what the first is.
 	for _, name := range n.Candidates {
 		if cause := execCause(root, name, err.Report.Errno); cause != "" {
 			return fmt.Errorf("%w: %s %s", err, name, cause)
@@ -47,11 +53,22 @@ func (e *notFoundError) Unwrap() error { return e.err }
 // maxScriptLine is what the kernel reads of a script's first line (BINPRM_BUF_SIZE).
 const maxScriptLine = 256
 
+// modeCause is why nobody can execute a file of this mode.
+func modeCause(mode uint32) string {
+	switch mode & sys.SIfmt {
+	case sys.SIfdir:
+		return "is a directory"
+	case sys.SIfreg:
+		return fmt.Sprintf("is not executable (mode %#o)", mode&0o7777)
+	}
+	return "is not a regular file"
+}
+
 func execCause(root int, path string, errno syscall.Errno) string {
 	fd, st, err := sys.OpenRegular(root, path)
 	switch {
 	case sys.IsDir(&st):
-		return "is a directory"
+		return modeCause(st.Mode)
 	case errors.Is(err, syscall.EINVAL):
 		return "is not a regular file"
 	case err != nil:
@@ -59,7 +76,7 @@ func execCause(root int, path string, errno syscall.Errno) string {
 	}
 	defer sys.Close(fd)
 	if errno == syscall.EACCES && st.Mode&0o111 == 0 {
-		return fmt.Sprintf("is not executable (mode %#o)", st.Mode&0o7777)
+		return modeCause(st.Mode)
 	}
 	head := make([]byte, maxScriptLine)
 	n, err := sys.Pread(fd, head, 0)

@@ -6,7 +6,7 @@
  *   fork        clone3, sendto   sync        sendto, read     send_fd     sendmsg
  *   gate        accept4, sendmsg, recvmsg
  *   sig_reset   rt_sigaction, rt_sigprocmask
- *   exec        execve for each candidate      find        faccessat, until a candidate is there
+ *   exec        execve for each candidate      find        fstatat, until one is executable
  *   hook is in hook.c, copy and copy_link in copy.c, listen in listener.c
  */
 #define _GNU_SOURCE
@@ -334,19 +334,30 @@ static int64_t exec(struct vm *vm, const struct call *c)
 	return i == 1 ? r : result; /* ENOTDIR of a single path is the answer */
 }
 
-/* Whether execvp would find anything to try. What is there, executable or not, is for exec to try. */
-static int64_t find(const struct call *c)
+/*
+ * Whether there is anything for execvp to execute. Who may execute it, and whether it is a program, is for exec to find
+ * out; where a file cannot be looked at, too.
+ */
+static int64_t find(struct vm *vm, const struct call *c)
 {
 	char *const *path = (char *const *)(uintptr_t)c->v[0];
-	int64_t r = -ENOENT;
+	int64_t r = -ENOENT, result = -ENOENT;
 	uint32_t i;
 
 	for (i = 0; i < c->len[0] / 8 && path[i]; i++) {
-		r = SC(SYS_faccessat, AT_FDCWD, path[i], F_OK, 0, 0, 0);
-		if (r != -ENOENT && r != -ENOTDIR)
+		struct stat st;
+
+		r = SC(SYS_newfstatat, AT_FDCWD, path[i], &st, 0, 0, 0);
+		if (r == -ENOENT || r == -ENOTDIR)
+			continue;
+		if (r < 0 || (!S_ISDIR(st.st_mode) && st.st_mode & 0111))
 			return 0;
+		r = -EACCES;
+		if (result != -EACCES)
+			vm->report->detail = i << 16 | (st.st_mode & 0xffff);
+		result = r;
 	}
-	return i == 1 ? r : -ENOENT;
+	return i == 1 ? r : result;
 }
 
 int64_t builtin(struct vm *vm, const struct call *c)
@@ -385,7 +396,7 @@ int64_t builtin(struct vm *vm, const struct call *c)
 	case OP_LISTEN:
 		return listen_and_pass(vm, c);
 	case OP_FIND:
-		return find(c);
+		return find(vm, c);
 	}
 	return -ENOSYS;
 }

@@ -67,19 +67,20 @@ func TestExecCandidates(t *testing.T) {
 	}
 }
 
-// TestFind: what exec would not find is missing for find too, and nothing else is.
+// TestFind: what exec would not find is missing for find too, and what nobody can execute is denied.
 func TestFind(t *testing.T) {
 	needShell(t)
 	dir := t.TempDir()
 	lay(t, dir, "file plain", "dir d", "symlink dangling nowhere", "symlink loop loop")
-	missing, below := dir+"/missing", dir+"/plain/sh"
+	plain, missing, below := dir+"/plain", dir+"/missing", dir+"/plain/sh"
 	for _, c := range []struct {
 		candidates []string
 		want       syscall.Errno
 	}{
 		{[]string{shell}, 0},
-		{[]string{missing, below, dir + "/plain"}, 0},
-		{[]string{dir + "/d"}, 0},
+		{[]string{missing, below, plain, shell}, 0},
+		{[]string{plain}, syscall.EACCES},
+		{[]string{missing, dir + "/d", missing}, syscall.EACCES},
 		{[]string{dir + "/loop"}, 0},
 		{[]string{missing}, syscall.ENOENT},
 		{[]string{dir + "/dangling", missing}, syscall.ENOENT},

@@ -159,6 +159,7 @@ const (
 // File types of stat(2), and magic numbers of statfs(2).
 const (
 	SIfmt  = unix.S_IFMT
+	SIfreg = unix.S_IFREG
 	SIfchr = unix.S_IFCHR
 	SIfblk = unix.S_IFBLK
 	SIfifo = unix.S_IFIFO

@@ -198,11 +198,15 @@ static int64_t serve(long nr, const uint64_t *v)
 		return (int64_t)n;
 	}
 	case SYS_fstat:
-		fills(v[1], sizeof(struct stat));
+	case SYS_newfstatat: {
+		struct stat *st = (struct stat *)(uintptr_t)v[1 + (nr == SYS_newfstatat)];
+
+		fills((uintptr_t)st, sizeof(*st));
 		if (next() % 2)
-			((struct stat *)(uintptr_t)v[1])->st_mode = next() % 2 ? S_IFDIR : S_IFREG;
-		((struct stat *)(uintptr_t)v[1])->st_size = next() % 4096;
+			st->st_mode = next() % 2 ? S_IFDIR : S_IFREG;
+		st->st_size = next() % 4096;
 		return 0;
+	}
 	case SYS_fstatfs:
 		fills(v[1], sizeof(struct statfs));
 		return 0;

@@ -132,7 +132,9 @@ func (b *Builder) Listen(conn, state Slot, flags uint64, bpf []byte) {
 		Arg{Kind: Prog, Text: string(bpf)})
 }
 
-// Find fails with ENOENT when none of the candidates is there: exec would find none to try. ENOTDIR is of a single one.
+// Find fails with ENOENT when none of the candidates is there, ENOTDIR being of a single one, and with EACCES when what is there are
+// directories, or files that nobody may execute: exec would fail alike. The report's detail is the
+// number of the first of these << 16 and its mode.
 func (b *Builder) Find(candidates []string) {
 	b.add(Insn{Op: OpFind, Out: None}, vec(candidates))
 }

@@ -12,17 +12,19 @@ type Note struct {
 	Op          Op
 	Nr          uint16
 	Where, What string
-	Candidates  []string // OpExec: the paths it tries
+	Candidates  []string // OpExec, OpFind: the paths it tries
 }
 
 // NoteOf is what in says about itself.
 func NoteOf(in *Insn) Note {
 	n := Note{Op: in.Op, Nr: in.Nr, Where: in.Where, What: in.What}
-	if in.Op == OpExec && len(in.Args) > 0 {
+	if in.Op.triesPaths() && len(in.Args) > 0 {
 		n.Candidates = in.Args[0].list()
 	}
 	return n
 }
+
+func (op Op) triesPaths() bool { return op == OpExec || op == OpFind }
 
 // What Notes reads of the paths that execs try: more directories no $PATH has, and a longer path no kernel takes.
 const (
@@ -55,7 +57,7 @@ func Notes(enc []byte) ([]Note, error) {
 			return bad("notes")
 		}
 		notes[i] = Note{Op: Op(ne.Uint16(in)), Nr: ne.Uint16(in[2:]), Where: where, What: what}
-		if notes[i].Op == OpExec {
+		if notes[i].Op.triesPaths() {
 			notes[i].Candidates = stringVec(blob, ne.Uint64(in[32:]), room)
 			room -= len(notes[i].Candidates)
 		}
