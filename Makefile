@@ -22,7 +22,7 @@ GO := go
 GOTEST := $(GO) test -tags '$(TAGS)'
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build demo test unit rooted rooted-v2 test-vm churn conformance lint bench golden fuzz man install uninstall clients cri clean deps deps-test help
+.PHONY: build demo test unit rooted rooted-v2 test-vm churn conformance lint bench bench-clients golden fuzz man install uninstall clients cri clean deps deps-test help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -82,6 +82,10 @@ lint: ## vet, format, staticcheck, import rules
 bench: build ## times beside runc, crun and a bare C program (root)
 	@tests/deps runc crun busybox-static
 	$(GO) run ./tests/bench --teu ./teu $(BENCHFLAGS)
+
+bench-clients: build ## times of ctr run and docker run with teu, runc and crun (root)
+	@tests/deps runc crun containerd containernetworking-plugins $(DEPS_docker) iptables busybox-static
+	$(GOTEST) -count=1 -run '^$$' -bench . -benchtime $(or $(RUNS),40)x ./tests/clients/containerd ./tests/clients/docker
 
 golden: ## write the golden files anew; look at the diff
 	$(GOTEST) ./rootfs ./libcontainer ./libcontainer/process -run 'Golden|EveryField' -update
