@@ -245,10 +245,12 @@ func (c *creation) claim() (err error) {
 
 // outside does on the process what is done from outside, and answers init's syncs in their order.
 func (c *creation) outside() error {
-	if c.cgroup.Manager != nil && !c.cgroup.HasUnit() {
+	toFill := c.cgroup.Manager != nil && !c.cgroup.HasUnit()
+	if toFill && !tight(c.spec.Linux) {
 		if err := c.fill(); err != nil {
 			return err
 		}
+		toFill = false
 	}
 	ns := parseNamespaces(c.spec)
 	if err := c.awaitInit(ns.forks()); err != nil {
@@ -275,7 +277,14 @@ func (c *creation) outside() error {
 	if err := c.fillStates(); err != nil {
 		return err
 	}
-	if err := c.sync(syncCgroup, func() error { return c.inNamespaces(steps.network) }); err != nil {
+	if err := c.sync(syncCgroup, func() error {
+		if toFill {
+			if err := c.fill(); err != nil {
+				return err
+			}
+		}
+		return c.inNamespaces(steps.network)
+	}); err != nil {
 		return err
 	}
 	if c.hasHooks() {

@@ -164,12 +164,6 @@ func (c *creation) makeRest() error {
 
 // fill writes the limits.
 func (c *creation) fill() error {
-	if tight(c.spec.Linux) {
-		c.times.mark("wait for the spawn")
-		if err := <-c.spawned; err != nil {
-			return err
-		}
-	}
 	c.times.mark("fill the cgroup")
 	c.oom.expect(c.spec.Linux)
 	err := c.cgroup.fill(c.spec, c.r.Log)

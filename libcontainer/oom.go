@@ -105,11 +105,12 @@ func (o *oomCount) cause() string {
 
 // vforked is more memory, in bytes, than what a cgroup is charged for between the clone of a process into it and the end of
 // its execve. Until then it shares the memory of teu (vfork(2)), and of those that share memory the kernel, when it has to
-// kill one, kills all (__oom_kill_process).
+// kill one, kills all (__oom_kill_process). The clone returns a little earlier (exec_mmap): what is certain is the first word
+// of the interpreter.
 const vforked = 1 << 20
 
-// tight reports whether the limits may be too little for the start of a process. Written in another form than bytes they
-// are taken to be.
+// tight reports whether the limits may be too little for the start of a process, so that they have to wait for it. Written in
+// another form than bytes they are taken to be.
 func tight(l *specs.Linux) bool {
 	if l == nil || l.Resources == nil {
 		return false

@@ -79,12 +79,16 @@ func name(e environment, s suite) string {
 // end the exit code.
 func script(g guest, test string) string {
 	var b strings.Builder
-	b.WriteString(`export TEU=/share/teu TEU_PAYLOAD=/share/programs/payload TEU_ATTACKER=/share/programs/attacker TEU_TESTDIR=/scratch TEU_TEST_SLOW=5
+	// Nothing is executed from the share: its pages are written by another process than the emulator, which then goes on with
+	// the code that was there before.
+	b.WriteString(`bin=/scratch/bin
+mkdir $bin && cp /share/teu /share/programs/* $bin || exit
+export TEU=$bin/teu TEU_PAYLOAD=$bin/payload TEU_ATTACKER=$bin/attacker TEU_TESTDIR=/scratch TEU_TEST_SLOW=5
 ! command -v systemctl >/dev/null || { systemctl is-system-running --wait >/dev/null; systemctl start user@0.service; }
-suite() { # LOG DIRECTORY COMMAND...
+suite() { # LOG DIRECTORY BINARY COMMAND...
 	log=/share/log/$1 begin=$(date +%s)
-	cd "/share/$2" || exit
-	shift 2
+	cd "/share/$2" && cp "$3" $bin/suite || exit
+	shift 3
 	"$@" >"$log" 2>&1
 	code=$?
 	echo "$code $(($(date +%s) - begin))" >"$log.end"
@@ -93,8 +97,8 @@ suite() { # LOG DIRECTORY COMMAND...
 `)
 	for _, e := range g.environments {
 		for _, s := range e.suites {
-			args := append([]string{name(e, s), s.dir, "env"}, s.env...)
-			args = append(args, "./"+filepath.Base(s.dir)+".test", "-test.v=test2json", "-test.timeout=15m")
+			args := append([]string{name(e, s), s.dir, filepath.Base(s.dir) + ".test", "env"}, s.env...)
+			args = append(args, "/scratch/bin/suite", "-test.v=test2json", "-test.timeout=15m")
 			if run := cmp.Or(test, s.run); run != "" {
 				args = append(args, "-test.run="+run)
 			}
