@@ -131,11 +131,16 @@ func TestWorkload(t *testing.T) {
 		{name: "a symlink to nowhere", args: run, spec: args("/bin/x"), set: func(b *kit.Bundle) { b.Symlink("absent", "/bin/x") },
 			want: []string{`exec "/bin/x": no such file or directory`}},
 		{name: "absent, found out by create", args: []string{"create", "$ID"}, spec: args("/bin/x"), want: []string{`process.args: exec "/bin/x": no such file or directory`}},
-		{name: "a directory, found out by start", args: []string{"start", "$ID"}, spec: args("/tmp"),
-			want: []string{`start container "$ID": process.args: exec "/tmp": permission denied: /tmp is a directory`}},
+		{name: "a directory, found out by create", args: []string{"create", "$ID"}, spec: args("/tmp"),
+			want: []string{`process.args: exec "/tmp": permission denied: /tmp is a directory`}},
+		{name: "empty, found out by start", args: []string{"start", "$ID"}, spec: args("/bin/x"), set: file("", 0o755),
+			want: []string{`start container "$ID": process.args: exec "/bin/x": exec format error: /bin/x is empty`}},
 	} {
-		if r.args[0] == "start" {
-			r.set = func(b *kit.Bundle) { b.OK("create", b.ID) }
+		if set := r.set; r.args[0] == "start" {
+			r.set = func(b *kit.Bundle) {
+				set(b)
+				b.OK("create", b.ID)
+			}
 		}
 		r.leaves = r.args[0] == "start"
 		r.run(t)

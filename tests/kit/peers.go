@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // MountFreeController mounts the hugetlb controller as a v1 hierarchy if it is the one controller a hybrid host left to v2. crun
@@ -27,10 +28,25 @@ func MountFreeController() (undo func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("mount hugetlb: %w", err), os.Remove(dir))
 	}
-	return func() error {
+	return func() error { return errors.Join(unmountController(dir), os.Remove(dir)) }, nil
+}
+
+// unmountController takes a hierarchy away. One that has a cgroup when it is unmounted stays (cgroup_kill_sb), and so does the
+// controller, and a cgroup that was removed goes a while later.
+func unmountController(dir string) error {
+	const tries = 100
+	for range tries {
 		if err := syscall.Unmount(dir, 0); err != nil {
 			return fmt.Errorf("umount %s: %w", dir, err)
 		}
-		return os.Remove(dir)
-	}, nil
+		time.Sleep(200 * time.Millisecond)
+		text, err := os.ReadFile("/proc/self/cgroup")
+		if err != nil || !strings.Contains(string(text), ":hugetlb:") {
+			return err
+		}
+		if err := syscall.Mount("cgroup", dir, "cgroup", 0, "hugetlb"); err != nil {
+			return fmt.Errorf("mount hugetlb: %w", err)
+		}
+	}
+	return errors.Join(errors.New("the hugetlb hierarchy stays: it has a cgroup"), syscall.Unmount(dir, 0))
 }

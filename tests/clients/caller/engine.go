@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -117,4 +118,13 @@ func (t *T) BlockDevice() string {
 	}
 	t.Fatalf("no block device that can be opened")
 	return ""
+}
+
+// EngineChecks are the checks that every engine has to pass, for clients that embed one.
+func EngineChecks[C any](engine func(C) Engine) []Check[C] {
+	var out []Check[C]
+	for _, check := range append(slices.Clone(runChecks), hostChecks...) {
+		out = append(out, Check[C]{Name: check.Name, Known: check.Known, Do: func(c C) { check.Do(engine(c)) }})
+	}
+	return out
 }

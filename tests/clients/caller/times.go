@@ -8,26 +8,28 @@ import (
 	"teu/tests/kit"
 )
 
-// Peers are the runtimes whose times are taken side by side.
-func Peers() []Runtime {
+// Peers are the runtimes whose times are taken side by side. The host is made ready for crun; that is taken back after all that
+// is cleaned up later, the daemon and its cgroups.
+func Peers(b *testing.B) []Runtime {
+	b.Helper()
+	kit.Rooted(b)
+	undo, err := kit.MountFreeController()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if undo != nil {
+		b.Cleanup(func() {
+			if err := undo(); err != nil {
+				b.Error(err)
+			}
+		})
+	}
 	return []Runtime{{"teu", kit.Teu()}, {"runc", "/usr/sbin/runc"}, {"crun", "/usr/bin/crun"}}
 }
 
 // Times runs something with each of the peers in turn, b.N times after once that does not count, and reports the least and the median
 // wall time of each.
-func Times(b *testing.B, run func(Runtime) error) {
-	undo, err := kit.MountFreeController() // for crun
-	if err != nil {
-		b.Fatal(err)
-	}
-	if undo != nil {
-		defer func() {
-			if err := undo(); err != nil {
-				b.Error(err)
-			}
-		}()
-	}
-	peers := Peers()
+func Times(b *testing.B, peers []Runtime, run func(Runtime) error) {
 	took := make([][]time.Duration, len(peers))
 	for round := range b.N + 1 {
 		for i := range peers {

@@ -20,28 +20,9 @@ var limitChecks = checks{
 			d.Errorf("exit code and OOMKilled: %s", s)
 		}
 	}},
-	{Name: "cpu limits", Do: func(d docker) {
-		d.Run("25000", caller.CgroupFile("cpu/cpu.cfs_quota_us", "cpu.max")+" | cut -d' ' -f1", "--cpus", "0.25")
-		d.Run("0", caller.CgroupFile("cpuset/cpuset.cpus", "cpuset.cpus"), "--cpuset-cpus", "0")
-		d.Run("Cpus_allowed_list:\t0", "grep Cpus_allowed_list /proc/self/status", "--cpuset-cpus", "0")
-	}},
 	{Name: "pids limit", Do: func(d docker) {
 		d.Fails(2, "can't fork: Resource temporarily unavailable", "run", "--rm", "--pids-limit", "5", "bb", "sh", "-c", "for i in 1 2 3 4 5 6; do sleep 1 & done; wait")
 		d.Run("max", caller.CgroupFile("pids/pids.max", "pids.max"), "--pids-limit", "-1")
-	}},
-	{Name: "block I/O limits", Do: func(d docker) {
-		device := d.BlockDevice()
-		d.Run("1", caller.CgroupFile("blkio/blkio.throttle.read_bps_device", "io.max")+" | grep -c 1048576", "--device-read-bps", device+":1mb")
-		d.Run("1", caller.CgroupFile("blkio/blkio.throttle.write_iops_device", "io.max")+" | grep -c 100", "--device-write-iops", device+":100")
-	}},
-	{Name: "devices", Do: func(d docker) {
-		d.Run("1, 3", "ls -l /dev/other | grep -o '1, *3'| tr -s ' '", "--device", "/dev/null:/dev/other:r")
-		d.Run("no\nread", "(: >>/dev/other) 2>/dev/null || echo no; (: </dev/other) && echo read", "--device", d.BlockDevice()+":/dev/other:r")
-		d.Run("no", "mknod /dev/k b 1 0; (: </dev/k) 2>/dev/null || echo no") // a block device that nothing allows
-	}},
-	{Name: "device rules", Do: func(d docker) {
-		d.Run("made", "mknod /tmp/k c 42 1 && echo made", "--device-cgroup-rule", "c 42:* rwm")
-		d.Run("no\nyes", "mknod /tmp/k c 1 11; (: </tmp/k) 2>/dev/null || echo no; mknod /tmp/f c 1 7; (: </tmp/f) && echo yes", "--device-cgroup-rule", "c 42:* rwm")
 	}},
 	{Name: "cgroup namespaces and parents", Do: func(d docker) {
 		d.Run("own", "grep -q ':/$' /proc/self/cgroup && echo own", "--cgroupns", "private")

@@ -115,25 +115,6 @@ var liveChecks = checks{
 		d.OK("kill", id)
 		d.Becomes(id, ".State.ExitCode", "137")
 	}},
-	{Name: "restart", Do: func(d docker) {
-		id := d.Up("echo up; " + caller.Sleeper)
-		d.OK("restart", "--time", "0", id)
-		caller.Until(d.T, "it has come up twice", func() bool { return strings.Count(d.OK("logs", id), "up") == 2 })
-		d.OK("stop", "--time", "0", id)
-		d.OK("start", id)
-		d.Becomes(id, ".State.Status", "running")
-	}},
-	{Name: "restart policies", Do: func(d docker) {
-		id := d.Up("echo up; exit 3", "--restart", "on-failure:2")
-		caller.Until(d.T, "it has failed for good", func() bool {
-			return d.Inspect(id, ".RestartCount") == "2" && d.Inspect(id, ".State.Status") == "exited"
-		})
-		if n := strings.Count(d.OK("logs", id), "up"); n != 3 {
-			d.Errorf("came up %d times", n)
-		}
-		id = d.Up("echo up; sleep 0.1", "--restart", "always")
-		caller.Until(d.T, "it has come up again", func() bool { return strings.Count(d.OK("logs", id), "up") > 1 })
-	}},
 	{Name: "healthcheck", Do: func(d docker) {
 		id := d.Up(caller.Sleeper, "--health-cmd", "test -e /tmp/healthy", "--health-interval", "200ms", "--health-retries", "1")
 		d.Becomes(id, ".State.Health.Status", "unhealthy")

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"teu/tests/clients/caller"
 )
@@ -42,47 +41,6 @@ var fileChecks = checks{
 	}},
 	{Name: "image volume", Do: func(p podman) {
 		p.Run("root", "head -n 1 /i/etc/passwd | cut -d: -f1", "--mount", "type=image,source=bb,destination=/i")
-	}},
-	{Name: "volumes, propagation", Do: func(p podman) {
-		dir := p.Dir + "/shared"
-		p.Check(os.MkdirAll(dir+"/below", 0o755))
-		p.Check(syscall.Mount(dir, dir, "", syscall.MS_BIND, ""))
-		p.Cleanup(func() { p.Check(syscall.Unmount(dir, syscall.MNT_DETACH)) })
-		p.Check(syscall.Mount("", dir, "", syscall.MS_SHARED, ""))
-		id := p.Up(caller.Sleeper, "-v", dir+":/v:rslave")
-		private := p.Up(caller.Sleeper, "-v", dir+":/v:rprivate")
-		p.Check(syscall.Mount("tmpfs", dir+"/below", "tmpfs", 0, ""))
-		p.Cleanup(func() { p.Check(syscall.Unmount(dir+"/below", syscall.MNT_DETACH)) })
-		p.Want(0, "1", "exec", id, "grep", "-c", " /v/below ", "/proc/mounts")
-		p.Want(1, "0", "exec", private, "grep", "-c", " /v/below ", "/proc/mounts")
-		p.Run("1", "grep ' /v ' /proc/self/mountinfo | grep -c shared:", "-v", dir+":/v:rshared")
-	}},
-	{Name: "cp", Do: func(p podman) {
-		file := p.File("cp", "copied", 0o600)
-		id := p.Up(caller.Sleeper)
-		p.OK("cp", file, id+":/tmp/in")
-		p.Want(0, "copied", "exec", id, "cat", "/tmp/in")
-		p.OK("cp", id+":/etc/passwd", file+".out")
-		if text, err := os.ReadFile(file + ".out"); !strings.HasPrefix(string(text), "root:x:0:0") {
-			p.Errorf("%q, %v", text, err)
-		}
-		p.OK("kill", id)
-		p.OK("cp", file, id+":/tmp/in2")
-		p.OK("cp", id+":/tmp/in2", file+".out")
-	}},
-	{Name: "diff, export and commit", Do: func(p podman) {
-		id := p.Up("echo new >/home/new; rm /etc/group; exec sleep 1000")
-		caller.Until(p.T, "the file is there", func() bool { return p.Try("exec", id, "ls", "/home/new").Code == 0 })
-		caller.Until(p.T, "the other is gone", func() bool { return strings.Contains(p.OK("diff", id), "D /etc/group") })
-		if text := p.OK("diff", id); !strings.Contains(text, "A /home/new") {
-			p.Errorf("diff: %q", text)
-		}
-		if text := p.OK("export", id); !strings.Contains(text, "home/new") {
-			p.Errorf("the export of %d bytes lacks the file", len(text))
-		}
-		p.OK("commit", "--quiet", "--change", "ENV FROM=commit", id, "committed")
-		p.Cleanup(func() { p.OK("rmi", "--force", "committed") })
-		p.Want(0, "new\ncommit", p.Container("--rm", "committed", "sh", "-c", "cat /home/new; echo $FROM")...)
 	}},
 	{Name: "rootfs", Do: func(p podman) {
 		dir := p.Dir + "/rootfs"

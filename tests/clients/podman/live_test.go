@@ -157,25 +157,6 @@ var endChecks = checks{
 			p.Errorf("exit code %d", code)
 		}
 	}},
-	{Name: "restart", Do: func(p podman) {
-		id := p.Up("echo up; " + caller.Sleeper)
-		p.OK("restart", "--time", "0", id)
-		caller.Until(p.T, "it has come up twice", func() bool { return strings.Count(p.OK("logs", id), "up") == 2 })
-		p.OK("stop", "--time", "0", id)
-		p.OK("start", id)
-		p.Becomes(id, ".State.Status", "running")
-	}},
-	{Name: "restart policies", Do: func(p podman) {
-		id := p.Up("echo up; exit 3", "--restart", "on-failure:2")
-		caller.Until(p.T, "it has failed for good", func() bool {
-			return p.Inspect(id, ".RestartCount") == "2" && p.Inspect(id, ".State.Status") == "exited"
-		})
-		if n := strings.Count(p.OK("logs", id), "up"); n != 3 {
-			p.Errorf("came up %d times", n)
-		}
-		id = p.Up("echo up; sleep 0.1", "--restart", "always")
-		caller.Until(p.T, "it has come up again", func() bool { return strings.Count(p.OK("logs", id), "up") > 1 })
-	}},
 	{Name: "wait and events", Do: func(p podman) {
 		id := p.Up("sleep 0.2; exit 9")
 		if s := p.OK("wait", id); s != "9" {

@@ -1,10 +1,6 @@
 package podman
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"math/rand/v2"
 	"os/exec"
 	"strings"
 	"testing"
@@ -20,7 +16,7 @@ func TestPodman(t *testing.T) {
 	if _, err := exec.LookPath("podman"); err != nil {
 		t.Fatal(err)
 	}
-	all := checks{}
+	all := caller.EngineChecks(func(p podman) caller.Engine { return p.Engine })
 	for _, list := range []checks{runChecks, processChecks, liveChecks, endChecks, limitChecks, fileChecks, imageChecks, namespaceChecks, networkChecks, podChecks} {
 		all = append(all, list...)
 	}
@@ -73,53 +69,6 @@ var runChecks = checks{
 			p.Errorf("the container is %s", s)
 		}
 	}},
-	{Name: "stdin", Do: func(p podman) {
-		data := make([]byte, 3<<20)
-		rand.NewChaCha8([32]byte{1}).Read(data)
-		sum := sha256.Sum256(data)
-		o := p.Do(p.T, bytes.NewReader(data), p.Container("--rm", "--interactive", "bb", "sha256sum")...)
-		if o.Code != 0 || !strings.HasPrefix(o.Out, hex.EncodeToString(sum[:])) {
-			p.Errorf("%v: want %x", o, sum)
-		}
-		if o := p.Do(p.T, strings.NewReader("one\ntwo\n"), p.Container("--rm", "-i", "bb", "cat")...); o.Out != "one\ntwo\n" {
-			p.Errorf("%v", o)
-		}
-		if o := p.Do(p.T, strings.NewReader("lost"), p.Container("--rm", "bb", "cat")...); o.Out != "" || o.Code != 0 {
-			p.Errorf("%v", o)
-		}
-	}},
-	{Name: "output, whole", Do: func(p podman) {
-		const script = "dd if=/dev/zero bs=1024 count=4096 2>/dev/null | tr '\\0' x; dd if=/dev/zero bs=1024 count=64 2>/dev/null | tr '\\0' y >&2"
-		o := p.Try(p.Container("--rm", "bb", "sh", "-c", script)...)
-		if len(o.Out) != 4<<20 || len(o.Err) != 64<<10 || o.Code != 0 {
-			p.Errorf("exit code %d, %d bytes of output and %d of errors", o.Code, len(o.Out), len(o.Err))
-		}
-		id := p.Up("dd if=/dev/zero bs=1024 count=1024 2>/dev/null | tr '\\0' x")
-		p.Becomes(id, ".State.Status", "exited")
-		if text := p.OK("logs", id); len(text) != 1<<20 {
-			p.Errorf("%d bytes in the log", len(text))
-		}
-	}},
-	{Name: "terminal", Do: func(p podman) {
-		term := p.OnTerminal(p.T, p.Container("--rm", "-it", "bb", "sh", "-c", "tty; "+caller.Sized+"; "+caller.Resized)...)
-		term.Expect("/dev/pts/0\nsized\nready")
-		term.Resize(44, 111)
-		if code := term.End(); code != 5 || !strings.Contains(term.Screen(), "44 111") {
-			p.Errorf("exit code %d: %q", code, term.Screen())
-		}
-		term = p.OnTerminal(p.T, p.Container("--rm", "-it", "bb")...)
-		term.Expect("/ # ")
-		term.Type("echo a$((40+2))\n")
-		term.Expect("a42")
-		term.Type("sh -c 'trap \"exit 9\" INT; echo r\"\"eady; while :; do sleep 0.05; done'; echo code$?\n")
-		term.Expect("\nready")
-		term.Type("\x03") // reaches what runs in front, not the shell
-		term.Expect("code9")
-		term.Type("exit 3\n")
-		if code := term.End(); code != 3 {
-			p.Errorf("exit code %d: %q", code, term.Screen())
-		}
-	}},
 	{Name: "attach", Do: func(p podman) {
 		id := p.OK(p.Container("--detach", "-it", "bb", "sh")...)
 		term := p.OnTerminal(p.T, "attach", "--detach-keys", "ctrl-q", id)
@@ -140,13 +89,6 @@ var runChecks = checks{
 		p.Run("/home", "pwd", "--workdir", "/home")
 		p.ends(126, `workdir "/a/new" does not exist`, "--workdir", "/a/new", "bb", "pwd")
 		p.Want(0, "entry x", p.Container("--rm", "--entrypoint", "echo", "bb", "entry", "x")...)
-	}},
-	{Name: "eight in parallel", Do: func(p podman) {
-		for _, o := range p.Parallel(8, p.Container("--rm", "bb", "sh", "-c", "echo out; exit 6")...) {
-			if o.Code != 6 || o.Out != "out\n" {
-				p.Errorf("%v", o)
-			}
-		}
 	}},
 	{Name: "preserved file descriptors", Do: func(p podman) {
 		sh := p

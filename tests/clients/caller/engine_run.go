@@ -1,0 +1,74 @@
+package caller
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/rand/v2"
+	"strings"
+)
+
+// runChecks are of what a container is started with.
+var runChecks = []Check[Engine]{
+	{Name: "stdin", Do: func(e Engine) {
+		data := make([]byte, 3<<20)
+		rand.NewChaCha8([32]byte{1}).Read(data)
+		sum := sha256.Sum256(data)
+		o := e.Do(e.T, bytes.NewReader(data), e.Container("--rm", "--interactive", Image, "sha256sum")...)
+		if o.Code != 0 || !strings.HasPrefix(o.Out, hex.EncodeToString(sum[:])) {
+			e.Errorf("%v: want %x", o, sum)
+		}
+		if o := e.Do(e.T, strings.NewReader("one\ntwo\n"), e.Container("--rm", "-i", Image, "cat")...); o.Out != "one\ntwo\n" {
+			e.Errorf("%v", o)
+		}
+		if o := e.Do(e.T, strings.NewReader("lost"), e.Container("--rm", Image, "cat")...); o.Out != "" || o.Code != 0 {
+			e.Errorf("%v", o)
+		}
+	}},
+	{Name: "output, whole", Do: func(e Engine) {
+		const script = "dd if=/dev/zero bs=1024 count=4096 2>/dev/null | tr '\\0' x; dd if=/dev/zero bs=1024 count=64 2>/dev/null | tr '\\0' y >&2"
+		o := e.Try(e.Container("--rm", Image, "sh", "-c", script)...)
+		if len(o.Out) != 4<<20 || len(o.Err) != 64<<10 || o.Code != 0 {
+			e.Errorf("exit code %d, %d bytes of output and %d of errors", o.Code, len(o.Out), len(o.Err))
+		}
+		id := e.Up("dd if=/dev/zero bs=1024 count=1024 2>/dev/null | tr '\\0' x")
+		e.Becomes(id, ".State.Status", "exited")
+		if text := e.OK("logs", id); len(text) != 1<<20 {
+			e.Errorf("%d bytes in the log", len(text))
+		}
+	}},
+	{Name: "terminal", Do: func(e Engine) {
+		term := e.OnTerminal(e.T, e.Container("--rm", "-it", Image, "sh", "-c", "tty; "+Sized+"; "+Resized)...)
+		term.Expect("/dev/pts/0\nsized\nready")
+		term.Resize(44, 111)
+		if code := term.End(); code != 5 || !strings.Contains(term.Screen(), "44 111") {
+			e.Errorf("exit code %d: %q", code, term.Screen())
+		}
+		term = e.OnTerminal(e.T, e.Container("--rm", "-it", Image)...)
+		term.Expect("/ # ")
+		term.Type("echo a$((40+2))\n")
+		term.Expect("a42")
+		term.Type("sh -c 'trap \"exit 9\" INT; echo r\"\"eady; while :; do sleep 0.05; done'; echo code$?\n")
+		term.Expect("\nready")
+		term.Type("\x03") // reaches what runs in front, not the shell
+		term.Expect("code9")
+		term.Type("exit 3\n")
+		if code := term.End(); code != 3 {
+			e.Errorf("exit code %d: %q", code, term.Screen())
+		}
+	}},
+	{Name: "eight in parallel", Do: func(e Engine) {
+		for _, o := range e.Parallel(8, e.Container("--rm", Image, "sh", "-c", "echo out; exit 6")...) {
+			if o.Code != 6 || o.Out != "out\n" {
+				e.Errorf("%v", o)
+			}
+		}
+	}},
+	{Name: "no new privileges", Do: func(e Engine) {
+		e.Run("NoNewPrivs:\t1", "grep NoNewPrivs /proc/self/status", "--security-opt", "no-new-privileges")
+		e.Run("NoNewPrivs:\t0", "grep NoNewPrivs /proc/self/status")
+	}},
+	{Name: "ulimit above the hard one", Known: "CAP_SYS_RESOURCE is missing here", Do: func(e Engine) {
+		e.Run("99999999", "ulimit -Hn", "--ulimit", "nofile=99999999:99999999")
+	}},
+}
