@@ -334,10 +334,7 @@ static int64_t exec(struct vm *vm, const struct call *c)
 	return i == 1 ? r : result; /* ENOTDIR of a single path is the answer */
 }
 
-/*
- * Whether there is anything for execvp to execute. Who may execute it, and whether it is a program, is for exec to find
- * out; where a file cannot be looked at, too.
- */
+/* Whether there is a file that anybody may execute, or that cannot be looked at. The rest is for exec to find out. */
 static int64_t find(struct vm *vm, const struct call *c)
 {
 	char *const *path = (char *const *)(uintptr_t)c->v[0];
@@ -352,10 +349,9 @@ static int64_t find(struct vm *vm, const struct call *c)
 			continue;
 		if (r < 0 || (!S_ISDIR(st.st_mode) && st.st_mode & 0111))
 			return 0;
-		r = -EACCES;
 		if (result != -EACCES)
 			vm->report->detail = i << 16 | (st.st_mode & 0xffff);
-		result = r;
+		r = result = -EACCES;
 	}
 	return i == 1 ? r : result;
 }
