@@ -257,16 +257,19 @@ func TestListenerGone(t *testing.T) {
 		b.OK("create", b.ID)
 		conn, err := s.accept()
 		check(t, err)
-		check(t, conn.Close())
+		check(t, hangUp(conn))
 		b.Fails([]string{"start", b.ID}, where+s.path+": send: broken pipe")
 		b.Ended()
 		b.OK("delete", b.ID)
 		go func() {
 			if conn, err := s.accept(); err == nil {
-				conn.Close()
+				hangUp(conn)
 			}
 		}()
-		b.Fails([]string{"run", b.ID}, where, "send: ")
+		// What was sent before that is lost, and the calls fail that nobody answers then.
+		if res := b.Teu("run", b.ID); res.Code == 0 || !strings.Contains(res.Stderr, where) && !strings.Contains(res.Stderr, "function not implemented") {
+			t.Error(res)
+		}
 
 		// It has the listener and goes: execve is not answered, and neither is the exit.
 		go func() {
@@ -299,6 +302,7 @@ func TestListenerErrors(t *testing.T) {
 	check(t, err)
 	defer datagram.Close()
 	try(b.Dir+"/datagram", where, "protocol wrong type for socket")
+	check(t, shutdown(s.sock))
 	check(t, s.sock.Close())
 	try(s.path, where, "connection refused")
 }
