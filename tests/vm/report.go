@@ -18,6 +18,7 @@ import (
 type row struct {
 	environment, pkg        string
 	passed, failed, skipped int      // tests, subtests among them
+	again                   int      // of those that passed, the ones that did so at the second try
 	why                     []string // tests skipped, each with its reason
 	trouble                 []string // output of tests that failed
 	ended                   string   // how it came to its end, "" when it never did
@@ -53,6 +54,10 @@ func read(log string) (row, error) {
 		var seconds string
 		fmt.Sscan(string(end), &r.exit, &seconds)
 		r.ended = seconds + " s"
+		var second bool
+		if r.exit, second = strings.CutPrefix(r.exit, "again:"); second && r.exit == "0" {
+			r.again, r.passed, r.failed = r.failed, r.passed+r.failed, 0
+		}
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return row{}, err
 	}
@@ -117,6 +122,9 @@ func report(w io.Writer, rows []row) error {
 		}
 	}
 	for _, r := range rows {
+		if r.again > 0 {
+			fmt.Fprintf(w, "\n%s: %s: passed at the second try only:\n%s", r.environment, r.pkg, strings.Join(r.trouble, ""))
+		}
 		if r.exit != "0" || r.failed > 0 {
 			bad = true
 			fmt.Fprintf(w, "\n%s: %s: failed, exit code %q:\n%s", r.environment, r.pkg, r.exit, strings.Join(r.trouble, ""))
@@ -124,9 +132,9 @@ func report(w io.Writer, rows []row) error {
 	}
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "environment\tpackage\tpassed\tfailed\tskipped\t")
+	fmt.Fprintln(t, "environment\tpackage\tpassed\tat the second try\tfailed\tskipped\t")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%s\n", r.environment, r.pkg, r.passed, r.failed, r.skipped, r.note())
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%d\t%s\n", r.environment, r.pkg, r.passed, r.again, r.failed, r.skipped, r.note())
 	}
 	t.Flush()
 	for name, n := range ran {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -53,9 +54,10 @@ func TestReport(t *testing.T) {
 		text string // a part of what is printed
 		bad  bool
 	}{
-		"all is well":    {[]row{good}, "tests/a  3       0       1        9 s\n", false},
+		"all is well":    {[]row{good}, "tests/a  3       0                  0       1        9 s\n", false},
 		"a reason":       {[]row{good}, "bare: tests/a: skipped:\n  TestA: no disk\n", false},
 		"a failure":      {[]row{good, with(func(r *row) { r.failed, r.exit, r.trouble = 1, "1", []string{"so it was\n"} })}, "so it was\n", true},
+		"a second try":   {[]row{with(func(r *row) { r.again, r.trouble = 1, []string{"so it was\n"} })}, "second try only:\nso it was\n", false},
 		"something left": {[]row{with(func(r *row) { r.exit = "1" })}, "exit code 1\n", true},
 		"no end":         {[]row{with(func(r *row) { r.exit, r.ended = "", "" })}, "did not come to its end\n", true},
 		"the guest died": {[]row{with(func(r *row) { r.exit, r.ended = "", "guest bare: exit status 125" })}, "guest bare: exit status 125\n", true},
@@ -64,6 +66,26 @@ func TestReport(t *testing.T) {
 		var b bytes.Buffer
 		if err := report(&b, c.rows); (err != nil) != c.bad || !strings.Contains(b.String(), c.text) {
 			t.Errorf("%s: %v, want failure %v and %q in %s", name, err, c.bad, c.text, &b)
+		}
+	}
+}
+
+// TestSecondTry: what the guest says of it.
+func TestSecondTry(t *testing.T) {
+	for end, want := range map[string]row{
+		"again:0 9": {passed: 1, again: 1, exit: "0"},
+		"again:1 9": {failed: 1, exit: "1"},
+		"1 9":       {failed: 1, exit: "1"},
+	} {
+		log := filepath.Join(t.TempDir(), "log")
+		for name, text := range map[string]string{log: "=== RUN   TestA\n--- FAIL: TestA (0.00s)\nFAIL\n", log + ".end": end} {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := read(log)
+		if err != nil || got.passed != want.passed || got.again != want.again || got.failed != want.failed || got.exit != want.exit {
+			t.Errorf("%s: %+v, %v, want %+v", end, got, err, want)
 		}
 	}
 }
