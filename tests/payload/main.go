@@ -56,6 +56,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -92,6 +93,9 @@ var commands = map[string]func(args []string) error{
 
 // errUsage is a command line that makes no sense.
 var errUsage = errors.New("usage")
+
+// What a verb does, the first thread does: some are of one thread, and a filter may kill the one that calls.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	if len(os.Args) < 2 {
