@@ -32,9 +32,18 @@ func Memfd(name string, size int64) (int, error) {
 }
 
 // Seal sets every seal on a memfd: nobody changes its size or content any more.
-func Seal(fd int) error {
-	_, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS,
-		unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
+//
+// It is EBUSY while the kernel itself holds a page for longer than fcntl waits, some 150 ms, as reclaim and migration do for a
+// moment (mm/memfd.c, memfd_wait_for_pins). With a writable mapping, which none of ours has, it would stay so.
+func Seal(fd int) (err error) {
+	const tries = 20
+	for range tries {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS,
+			unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
+		if err != unix.EBUSY {
+			break
+		}
+	}
 	return os.NewSyscallError("fcntl F_ADD_SEALS", err)
 }
 
