@@ -57,10 +57,6 @@ const (
 	// directory to writing the intent, some 50 µs, with room for a busy
 	// machine. It is looked at again after this time; nothing fails by it.
 	intentTime = 20 * time.Millisecond
-
-	// maxRaces bounds the retries after losing a race with a removal. Each
-	// lost round means that another process removed the id in between.
-	maxRaces = 16
 )
 
 // Store is a root directory of containers.
@@ -95,7 +91,8 @@ func (c *Container) Close() error {
 
 // Create makes the directory of id, locks it, and writes the intent record,
 // which has to name everything that the caller is about to make. wait bounds
-// the wait for the lock (only a removal or another creation can hold it).
+// the wait for the lock (only a removal or another creation can hold it), and
+// how long it is tried again after removals that came between.
 // A directory without a record is taken over: nothing else was made for it,
 // since the record comes before the first side effect.
 // Errors: [InvalidIDError], [ExistError], [BusyError], or what the file system
@@ -111,10 +108,16 @@ func (s *Store) Create(id string, intent *State, wait time.Duration) (*Container
 	if err != nil {
 		return nil, err
 	}
-	for range maxRaces {
+	// Each lost round means that another process removed the id in between,
+	// so a count would say nothing: a busy host may take any number in a row.
+	deadline := time.Now().Add(wait)
+	for races := 1; ; races++ {
 		c, err := makeDir(root, id, wait)
 		if _, raced := err.(*NotExistError); raced {
-			continue
+			if time.Now().Before(deadline) {
+				continue
+			}
+			err = fmt.Errorf("create container %q: removed %d times in %v while being made", id, races, wait)
 		}
 		if err != nil {
 			root.Close()
@@ -127,8 +130,6 @@ func (s *Store) Create(id string, intent *State, wait time.Duration) (*Container
 		}
 		return c, nil
 	}
-	root.Close()
-	return nil, fmt.Errorf("create container %q: removed %d times while being made", id, maxRaces)
 }
 
 // makeDir makes the directory of id and locks it. It fails with [NotExistError]
