@@ -74,15 +74,34 @@ func (in *Init) Spawn(s *Start) error {
 }
 
 // stillborn reports whether the process was killed before it executed anything, and reaps it then. The clone returns
-// after the exec or the death of the child (CLONE_VFORK), so there is nothing to wait for.
+// when the child has let go of this memory (CLONE_VFORK) and of the pipe, which is a moment before exec gives it its new
+// name, or its death can be waited for: one of the two is about to come.
 func (in *Init) stillborn() bool {
-	// One that has done its part already, as the first of two does, stays to be reaped by whoever waits for it.
-	killed, err := sys.Killed(in.Pid)
-	if err != nil || !killed {
+	for range birthWait {
+		// One that has done its part already, as the first of two does, or that was killed later (of its memory limit,
+		// say), has taken the program along and stays to be reaped by whoever waits for it.
+		if began, err := Began(in.Pid); err != nil || began {
+			return false
+		}
+		ended, err := sys.PidfdWait(in.PidFd, 1)
+		if err != nil {
+			return false
+		}
+		if ended {
+			return in.reapStillborn()
+		}
+	}
+	return false
+}
+
+// birthWait bounds, in milliseconds, the wait for what the kernel has begun already.
+const birthWait = 1000
+
+func (in *Init) reapStillborn() bool {
+	if began, err := Began(in.Pid); err != nil || began {
 		return false
 	}
-	// Nor may one that was killed a moment later (of its memory limit, say), and has taken the program along.
-	if began, err := Began(in.Pid); err != nil || began {
+	if killed, err := sys.Killed(in.Pid); err != nil || !killed {
 		return false
 	}
 	if _, err := sys.Wait4(in.Pid); err != nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -265,6 +266,44 @@ func TestMoved(t *testing.T) {
 	t.Error("it was never noticed")
 }
 
+// TestKilledBefore: Linux 6.18 kills what is cloned into a cgroup that was not written to cgroup.kill as often as the caller's
+// own. It is moved there instead, however late its death comes.
+func TestKilledBefore(t *testing.T) {
+	t.Parallel()
+	if kit.V2Top() == "" {
+		t.Skip("no cgroup v2 tree is mounted")
+	}
+	kit.Cgroupfs(t, "the caller is taken out of its unit")
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	b.Edit(kit.CgroupsPath("/" + b.ID + "/c"))
+	caller := made(t, kit.V2Top()+"/"+b.ID+"/caller")
+	write(t, caller+"/cgroup.kill", "1")
+	for _, args := range slices.Concat(
+		[][]string{{"create", b.ID}, {"start", b.ID}},
+		slices.Repeat([][]string{{"exec", b.ID, kit.PayloadPath, "true"}}, 10),
+		[][]string{{"delete", "--force", b.ID}},
+	) {
+		if res := b.Do(from(t, caller, b.Command(args...))); res.Code != 0 || res.Stderr != "" {
+			t.Errorf("%v", res)
+		}
+	}
+}
+
+// from has a command run in a v2 cgroup.
+func from(t testing.TB, cgroup string, c *exec.Cmd) *exec.Cmd {
+	t.Helper()
+	return scripted(t, c, "sh", "-c", "echo $$ > "+cgroup+`/cgroup.procs && exec "$@"`, "sh")
+}
+
+// scripted has a command run by another, which gets it as its last arguments.
+func scripted(t testing.TB, c *exec.Cmd, by ...string) *exec.Cmd {
+	t.Helper()
+	path, err := exec.LookPath(by[0])
+	check(t, err)
+	c.Path, c.Args = path, append(by, c.Args...)
+	return c
+}
+
 // TestReadOnlyV2: a hybrid host on which the v2 tree cannot be written does without, and every verb knows.
 func TestReadOnlyV2(t *testing.T) {
 	t.Parallel()
@@ -280,13 +319,8 @@ func TestReadOnlyV2(t *testing.T) {
 		{"resume", b.ID},
 		{"delete", "--force", b.ID},
 	} {
-		c := b.Command(args...)
 		script := `mount -o remount,bind,ro ` + kit.V2Top() + ` && exec "$@"`
-		c.Args = append([]string{"unshare", "-m", "sh", "-c", script, "sh"}, c.Args...)
-		path, err := exec.LookPath("unshare")
-		check(t, err)
-		c.Path = path
-		if res := b.Do(c); res.Code != 0 || res.Stderr != "" {
+		if res := b.Do(scripted(t, b.Command(args...), "unshare", "-m", "sh", "-c", script, "sh")); res.Code != 0 || res.Stderr != "" {
 			t.Errorf("%v", res)
 		}
 	}
