@@ -209,11 +209,28 @@ func gateDied(err error, st *store.State) bool {
 }
 
 // explainStopped adds to an error what a container has died of that was created, and not started yet.
-func explainStopped(err error, st *store.State, status specs.ContainerState, cg *cgroup) error {
-	if status != specs.StateStopped || st.Phase != store.Created {
+func (r *Runtime) explainStopped(err error, entry *store.Container, status specs.ContainerState, cg *cgroup) error {
+	if status != specs.StateStopped || entry.State.Phase != store.Created {
 		return err
 	}
-	return countCreated(cg).explain(err, func() bool { return true })
+	oom := countCreated(cg)
+	if oom.at.ooms().Gone {
+		return r.guessOOM(err, entry, oom)
+	}
+	return oom.explain(err, func() bool { return true })
+}
+
+// guessOOM is for a unit that has gone with what it had counted before anybody asked: it goes by the limit.
+func (r *Runtime) guessOOM(err error, entry *store.Container, oom *oomCount) error {
+	resources, rerr := r.resources(entry)
+	l := &specs.Linux{Resources: resources}
+	if rerr != nil || !tight(l) {
+		return err
+	}
+	if oom.expect(l); oom.limit == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: its unit is gone: it may have been killed: %s", err, oom.cause())
 }
 
 // executed reports whether the process has become another program than the interpreter. Of one that is gone nothing is

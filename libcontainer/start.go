@@ -36,7 +36,7 @@ func (r *Runtime) Start(id string) error {
 	}
 	if status != specs.StateCreated {
 		err := fmt.Errorf("cannot start container %q: it is %s, want created", id, status)
-		return explainStopped(err, st, status, cg)
+		return r.explainStopped(err, entry, status, cg)
 	}
 	oom := countCreated(cg)
 	await, err := startNotify(entry)

@@ -141,6 +141,26 @@ func TestStopped(t *testing.T) {
 	b.OK("delete", "--force", b.ID)
 }
 
+// TestGoneBeforeStart: a container was killed before start, and its unit took along what it had counted. With next to no
+// memory that is a likely cause.
+func TestGoneBeforeStart(t *testing.T) {
+	t.Parallel()
+	needsV2(t)
+	const hint = ": its unit is gone: it may have been killed: out of memory: linux.resources.memory.limit is 524288 bytes"
+	for _, limit := range []int64{512 << 10, 64 << 20} {
+		b := kit.New(t, kit.Resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: &limit} }))
+		b.OK("create", b.ID)
+		b.OK("kill", b.ID, "KILL")
+		b.Ended()
+		b.Until("the unit is gone", func() bool { return show(t, scope(b), "ActiveState") != "active" })
+		res := b.Fails([]string{"start", b.ID}, "it is stopped, want created")
+		if strings.Contains(res.Stderr, hint) != (limit < 1<<20) {
+			t.Errorf("%d bytes: %v, want %q", limit, res, hint)
+		}
+		b.OK("delete", b.ID)
+	}
+}
+
 // TestNested: what the payload makes below its cgroup goes with the unit.
 func TestNested(t *testing.T) {
 	t.Parallel()
