@@ -71,7 +71,7 @@ func (r *Runtime) Create(o CreateOptions) error {
 // fail takes back what was done. When a hook was what failed, the poststop hooks run as at any end of a container
 // (runtime.md, "Lifecycle", 3 to 5).
 func (c *creation) fail(err error) error {
-	err = c.explainOOM(err) // as long as there is a cgroup to ask
+	err = c.explainDeath(err) // as long as there is a cgroup to ask
 	c.rollback()
 	if failedHook(err) {
 		c.r.poststop(&c.state)

@@ -57,7 +57,7 @@ func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
 	}
 	defer fg.close()
 	if err := e.exec(id, fg); err != nil {
-		err = e.explainOOM(err)
+		err = e.explainDeath(err)
 		e.rollback()
 		return -1, err
 	}

@@ -149,21 +149,32 @@ func (o *oomCount) explain(err error, died func() bool) error {
 	return err
 }
 
-func (c *creation) explainOOM(err error) error { return c.oom.explain(err, c.initKilled) }
+// explainDeath adds to an error what init, or a hook in its cgroup, was killed for, or by.
+func (c *creation) explainDeath(err error) error {
+	var pe *program.Error
+	if errors.As(err, &pe) && pe.Report.Status != program.Failed && !c.oom.grew() {
+		if sig := c.killer(); sig != 0 {
+			return fmt.Errorf("%w: signal: %v", err, sig)
+		}
+	}
+	return c.oom.explain(err, c.initKilled)
+}
 
-// initKilled reports whether init was ended by a signal, or is about to be.
-func (c *creation) initKilled() bool {
+func (c *creation) initKilled() bool { return c.killer() != 0 }
+
+// killer is the signal that init was ended by, or is about to be; 0 for none.
+func (c *creation) killer() syscall.Signal {
 	if c.spawned == nil {
-		return false
+		return 0
 	}
-	if <-c.spawned; c.init.Pid == 0 {
-		return false
+	if <-c.spawned; c.init.Pid == 0 || !ended(c.init.PidFd) {
+		return 0
 	}
-	if !ended(c.init.PidFd) {
-		return false
+	sig, err := sys.KilledBy(c.init.Pid)
+	if err != nil { // it is somebody else's child
+		return 0
 	}
-	killed, err := sys.Killed(c.init.Pid)
-	return err == nil && killed
+	return sig
 }
 
 func ended(pidfd int) bool {

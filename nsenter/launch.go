@@ -101,7 +101,7 @@ func (in *Init) reapStillborn() bool {
 	if began, err := Began(in.Pid); err != nil || began {
 		return false
 	}
-	if killed, err := sys.Killed(in.Pid); err != nil || !killed {
+	if sig, err := sys.KilledBy(in.Pid); err != nil || sig == 0 {
 		return false
 	}
 	if _, err := sys.Wait4(in.Pid); err != nil {

@@ -2,6 +2,7 @@ package sys
 
 import (
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -80,11 +81,16 @@ func Wait4(pid int) (unix.WaitStatus, error) {
 	}
 }
 
-// Killed reports whether the child pid was ended by a signal. It does not wait, and leaves the child to be waited for.
-func Killed(pid int) (bool, error) {
+// KilledBy is the signal that the child pid was ended by, or 0 when it lives, or ended by itself. It does not wait, and leaves
+// the child to be waited for.
+func KilledBy(pid int) (unix.Signal, error) {
 	var info unix.Siginfo
 	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-	return info.Code == cldKilled || info.Code == cldDumped, os.NewSyscallError("waitid", err)
+	if err != nil || info.Code != cldKilled && info.Code != cldDumped {
+		return 0, os.NewSyscallError("waitid", err)
+	}
+	// The union begins on a boundary of 8 bytes: si_pid, si_uid, si_status (sigaction(2)).
+	return unix.Signal(*(*int32)(unsafe.Add(unsafe.Pointer(&info), 16+8))), nil
 }
 
 // Values of si_code for SIGCHLD (sigaction(2)).

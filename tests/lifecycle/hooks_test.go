@@ -310,3 +310,17 @@ echo made > "`+b.Rootfs+`/etc/made"
 		t.Errorf("%+v", netif)
 	}
 }
+
+// TestInitKilled: somebody kills init while the container is being made, which is told with the signal.
+func TestInitKilled(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t)
+	b.Edit(func(s *specs.Spec) {
+		script := `kill -KILL $(sed 's/.*"pid":\([0-9]*\).*/\1/')`
+		s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}}}}
+	})
+	for _, verb := range []string{"create", "run"} {
+		b.Fails([]string{verb, b.ID}, "init died: signal: killed")
+		b.Fails([]string{"state", b.ID}, "does not exist")
+	}
+}
