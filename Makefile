@@ -49,7 +49,15 @@ unit: ## tests beside the code
 	$(GOTEST) ./nsenter/... ./rootfs/... ./cgroups/... ./libcontainer/... ./internal/... .
 
 rooted: build ## tests that drive the binary (root)
-	$(GOTEST) -count=1 -p 1 -timeout 30m $$($(GO) list ./tests/... | grep -vE '/clients/(docker|podman)$$')
+	$(GOTEST) -count=1 -p 1 -timeout 30m $$($(GO) list ./tests/... | grep -vE '/(clients/(docker|podman)|fault)$$')
+	@$(MAKE) --no-print-directory -j 2 fault-fail fault-kill
+
+# The two halves of the fault loop see nothing of each other, and wait for the kernel half of their time.
+.PHONY: fault-fail fault-kill
+fault-fail:
+	$(GOTEST) -count=1 -timeout 30m -skip '^TestKill$$' ./tests/fault
+fault-kill:
+	$(GOTEST) -count=1 -timeout 30m -run '^TestKill$$' ./tests/fault
 
 rooted-v2: build ## lifecycle and cgroups where only cgroup v2 is to be seen (root)
 	TEU_TEST_CGROUP=v2 $(GOTEST) -count=1 -p 1 -timeout 30m ./tests/lifecycle ./tests/cgroups

@@ -34,11 +34,8 @@ var guests = []guest{
 			{dir: "tests/lifecycle", env: []string{"TEU_TESTDRIVER=systemd-user"}},
 		}},
 	}},
-	{name: "systemd-fields", flag: "--systemd", environments: []environment{
-		{"systemd, cgroupfs driver", []suite{{dir: "tests/fields"}, {dir: "tests/security"}}},
-	}},
 	{name: "systemd-cgroupfs", flag: "--systemd", environments: []environment{
-		{"systemd, cgroupfs driver", []suite{{dir: "cgroups", run: "Rooted"}, {dir: "tests/cgroups"}, {dir: "tests/lifecycle"}}},
+		{"systemd, cgroupfs driver", []suite{{dir: "cgroups", run: "Rooted"}, {dir: "tests/cgroups"}, {dir: "tests/fields"}, {dir: "tests/security"}}},
 	}},
 	{name: "bare", flag: "--bare", environments: []environment{
 		{"bare", []suite{{dir: "cgroups", run: "Rooted"}, {dir: "tests/cgroups"}, {dir: "tests/lifecycle"}}},
