@@ -77,7 +77,7 @@ func name(e environment, s suite) string {
 
 // script runs the suites of a guest. The log of each has the events of its tests in the form that test2json reads, and in the
 // end the exit code.
-func script(g guest, test string) string {
+func script(g guest, o options) string {
 	var b strings.Builder
 	// Nothing is executed from the share: its pages are written by another process than the emulator, which then goes on with
 	// the code that was there before.
@@ -104,12 +104,13 @@ suite() { # LOG DIRECTORY BINARY COMMAND...
 	for _, e := range g.environments {
 		for _, s := range e.suites {
 			args := append([]string{name(e, s), s.dir, filepath.Base(s.dir) + ".test", "env"}, s.env...)
-			args = append(args, "/scratch/bin/suite", "-test.v=test2json", "-test.timeout=15m")
-			if run := cmp.Or(test, s.run); run != "" {
-				args = append(args, "-test.run="+run)
+			args = append(args, "/scratch/bin/suite", "-test.v=test2json", "-test.timeout=30m")
+			run := cmp.Or(o.test, s.run)
+			if run == "" && !o.whole {
+				run = s.sample
 			}
-			if s.skip != "" {
-				args = append(args, "-test.skip="+s.skip)
+			if run != "" {
+				args = append(args, "-test.run="+run)
 			}
 			b.WriteString("suite")
 			for _, a := range args {

@@ -25,6 +25,7 @@ type options struct {
 	tags  string
 	only  *regexp.Regexp // of "environment: package"
 	test  string         // -test.run in place of the suite's own
+	whole bool           // not only samples
 	limit time.Duration  // for a guest
 	logs  string         // where the suites' output is kept
 }
@@ -34,7 +35,8 @@ func main() {
 	flag.StringVar(&o.tags, "tags", "", "build `tags` of the suites")
 	only := flag.String("only", "", "`regexp` of \"environment: package\" to run")
 	flag.StringVar(&o.test, "run", "", "`regexp` of the tests to run, as of go test")
-	flag.DurationVar(&o.limit, "timeout", 25*time.Minute, "`time` for a guest")
+	flag.DurationVar(&o.limit, "timeout", 45*time.Minute, "`time` for a guest")
+	flag.BoolVar(&o.whole, "whole", false, "run all tests of every suite")
 	flag.StringVar(&o.logs, "logs", "build/vm", "`directory` for the output of the suites")
 	flag.Parse()
 	var err error
@@ -126,7 +128,7 @@ func boot(share string, list []guest, o options) []error {
 				"--timeout", strconv.Itoa(int(o.limit.Seconds())), "--console", filepath.Join(share, "log", "console-"+g.name),
 				"--", "sh", "/share/"+g.name+".sh")
 			cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-			if err := os.WriteFile(filepath.Join(share, g.name+".sh"), []byte(script(g, o.test)), 0o755); err != nil {
+			if err := os.WriteFile(filepath.Join(share, g.name+".sh"), []byte(script(g, o)), 0o755); err != nil {
 				errs[i] = err
 				return
 			}
