@@ -105,9 +105,17 @@ func devicesOf(t *testing.T, pid int) map[string]device {
 	if pid != 0 {
 		args = append([]string{"nsenter", "-t", fmt.Sprint(pid), "-n"}, args...)
 	}
-	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %v: %s", args, err, out)
+	var out []byte
+	for again := true; again; {
+		var said strings.Builder
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Stderr = &said
+		var err error
+		if out, err = cmd.Output(); err != nil {
+			t.Fatalf("%v: %v: %s", args, err, &said)
+		}
+		// A device came or went while the kernel listed them: they go by themselves when their peers' namespace does.
+		again = strings.Contains(said.String(), "Dump was interrupted")
 	}
 	var list []device
 	if err := json.Unmarshal(out, &list); err != nil {

@@ -35,12 +35,16 @@ func (c *Containerd) LookAtNetwork() {
 	}
 }
 
-// output is what a command of the host writes, which has to succeed.
+// output is what a command of the host writes, which has to succeed. Warnings are no part of it: ip has one when a device
+// goes while it lists them.
 func (c *Containerd) output(args ...string) string {
 	c.t.Helper()
-	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+	var said strings.Builder
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stderr = &said
+	out, err := cmd.Output()
 	if err != nil {
-		c.t.Fatalf("%s: %v: %s", strings.Join(args, " "), err, out)
+		c.t.Fatalf("%s: %v: %s", strings.Join(args, " "), err, &said)
 	}
 	return string(out)
 }
