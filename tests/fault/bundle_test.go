@@ -11,7 +11,7 @@ import (
 
 func pointer[T any](v T) *T { return &v }
 
-// hookName is args[0] of every hook, by which a hook that outlives a killed teu is known.
+// hookName is args[0] of every hook: one that outlives a killed teu for too long is named by it.
 const hookName = "fault-hook"
 
 func hook(path string) []specs.Hook {

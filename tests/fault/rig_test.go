@@ -231,7 +231,7 @@ func (r *rig) clean(when string) {
 	for line := range kit.Snapshot() {
 		switch {
 		case r.before[line]:
-		case strings.Contains(line, hookName), strings.HasPrefix(line, "process "), strings.HasPrefix(line, "network namespace "):
+		case strings.HasPrefix(line, "process "), strings.HasPrefix(line, "network namespace "):
 			dying = true
 		default:
 			left = append(left, line)

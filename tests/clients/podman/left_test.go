@@ -30,9 +30,9 @@ func (p podman) stop(t testing.TB) {
 	for _, l := range left {
 		t.Errorf("left: %s", l)
 	}
+	os.Remove("oom") // conmon says in the directory in which it is started that there was an OOM kill
 	// What Podman leaves itself, with any runtime: the mounts on its storage and on /run/netns, the cgroups above containers',
 	// those of pods in the hierarchies that it does not know, and those of conmon.
-	os.Remove("oom") // conmon says in the directory in which it is started that there was an OOM kill
 	syscall.Unmount("/run/netns", syscall.MNT_DETACH)
 	syscall.Unmount(p.top+"/store/overlay", syscall.MNT_DETACH)
 	for _, dir := range slices.Backward(p.newCgroups()) {
