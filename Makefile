@@ -13,86 +13,82 @@ TAGS := netgo osusergo urfave_cli_no_docs urfave_cli_no_suggest
 LDFLAGS := -s -w -linkmode external -extldflags "-static" \
 	-X teu/internal/cli.version=$(VERSION) -X teu/internal/cli.commit=$(COMMIT) \
 	-X teu/internal/cli.libseccomp=$(shell pkg-config --modversion libseccomp 2>/dev/null)
-# The suites that `make clients` runs, and the packages that each needs.
-CLIENTS ?= docker podman
-DEPS_docker := docker.io docker-compose debootstrap
-DEPS_podman := podman conmon netavark aardvark-dns catatonit fuse-overlayfs iproute2 procps
+# What the binary needs, and what `make test` needs beside it. The suites beyond that name their packages in tests/runner.
+DEPS := libseccomp-dev pkg-config
+DEPS_TEST := busybox-static iproute2 procps runc shellcheck clang-format
+comma := ,
+space := $(subst ,, )
 
 GO := go
-GOTEST := $(GO) test -tags '$(TAGS)'
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+# One set of flags for the binary and all tests: what is compiled for one serves the others. A clone may belong to another
+# user, of whose repository git says nothing.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath -buildvcs=false -tags=$(subst $(space),$(comma),$(TAGS)))
+GOTEST := $(GO) test
+# The suites of a tier, side by side, and one table of them all. SEED picks the sample of the fault loop.
+SUITES = $(GO) run ./tests/runner -tags '$(TAGS)' $(if $(SEED),-seed $(SEED))
 
-.PHONY: build demo test unit rooted rooted-v2 test-vm churn conformance lint bench bench-clients golden fuzz man install uninstall clients cri clean deps deps-test help
+.PHONY: build demo check test test-rest test-all suite test-vm churn lint bench bench-clients golden fuzz man install uninstall clean deps help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 deps:
-	@tests/deps libseccomp-dev pkg-config busybox-static
-
-deps-test: deps
-	@tests/deps runc containerd containernetworking-plugins iptables clang libclang-rt-14-dev iproute2 procps
+	@tests/deps $(DEPS)
 
 build: deps teu ## the static binary ./teu
 
 # Everything the binary is made of; `go build` itself decides what is to be done.
 .PHONY: teu
 teu:
-	@CGO_ENABLED=1 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o teu .
+	@CGO_ENABLED=1 $(GO) build -ldflags '$(LDFLAGS)' -o teu .
 
-demo: build ## run a container and show it from inside and outside (root)
+demo: ## run a container and show it from inside and outside (root)
+	@tests/host rooted
+	@tests/deps $(DEPS) busybox-static procps
+	@$(MAKE) --no-print-directory teu
 	@tests/demo/demo.sh ./teu
 
-test: build deps-test lint unit rooted rooted-v2 conformance fuzz-short cri clients test-vm ## all of the tests (root)
+check: ## lint, unit tests, goldens: no root, at most 3 minutes
+	@tests/host check
+	@$(SUITES) -tier check
 
-unit: ## tests beside the code
-	$(GOTEST) ./nsenter/... ./rootfs/... ./cgroups/... ./libcontainer/... ./internal/... .
+test: ## check, and the rooted core: at most 10 minutes (root)
+	@tests/host rooted
+	@tests/deps $(DEPS) $(DEPS_TEST)
+	@$(MAKE) --no-print-directory teu
+	@$(SUITES) -tier test
 
-rooted: build ## tests that drive the binary (root)
-	$(GOTEST) -count=1 -p 1 -timeout 30m $$($(GO) list ./tests/... | grep -vE '/(clients/(docker|podman)|fault)$$')
-	@$(MAKE) --no-print-directory -j 2 fault-fail fault-kill
+test-rest: ## what test leaves out: whole fault loop, callers, conformance, virtual machines, fuzzing (root)
+	@tests/host rooted
+	@tests/deps $(DEPS) $(DEPS_TEST)
+	@$(MAKE) --no-print-directory teu
+	@$(SUITES) -tier rest
 
-# The two halves of the fault loop see nothing of each other, and wait for the kernel half of their time.
-.PHONY: fault-fail fault-kill
-fault-fail:
-	$(GOTEST) -count=1 -timeout 30m -skip '^TestKill$$' ./tests/fault
-fault-kill:
-	$(GOTEST) -count=1 -timeout 30m -run '^TestKill$$' ./tests/fault
+test-all: ## all of the tests: at most 35 minutes (root)
+	@tests/host rooted
+	@tests/deps $(DEPS) $(DEPS_TEST)
+	@$(MAKE) --no-print-directory teu
+	@$(SUITES) -tier all
 
-rooted-v2: build ## lifecycle and cgroups where only cgroup v2 is to be seen (root)
-	TEU_TEST_CGROUP=v2 $(GOTEST) -count=1 -p 1 -timeout 30m ./tests/lifecycle ./tests/cgroups
+suite: ## the suites whose names match ONLY='REGEXP'; ARGS='-run TestX -v' for one of them
+	@$(MAKE) --no-print-directory build
+	@$(SUITES) -only '$(ONLY)' -- $(ARGS)
 
-test-vm: build ## rooted suites in virtual machines with cgroup v2 only, bare and with systemd (root); VMFLAGS='-only RE -run RE'
+test-vm: build ## rooted suites in virtual machines (root); VMFLAGS='-guest NAME -only RE -run RE -whole'
 	$(GO) run ./tests/vm -tags '$(TAGS)' $(VMFLAGS)
 
 churn: build ## containers at random from many workers, teu killed among them, for CHURNTIME (root)
 	$(GOTEST) -count=1 -v -timeout 30m ./tests/churn -churn.for $(or $(CHURNTIME),2m) -churn.seed $(or $(CHURNSEED),0)
 
-clients: build ## programs that call a runtime, with teu, and with runc beside it (root); CLIENTS='docker podman' or one of them
-	@tests/deps runc busybox-static iptables $(foreach c,$(CLIENTS),$(DEPS_$(c)))
-	$(GOTEST) -count=1 -p 1 -timeout 40m -v $(addprefix ./tests/clients/,$(CLIENTS))
-
-cri: build ## the Container Runtime Interface of containerd with teu, and with runc beside it (root)
-	@tests/deps containerd containernetworking-plugins iptables iproute2 runc busybox-static
-	@test -z "$$(gofmt -l tests/clients/cri)" || { gofmt -l tests/clients/cri; exit 1; }
-	cd tests/clients/cri && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
-	cd tests/clients/cri && $(GO) test -count=1 -timeout 20m -v ./...
-
-conformance: build ## runtime-tools validation, beside runc (root)
-	tests/conformance/run
-
-lint: ## vet, format, staticcheck, import rules
-	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
-	$(GO) vet -tags '$(TAGS)' ./...
-	$(GO) run $(STATICCHECK) -tags '$(shell echo $(TAGS) | tr ' ' ',')' ./...
-	$(GOTEST) ./tests/lint
+lint: ## vet, format, static analysis, rules of the code
+	@$(SUITES) -only '^lint: '
 
 bench: build ## times beside runc, crun and a bare C program (root)
 	@tests/deps runc crun busybox-static
 	$(GO) run ./tests/bench --teu ./teu $(BENCHFLAGS)
 
 bench-clients: build ## times of ctr run and docker run with teu, runc and crun (root)
-	@tests/deps runc crun containerd containernetworking-plugins $(DEPS_docker) iptables busybox-static
+	@tests/deps runc crun containerd containernetworking-plugins docker.io docker-compose debootstrap iptables busybox-static
 	$(GOTEST) -count=1 -run '^$$' -bench . -benchtime $(or $(RUNS),40)x ./tests/clients/containerd ./tests/clients/docker
 
 golden: ## write the golden files anew; look at the diff
@@ -101,12 +97,9 @@ golden: ## write the golden files anew; look at the diff
 man: ## write the man pages and completions anew from the flags
 	$(GOTEST) ./internal/cli -run Pages -update
 
-fuzz: deps-test ## fuzz the interpreter and the decoders for FUZZTIME seconds each
+fuzz: ## fuzz the interpreter and the decoders for FUZZTIME seconds each
+	@tests/deps $(DEPS) clang libclang-rt-14-dev
 	nsenter/fuzz/run $(or $(FUZZTIME),60)
-
-.PHONY: fuzz-short
-fuzz-short: deps-test
-	nsenter/fuzz/run 20
 
 install: build ## binary, man pages and completions into PREFIX, below DESTDIR
 	install -D -m 0755 teu $(DESTDIR)$(PREFIX)/sbin/teu

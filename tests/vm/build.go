@@ -7,11 +7,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"teu/tests/vm/guests"
 )
 
 // furnish fills the directory that the guests share with what they need: it looks like the top of the module, so that
 // suites find their test data, with binaries in it instead of sources.
-func furnish(share string, list []guest, tags string) error {
+func furnish(share string, list []guests.Guest, tags string) error {
 	if err := os.Chmod(share, 0o755); err != nil { // an ordinary user reads it too
 		return err
 	}
@@ -56,12 +58,12 @@ func goTool(cgo string, args ...string) error {
 	return nil
 }
 
-func dirs(list []guest) map[string]bool {
+func dirs(list []guests.Guest) map[string]bool {
 	set := map[string]bool{}
 	for _, g := range list {
-		for _, e := range g.environments {
-			for _, s := range e.suites {
-				set[s.dir] = true
+		for _, e := range g.Environments {
+			for _, s := range e.Suites {
+				set[s.Dir] = true
 			}
 		}
 	}
@@ -71,13 +73,13 @@ func dirs(list []guest) map[string]bool {
 func binary(dir string) string { return filepath.Join(dir, filepath.Base(dir)+".test") }
 
 // name is the name of a suite's log.
-func name(e environment, s suite) string {
-	return strings.NewReplacer(", ", "-", " ", "-", "/", "-", "'", "").Replace(e.name + " " + s.dir)
+func name(g guests.Guest, s guests.Suite) string {
+	return g.Name + "-" + strings.ReplaceAll(s.Dir, "/", "-")
 }
 
 // script runs the suites of a guest. The log of each has the events of its tests in the form that test2json reads, and in the
 // end the exit code.
-func script(g guest, o options) string {
+func script(g guests.Guest, o options) string {
 	var b strings.Builder
 	// Nothing is executed from the share: its pages are written by another process than the emulator, which then goes on with
 	// the code that was there before.
@@ -91,23 +93,17 @@ suite() { # LOG DIRECTORY BINARY COMMAND...
 	shift 3
 	"$@" >"$log" 2>&1
 	code=$?
-	# What failed has a second try: time is not the guest's own.
-	failed=$(sed -n 's/^[^-]\{0,1\}--- FAIL: \([A-Za-z0-9_]*\).*/\1/p' "$log" | sort -u | tr '\n' '|')
-	if [ $code = 1 ] && [ -n "$failed" ]; then
-		"$@" "-test.run=^(${failed%|})\$" >"$log.again" 2>&1
-		code="again:$?"
-	fi
 	echo "$code $(($(date +%s) - begin))" >"$log.end"
 	echo "vm: ${log##*/}: exit code $code after $(($(date +%s) - begin)) s"
 }
 `)
-	for _, e := range g.environments {
-		for _, s := range e.suites {
-			args := append([]string{name(e, s), s.dir, filepath.Base(s.dir) + ".test", "env"}, s.env...)
+	for _, e := range g.Environments {
+		for _, s := range e.Suites {
+			args := append([]string{name(g, s), s.Dir, filepath.Base(s.Dir) + ".test", "env"}, s.Env...)
 			args = append(args, "/scratch/bin/suite", "-test.v=test2json", "-test.timeout=30m")
-			run := cmp.Or(o.test, s.run)
+			run := cmp.Or(o.test, s.Run)
 			if run == "" && !o.whole {
-				run = s.sample
+				run = s.Sample
 			}
 			if run != "" {
 				args = append(args, "-test.run="+run)

@@ -16,6 +16,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"teu/tests/results"
+	"teu/tests/vm/guests"
 )
 
 // here is this directory, from the top of the module, where the command has to be started.
@@ -23,21 +26,25 @@ const here = "tests/vm"
 
 type options struct {
 	tags  string
+	guest string         // the name of one guest, "" for all
 	only  *regexp.Regexp // of "environment: package"
 	test  string         // -test.run in place of the suite's own
 	whole bool           // not only samples
 	limit time.Duration  // for a guest
 	logs  string         // where the suites' output is kept
+	file  string         // for the results, as JSON; "" for none
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.tags, "tags", "", "build `tags` of the suites")
+	flag.StringVar(&o.guest, "guest", "", "`name` of the one guest to boot")
 	only := flag.String("only", "", "`regexp` of \"environment: package\" to run")
 	flag.StringVar(&o.test, "run", "", "`regexp` of the tests to run, as of go test")
 	flag.DurationVar(&o.limit, "timeout", 45*time.Minute, "`time` for a guest")
 	flag.BoolVar(&o.whole, "whole", false, "run all tests of every suite")
 	flag.StringVar(&o.logs, "logs", "build/vm", "`directory` for the output of the suites")
+	flag.StringVar(&o.file, "results", "", "`file` for the results, as JSON")
 	flag.Parse()
 	var err error
 	if o.only, err = regexp.Compile(*only); err == nil {
@@ -50,9 +57,9 @@ func main() {
 }
 
 func run(o options) error {
-	selected := choose(o.only)
+	selected := choose(o.guest, o.only)
 	if len(selected) == 0 {
-		return fmt.Errorf("-only %s: no such suite", o.only)
+		return fmt.Errorf("-guest %q -only %q: no such suite", o.guest, o.only)
 	}
 	prepare := exec.Command(filepath.Join(here, "prepare"))
 	prepare.Stdout, prepare.Stderr = os.Stderr, os.Stderr
@@ -68,18 +75,15 @@ func run(o options) error {
 		return err
 	}
 	errs := boot(share, selected, o)
-	var rows []row
+	var rows []results.Row
 	for i, g := range selected {
-		for _, e := range g.environments {
-			for _, s := range e.suites {
-				r, err := read(filepath.Join(share, "log", name(e, s)))
+		for _, e := range g.Environments {
+			for _, s := range e.Suites {
+				r, err := read(filepath.Join(share, "log", name(g, s)), errs[i])
 				if err != nil {
 					return err
 				}
-				if r.ended == "" && errs[i] != nil {
-					r.ended = errs[i].Error()
-				}
-				r.environment, r.pkg = e.name, s.dir
+				r.Suite = e.Name + ": " + s.Dir
 				rows = append(rows, r)
 			}
 		}
@@ -88,33 +92,36 @@ func run(o options) error {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "vm: output of the suites in", o.logs)
-	return report(os.Stdout, rows)
+	return report(rows, o.file)
 }
 
-// choose leaves out what only does not match.
-func choose(only *regexp.Regexp) (list []guest) {
-	for _, g := range guests {
-		var environments []environment
-		for _, e := range g.environments {
-			var suites []suite
-			for _, s := range e.suites {
-				if only.MatchString(e.name + ": " + s.dir) {
+// choose returns the guests, or the one of that name, with the suites that only matches.
+func choose(name string, only *regexp.Regexp) (list []guests.Guest) {
+	for _, g := range guests.All {
+		if name != "" && g.Name != name {
+			continue
+		}
+		var environments []guests.Environment
+		for _, e := range g.Environments {
+			var suites []guests.Suite
+			for _, s := range e.Suites {
+				if only.MatchString(e.Name + ": " + s.Dir) {
 					suites = append(suites, s)
 				}
 			}
 			if len(suites) > 0 {
-				environments = append(environments, environment{e.name, suites})
+				environments = append(environments, guests.Environment{Name: e.Name, Suites: suites})
 			}
 		}
 		if len(environments) > 0 {
-			list = append(list, guest{g.name, g.flag, environments})
+			list = append(list, guests.Guest{Name: g.Name, Flag: g.Flag, Environments: environments})
 		}
 	}
 	return list
 }
 
 // boot runs the guests, side by side when there is room, and returns how each ended.
-func boot(share string, list []guest, o options) []error {
+func boot(share string, list []guests.Guest, o options) []error {
 	memory, together := room(len(list))
 	errs := make([]error, len(list))
 	places := make(chan struct{}, together)
@@ -124,18 +131,18 @@ func boot(share string, list []guest, o options) []error {
 		wg.Go(func() {
 			defer func() { <-places }()
 			begin := time.Now()
-			cmd := exec.Command(filepath.Join(here, "boot"), g.flag, "--share", share, "--memory", strconv.Itoa(memory),
-				"--timeout", strconv.Itoa(int(o.limit.Seconds())), "--console", filepath.Join(share, "log", "console-"+g.name),
-				"--", "sh", "/share/"+g.name+".sh")
+			cmd := exec.Command(filepath.Join(here, "boot"), g.Flag, "--share", share, "--memory", strconv.Itoa(memory),
+				"--timeout", strconv.Itoa(int(o.limit.Seconds())), "--console", filepath.Join(share, "log", "console-"+g.Name),
+				"--", "sh", "/share/"+g.Name+".sh")
 			cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-			if err := os.WriteFile(filepath.Join(share, g.name+".sh"), []byte(script(g, o)), 0o755); err != nil {
+			if err := os.WriteFile(filepath.Join(share, g.Name+".sh"), []byte(script(g, o)), 0o755); err != nil {
 				errs[i] = err
 				return
 			}
 			if err := cmd.Run(); err != nil {
-				errs[i] = fmt.Errorf("guest %s: %w", g.name, err)
+				errs[i] = fmt.Errorf("guest %s: %w", g.Name, err)
 			}
-			fmt.Fprintf(os.Stderr, "vm: guest %s: %v\n", g.name, time.Since(begin).Round(time.Second))
+			fmt.Fprintf(os.Stderr, "vm: guest %s: %v\n", g.Name, time.Since(begin).Round(time.Second))
 		})
 	}
 	wg.Wait()
@@ -160,12 +167,25 @@ func room(n int) (memory, together int) {
 	return memory, min(max(1, free/(memory+spare)), runtime.NumCPU(), n)
 }
 
-// keep copies the logs to a directory that lasts.
+// keep copies the logs to a directory that lasts. What other guests have put there stays.
 func keep(from, to string) error {
-	if err := os.RemoveAll(to); err != nil {
+	if err := os.MkdirAll(to, 0o777); err != nil {
 		return err
 	}
-	return copyTree(from, to)
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(from, e.Name()))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, e.Name()), text, 0o666)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copyTree copies directories and regular files.

@@ -1,91 +1,63 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+
+	"teu/tests/results"
+	"teu/tests/vm/guests"
 )
 
-func TestCount(t *testing.T) {
+func TestRead(t *testing.T) {
+	const passed, failed = "=== RUN   TestA\n--- PASS: TestA (0.00s)\nPASS\n", "=== RUN   TestA\n--- FAIL: TestA (0.00s)\nFAIL\n"
 	for name, c := range map[string]struct {
-		events string
-		want   row
+		log, end       string
+		passed, failed int
+		trouble        string
 	}{
-		"of each": {`
-{"Action":"start"}
-{"Action":"run","Test":"TestA"}
-{"Action":"output","Test":"TestA","Output":"=== RUN   TestA\n"}
-{"Action":"output","Test":"TestA/sub","Output":"    a_test.go:7: no memory controller\n"}
-{"Action":"output","Test":"TestA/sub","Output":"    --- SKIP: TestA/sub (0.00s)\n"}
-{"Action":"skip","Test":"TestA/sub"}
-{"Action":"pass","Test":"TestA"}
-{"Action":"output","Test":"TestB","Output":"    b_test.go:1: 1, want 2\n"}
-{"Action":"fail","Test":"TestB"}
-{"Action":"output","Output":"FAIL\n"}
-{"Action":"fail"}`,
-			row{passed: 1, failed: 1, skipped: 1, why: []string{"TestA/sub: no memory controller"}, trouble: []string{"    b_test.go:1: 1, want 2\n"}}},
-		"of none":          {`{"Action":"output","Output":"kit: no teu\n"}`, row{trouble: []string{"kit: no teu\n"}}},
-		"without a reason": {`{"Action":"skip","Test":"TestA"}`, row{skipped: 1, why: []string{"TestA: no reason given"}}},
-	} {
-		got, err := count(strings.NewReader(c.events))
-		if err != nil || !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%s: %+v, %v, want %+v", name, got, err, c.want)
-		}
-	}
-	if _, err := count(strings.NewReader("kit: no JSON")); err == nil {
-		t.Error("what is no event is taken for one")
-	}
-}
-
-func TestReport(t *testing.T) {
-	good := row{environment: "bare", pkg: "tests/a", passed: 3, skipped: 1, why: []string{"TestA: no disk"}, exit: "0", ended: "9 s"}
-	with := func(change func(r *row)) row {
-		r := good
-		change(&r)
-		return r
-	}
-	for name, c := range map[string]struct {
-		rows []row
-		text string // a part of what is printed
-		bad  bool
-	}{
-		"all is well":    {[]row{good}, "tests/a  3       0                  0       1        9 s\n", false},
-		"a reason":       {[]row{good}, "bare: tests/a: skipped:\n  TestA: no disk\n", false},
-		"a failure":      {[]row{good, with(func(r *row) { r.failed, r.exit, r.trouble = 1, "1", []string{"so it was\n"} })}, "so it was\n", true},
-		"a second try":   {[]row{with(func(r *row) { r.again, r.trouble = 1, []string{"so it was\n"} })}, "second try only:\nso it was\n", false},
-		"something left": {[]row{with(func(r *row) { r.exit = "1" })}, "exit code 1\n", true},
-		"no end":         {[]row{with(func(r *row) { r.exit, r.ended = "", "" })}, "did not come to its end\n", true},
-		"the guest died": {[]row{with(func(r *row) { r.exit, r.ended = "", "guest bare: exit status 125" })}, "guest bare: exit status 125\n", true},
-		"nothing ran":    {[]row{with(func(r *row) { r.passed = 0 })}, "", true},
-	} {
-		var b bytes.Buffer
-		if err := report(&b, c.rows); (err != nil) != c.bad || !strings.Contains(b.String(), c.text) {
-			t.Errorf("%s: %v, want failure %v and %q in %s", name, err, c.bad, c.text, &b)
-		}
-	}
-}
-
-// TestSecondTry: what the guest says of it.
-func TestSecondTry(t *testing.T) {
-	for end, want := range map[string]row{
-		"again:0 9": {passed: 1, again: 1, exit: "0"},
-		"again:1 9": {failed: 1, exit: "1"},
-		"1 9":       {failed: 1, exit: "1"},
+		"passed":                     {passed, "0 9", 1, 0, ""},
+		"failed":                     {failed, "1 9", 0, 1, "--- FAIL: TestA"},
+		"something is left":          {passed, "1 9", 1, 1, "exit code 1"},
+		"the guest died meanwhile":   {passed, "", 1, 1, "did not come to its end (guest bare: died)"},
+		"the guest died before that": {"", "", 0, 1, "did not come to its end (guest bare: died)"},
 	} {
 		log := filepath.Join(t.TempDir(), "log")
-		for name, text := range map[string]string{log: "=== RUN   TestA\n--- FAIL: TestA (0.00s)\nFAIL\n", log + ".end": end} {
+		for name, text := range map[string]string{log: c.log, log + ".end": c.end} {
+			if text == "" {
+				continue
+			}
 			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		got, err := read(log)
-		if err != nil || got.passed != want.passed || got.again != want.again || got.failed != want.failed || got.exit != want.exit {
-			t.Errorf("%s: %+v, %v, want %+v", end, got, err, want)
+		got, err := read(log, errors.New("guest bare: died"))
+		if err != nil || got.Passed != c.passed || got.Failed != c.failed || !strings.Contains(got.Trouble, c.trouble) {
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, c)
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	for name, c := range map[string]struct {
+		row  results.Row
+		fail bool
+	}{
+		"passed":       {results.Row{Suite: "a", Passed: 1}, false},
+		"failed":       {results.Row{Suite: "a", Passed: 1, Failed: 1}, true},
+		"all skipped":  {results.Row{Suite: "a", Skipped: 1}, true},
+		"nothing ran":  {results.Row{Suite: "a"}, true},
+		"some skipped": {results.Row{Suite: "a", Passed: 1, Skipped: 1}, false},
+	} {
+		file := filepath.Join(t.TempDir(), "rows")
+		if err := report([]results.Row{c.row}, file); (err != nil) != c.fail {
+			t.Errorf("%s: got %v, want a failure: %v", name, err, c.fail)
+		}
+		if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), `"Suite":"a"`) {
+			t.Errorf("%s: got %s, %v, want the row", name, text, err)
 		}
 	}
 }
@@ -93,15 +65,15 @@ func TestSecondTry(t *testing.T) {
 // TestSuites: each has a log of its own, in a package that is there.
 func TestSuites(t *testing.T) {
 	seen := map[string]bool{}
-	for _, g := range choose(regexp.MustCompile("")) {
-		for _, e := range g.environments {
-			for _, s := range e.suites {
-				if seen[name(e, s)] {
-					t.Errorf("two logs %s", name(e, s))
+	for _, g := range choose("", regexp.MustCompile("")) {
+		for _, e := range g.Environments {
+			for _, s := range e.Suites {
+				if seen[name(g, s)] {
+					t.Errorf("two logs %s", name(g, s))
 				}
-				seen[name(e, s)] = true
-				if tests, _ := filepath.Glob("../../" + s.dir + "/*_test.go"); len(tests) == 0 {
-					t.Errorf("%s: no tests in it", s.dir)
+				seen[name(g, s)] = true
+				if tests, _ := filepath.Glob("../../" + s.Dir + "/*_test.go"); len(tests) == 0 {
+					t.Errorf("%s: no tests in it", s.Dir)
 				}
 			}
 		}
@@ -109,7 +81,13 @@ func TestSuites(t *testing.T) {
 	if len(seen) == 0 {
 		t.Error("no suites")
 	}
-	if got := fmt.Sprint(choose(regexp.MustCompile("^nowhere"))); got != "[]" {
-		t.Errorf("%s", got)
+	if got := choose("", regexp.MustCompile("^nowhere")); len(got) != 0 {
+		t.Errorf("got %v, want none", got)
+	}
+	if got := choose("bare", regexp.MustCompile("tests/cgroups$")); len(got) != 1 || got[0].Name != "bare" || len(got[0].Environments[0].Suites) != 1 {
+		t.Errorf("got %v, want one suite of the guest bare", got)
+	}
+	if got := choose(guests.All[0].Name+"x", regexp.MustCompile("")); len(got) != 0 {
+		t.Errorf("got %v, want none", got)
 	}
 }

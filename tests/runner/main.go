@@ -1,0 +1,157 @@
+// Command runner runs the test suites of a tier side by side and prints one table of them: what passed, failed and was
+// skipped, why, and what did not run. See docs/testing.md. It is started at the top of the module.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"teu/tests/results"
+)
+
+type options struct {
+	tier string // check, test, rest or all
+	only *regexp.Regexp
+	tags string // of the build
+	seed string // decides which instructions the sample of the fault loop takes
+	logs string // directory for the output of each suite
+	args []string
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.tier, "tier", "test", "`tier`: check, test, rest or all")
+	only := flag.String("only", "", "`regexp` of the names of the suites to run, of any tier")
+	flag.StringVar(&o.tags, "tags", "", "build `tags`")
+	flag.StringVar(&o.seed, "seed", "", "`number` that picks the sample of the fault loop; a random one without it")
+	flag.StringVar(&o.logs, "logs", "build/log", "`directory` for the output of the suites")
+	flag.Parse()
+	o.args = flag.Args()
+	var err error
+	if o.only, err = regexp.Compile(*only); err == nil {
+		err = run(o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "runner:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	if o.seed == "" {
+		o.seed = strconv.Itoa(rand.IntN(10000))
+	}
+	if _, err := strconv.ParseUint(o.seed, 10, 32); err != nil {
+		return fmt.Errorf("-seed %s: not a number", o.seed)
+	}
+	chosen, left, err := choose(jobs(o), o)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(o.logs); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.logs, 0o777); err != nil {
+		return err
+	}
+	begin := time.Now()
+	r := &runner{logs: o.logs, out: os.Stdout, begin: begin}
+	if err := r.prepare(chosen); err != nil {
+		return err
+	}
+	rows := r.all(chosen, runtime.NumCPU())
+	return report(os.Stdout, rows, left, o, time.Since(begin))
+}
+
+// choose returns the jobs that run, and those of later tiers that do not.
+func choose(list []job, o options) (chosen, left []job, err error) {
+	tiers, ok := map[string][]tier{"check": {check}, "test": {check, core}, "rest": {rest}, "all": {check, core, rest}}[o.tier]
+	if !ok {
+		return nil, nil, fmt.Errorf("-tier %s: not one of check, test, rest and all", o.tier)
+	}
+	for _, j := range list {
+		switch {
+		case o.only.String() != "":
+			if o.only.MatchString(j.name) {
+				chosen = append(chosen, j)
+			}
+		case o.tier == "all" && j.fuller != "":
+		case slices.Contains(tiers, j.tier):
+			chosen = append(chosen, j)
+		case j.tier > tiers[len(tiers)-1]:
+			left = append(left, j)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, nil, fmt.Errorf("-only %s: no suite has such a name", o.only)
+	}
+	if len(o.args) > 0 {
+		if o.only.String() == "" || len(chosen) > 1 {
+			return nil, nil, fmt.Errorf("arguments of a suite (%s) go with -only and the name of one", strings.Join(o.args, " "))
+		}
+		chosen[0].args = append(slices.Clone(chosen[0].args), o.args...)
+	}
+	return chosen, left, nil
+}
+
+// report prints what failed and the table, with what was not run.
+func report(w io.Writer, rows []results.Row, left []job, o options, took time.Duration) error {
+	for _, r := range rows {
+		if r.Failed > 0 {
+			fmt.Fprintf(w, "\n%s: failed:\n%s", r.Suite, r.Trouble)
+		}
+	}
+	sum := results.Print(w, rows)
+	fmt.Fprintf(w, "\n%s in all; the output of each suite is in %s\n", took.Round(time.Second), o.logs)
+	if slices.ContainsFunc(rows, func(r results.Row) bool { return strings.HasPrefix(r.Suite, "fault loop, a sample") }) {
+		fmt.Fprintf(w, "the sample of the fault loop was taken with SEED=%s\n", o.seed)
+	}
+	if len(left) > 0 {
+		fmt.Fprintf(w, "\nnot run:\n")
+		for _, tier := range []struct {
+			tier
+			command string
+		}{{core, "make test"}, {rest, "make test-rest"}} {
+			var names []string
+			for _, j := range left {
+				if j.tier == tier.tier {
+					names = append(names, j.name)
+				}
+			}
+			if len(names) > 0 {
+				fmt.Fprintf(w, "  %s: %s\n", tier.command, strings.Join(names, "; "))
+			}
+		}
+		fmt.Fprintf(w, "  make suite ONLY='NAME': one of them\n")
+	}
+	fmt.Fprintf(w, "\n%d passed, %d failed, %d skipped\n", sum.Passed, sum.Failed, sum.Skipped)
+	if sum.Failed > 0 {
+		return fmt.Errorf("%d tests failed", sum.Failed)
+	}
+	return nil
+}
+
+// build makes a program that several suites need, once for all of them, and names it in the environment.
+func build(variable, dir, program string) error {
+	to, err := filepath.Abs(filepath.Join(dir, filepath.Base(program)))
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "build", "-o", to, "./"+program)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", cmd, err, out)
+	}
+	return os.Setenv(variable, to)
+}
