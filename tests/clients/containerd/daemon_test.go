@@ -19,7 +19,7 @@ import (
 )
 
 // TestMain gives the suite a network of its own: it is the host's for containers, and has bridges and rules of iptables.
-func TestMain(m *testing.M) { kit.Main(m, syscall.CLONE_NEWNET) }
+func TestMain(m *testing.M) { kit.Main(m, kit.Options{Namespaces: syscall.CLONE_NEWNET}) }
 
 // The images hold busybox and nothing else; that of a user wants another.
 const (
