@@ -96,6 +96,7 @@ func adaptProcess(p *specs.Process, b *kit.Bundle) {
 		p.OOMScoreAdj = nil // takes CAP_SYS_RESOURCE
 	}
 	p.Rlimits = slices.DeleteFunc(p.Rlimits, func(l specs.POSIXRlimit) bool { return l.Hard > 1024 })
+	kit.Grantable(p.Rlimits)
 }
 
 // adapt makes s one that can run here: with a root, sources and hooks that are there, and no more rights than ours.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -44,6 +45,25 @@ var example = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(filepath.Join(dir, "config.json"))
 })
 
+// MostFiles is the hard limit of descriptors of this run. Not even root can raise it without CAP_SYS_RESOURCE.
+var MostFiles = sync.OnceValue(func() uint64 {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return 0
+	}
+	return l.Max
+})
+
+// Grantable lowers a limit of descriptors to what this run has itself, as under `ulimit -n 256`.
+func Grantable(limits []specs.POSIXRlimit) {
+	for i := range limits {
+		if l := &limits[i]; l.Type == "RLIMIT_NOFILE" {
+			l.Hard = min(l.Hard, MostFiles())
+			l.Soft = min(l.Soft, l.Hard)
+		}
+	}
+}
+
 // New makes a bundle of what `teu spec` prints, without a terminal, running `payload true`, after the edits. When the
 // test ends its containers are deleted by force, and what is left of them is an error. The test needs root.
 func New(t testing.TB, edits ...func(*specs.Spec)) *Bundle {
@@ -62,6 +82,7 @@ func New(t testing.TB, edits ...func(*specs.Spec)) *Bundle {
 	b.check(err)
 	b.check(json.Unmarshal(text, b.Spec))
 	b.Spec.Process.Terminal = false
+	Grantable(b.Spec.Process.Rlimits)
 	b.Spec.Process.Env = append(b.Spec.Process.Env, "TEU_TEST="+id)
 	b.Edit(append([]func(*specs.Spec){Args("true")}, edits...)...)
 	return b

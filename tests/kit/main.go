@@ -11,11 +11,14 @@
 package kit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,6 +39,8 @@ const (
 	// PayloadVar names the variable for a payload that was built before; without it the suite builds one, with Go. With
 	// both set a test binary can be taken to another machine, or kernel.
 	PayloadVar = "TEU_PAYLOAD"
+	// AttackerVar does the same for the hostile program of tests/security.
+	AttackerVar = "TEU_ATTACKER"
 	// CgroupVar names the variable for the cgroups that the suite sees: "" for the host's, [PureV2] for its v2 tree alone.
 	CgroupVar = "TEU_TEST_CGROUP"
 	// PureV2 makes a hybrid host look as one that has nothing but cgroup v2, with the controllers that v1 has left it.
@@ -56,6 +61,9 @@ func Teu() string { return filepath.Join(scratch, "bin/teu") }
 // Payload is the static payload on the host.
 func Payload() string { return filepath.Join(scratch, "bin/payload") }
 
+// Attacker is the hostile program of tests/security on the host. Only that suite has it: see [Options].
+func Attacker() string { return filepath.Join(scratch, "bin/attacker") }
+
 // Rooted skips the test unless it runs as root.
 func Rooted(t testing.TB) {
 	t.Helper()
@@ -65,17 +73,26 @@ func Rooted(t testing.TB) {
 	rooted.Add(1)
 }
 
-// Main runs the suite and exits. It fails as root when no rooted test ran, or when anything is left in the end. The suite
-// has further namespaces of its own where it asks for them, by their CLONE_ flags.
-func Main(m *testing.M, further ...uintptr) {
+// Options are what a suite needs beside what all have.
+type Options struct {
+	Namespaces uintptr // CLONE_ flags of further namespaces of its own
+	Attacker   bool    // the program [Attacker]
+}
+
+// Main runs the suite and exits. It fails as root when no rooted test ran, or when anything is left in the end.
+func Main(m *testing.M, options ...Options) {
 	if os.Geteuid() != 0 {
 		os.Exit(m.Run())
+	}
+	var o Options
+	if len(options) > 0 {
+		o = options[0]
 	}
 	var code int
 	var err error
 	switch os.Getenv(stageVar) {
 	case "":
-		code, err = outside(further)
+		code, err = outside(o)
 	case "2":
 		code, err = first()
 	default:
@@ -101,7 +118,10 @@ func Main(m *testing.M, further ...uintptr) {
 }
 
 // outside is stage 1.
-func outside(further []uintptr) (code int, err error) {
+func outside(o Options) (code int, err error) {
+	if err := plain(); err != nil {
+		return 1, err
+	}
 	dir := os.Getenv(DirVar)
 	if dir == "" {
 		dir = "/var/tmp"
@@ -110,10 +130,11 @@ func outside(further []uintptr) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	if err := furnish(); err != nil {
+	if err := furnish(o); err != nil {
 		return 1, err
 	}
-	prefix := fmt.Sprintf("tt%d-", os.Getpid())
+	// Another run on this host may have our pid, in a pid namespace of its own.
+	prefix := fmt.Sprintf("tt%08x-", rand.Uint32())
 	env := append(os.Environ(), stageVar+"=2", scratchVar+"="+scratch, prefixVar+"="+prefix)
 	// The test log would be opened where this mount namespace cannot see it.
 	args := slices.DeleteFunc(slices.Clone(os.Args), func(a string) bool { return strings.HasPrefix(a, "-test.testlogfile") })
@@ -121,9 +142,7 @@ func outside(further []uintptr) (code int, err error) {
 	if shared() {
 		namespaces = syscall.CLONE_NEWNS
 	}
-	for _, flag := range further {
-		namespaces |= flag
-	}
+	namespaces |= o.Namespaces
 	p, err := os.StartProcess("/proc/self/exe", args, &os.ProcAttr{
 		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 		Sys: &syscall.SysProcAttr{Cloneflags: namespaces, Pdeathsig: syscall.SIGKILL},
@@ -142,8 +161,26 @@ func outside(further []uintptr) (code int, err error) {
 	return code, nil
 }
 
-// furnish fills the scratch directory: the payload and a copy of teu, which somebody may build anew meanwhile.
-func furnish() error {
+// plain takes away what a suite may inherit and its containers would with it: a umask, signals that are ignored (nohup, cron)
+// and words of another language.
+func plain() error {
+	syscall.Umask(0o022)
+	// Go leaves these two ignored when they are. What has a handler here is at its default in what is executed.
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
+	for _, name := range []string{"TMPDIR", "LANGUAGE", "LANG"} {
+		if err := os.Unsetenv(name); err != nil {
+			return err
+		}
+	}
+	return os.Setenv("LC_ALL", "C.UTF-8")
+}
+
+// furnish fills the scratch directory: the programs, and a copy of teu, which somebody may build anew meanwhile.
+func furnish(o Options) error {
 	if err := os.Chmod(scratch, 0o755); err != nil {
 		return err
 	}
@@ -155,30 +192,41 @@ func furnish() error {
 	if err := os.Chmod(filepath.Join(scratch, "tmp"), 0o777|fs.ModeSticky); err != nil {
 		return err
 	}
-	teu := os.Getenv(TeuVar)
-	if teu == "" {
-		teu = filepath.Join(top(), "teu")
-	}
-	binary, err := os.ReadFile(teu)
-	if err != nil {
+	teu := cmp.Or(os.Getenv(TeuVar), filepath.Join(top(), "teu"))
+	if err := copyProgram(teu, Teu()); err != nil {
 		return fmt.Errorf("teu to test: %w: build it, or set %s", err, TeuVar)
 	}
-	if err := os.WriteFile(Teu(), binary, 0o755); err != nil {
+	if err := program(PayloadVar, Payload(), "teu/tests/payload"); err != nil {
 		return err
 	}
-	if built := os.Getenv(PayloadVar); built != "" {
-		binary, err := os.ReadFile(built)
-		if err != nil {
-			return fmt.Errorf("payload of the tests: %w", err)
-		}
-		return os.WriteFile(Payload(), binary, 0o755)
+	if !o.Attacker {
+		return nil
 	}
-	build := exec.Command("go", "build", "-trimpath", "-o", Payload(), "teu/tests/payload")
+	return program(AttackerVar, Attacker(), "teu/tests/security/attacker")
+}
+
+// program puts a static program of the tests in its place: the one that a variable names, or one built of a package.
+func program(variable, to, pkg string) error {
+	if built := os.Getenv(variable); built != "" {
+		if err := copyProgram(built, to); err != nil {
+			return fmt.Errorf("%s: %w", variable, err)
+		}
+		return nil
+	}
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", to, pkg)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the payload: %w: %s", err, out)
+		return fmt.Errorf("%v: %w: %s", build, err, out)
 	}
 	return nil
+}
+
+func copyProgram(from, to string) error {
+	binary, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, binary, 0o755)
 }
 
 // top is the directory of the module, above that of the suite.
@@ -230,6 +278,9 @@ func cgroupTree(want string) (string, error) {
 
 // first is stage 2.
 func first() (code int, err error) {
+	if err := plain(); err != nil {
+		return 1, err
+	}
 	scratch = os.Getenv(scratchVar)
 	mounts, err := world()
 	if err != nil {
@@ -247,7 +298,6 @@ func first() (code int, err error) {
 		defer endAll()
 	}
 	os.Setenv(stageVar, "3")
-	os.Unsetenv("TMPDIR")
 	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
 		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})

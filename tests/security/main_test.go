@@ -4,7 +4,6 @@ package security
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,7 +16,7 @@ import (
 	"teu/tests/kit"
 )
 
-func TestMain(m *testing.M) { kit.Main(m) }
+func TestMain(m *testing.M) { kit.Main(m, kit.Options{Attacker: true}) }
 
 type edit = func(*specs.Spec)
 
@@ -100,25 +99,12 @@ func shell(b *kit.Bundle, script string, edits ...edit) {
 	}}, edits...)...)
 }
 
-// attackerVar names the variable for a hostile program that was built before, where there is no Go.
-const attackerVar = "TEU_ATTACKER"
-
-// attacker builds the hostile program and puts it into the root.
+// attacker puts the hostile program into the root.
 func attacker(b *kit.Bundle) {
 	b.T.Helper()
-	if built := os.Getenv(attackerVar); built != "" {
-		text, err := os.ReadFile(built)
-		check(b.T, err)
-		b.File("bin/attacker", string(text), 0o755)
-		return
-	}
-	out := b.Dir + "/attacker"
-	build := exec.Command("go", "build", "-trimpath", "-o", out, "teu/tests/security/attacker")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := build.CombinedOutput(); err != nil {
-		b.T.Fatalf("build the attacker: %v: %s", err, text)
-	}
-	check(b.T, os.Rename(out, b.Rootfs+"/bin/attacker"))
+	text, err := os.ReadFile(kit.Attacker())
+	check(b.T, err)
+	b.File("bin/attacker", string(text), 0o755)
 }
 
 // canary is a directory of the host beside the bundle, with a file in it; intact tells whether it is as it was.

@@ -68,11 +68,16 @@ func TestCopiedTree(t *testing.T) {
 		t.Error("opened")
 	}
 
-	check(t, os.MkdirAll(b.Rootfs+"/data/"+strings.Repeat("d/", 300), 0o755))
-	if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "copy: file name too long (d)") {
-		t.Error(res)
-	}
-	check(t, os.RemoveAll(b.Rootfs+"/data/d"))
+	t.Run("deep", func(t *testing.T) {
+		if n := kit.MostFiles(); n < 1024 {
+			t.Skipf("a tree of 300 levels takes more than the %d descriptors that may be open (ulimit -n)", n)
+		}
+		check(t, os.MkdirAll(b.Rootfs+"/data/"+strings.Repeat("d/", 300), 0o755))
+		if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "copy: file name too long (d)") {
+			t.Errorf("got %v, want that the name is too long", res)
+		}
+		check(t, os.RemoveAll(b.Rootfs+"/data/d"))
+	})
 	b.File("data/huge", "", 0o644)
 	check(t, os.Truncate(b.Rootfs+"/data/huge", 1<<42)) // nothing but a hole
 	b.Run(kit.Args("true"))

@@ -20,7 +20,7 @@ import (
 )
 
 // TestMain gives the suite a network of its own: it is the host's for pods, and has bridges and rules of iptables.
-func TestMain(m *testing.M) { kit.Main(m, syscall.CLONE_NEWNET) }
+func TestMain(m *testing.M) { kit.Main(m, kit.Options{Namespaces: syscall.CLONE_NEWNET}) }
 
 const (
 	image     = "localhost/busybox:1"
