@@ -4,7 +4,11 @@
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
-// Command teu is a low-level container runtime: it runs OCI bundles.
+// Command teu is a low-level container runtime: it creates and runs containers from
+// OCI bundles, for engines such as containerd, Docker and Podman, and by hand.
+//
+// Run "teu --help" for the commands and their options. The command line is package
+// teu/internal/cli, the runtime package teu/libcontainer.
 package main
 
 import (
