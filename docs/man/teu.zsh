@@ -4,113 +4,131 @@ _teu_containers() { compadd -- ${(f)"$(teu list --quiet 2>/dev/null)"} }
 _teu() {
 	local state line
 	_arguments -C \
-			'--debug[enable debug logging]' \
-			'--log[set the log file to write teu logs to (default is '\''/dev/stderr'\'')]:value:_files' \
-			'--log-format[set the log format ('\''text'\'' (default), or '\''json'\'')]:value:_files' \
-			'--log-level[set the log level ('\''debug'\'', '\''info'\'', '\''warning'\'', or '\''error'\'')]:value:_files' \
-			'--root[root directory for storage of container state (this should be located in tmpfs)]:value:_files' \
-			'--systemd-cgroup[enable systemd cgroup support, expects cgroupsPath to be of form "slice\:prefix\:name" for e.g. "system.slice\:teu\:434234"]' \
-			'--cgroup-manager[who makes the cgroups of containers ('\''cgroupfs'\'' (default), '\''systemd'\'', or '\''disabled'\'')]:value:_files' \
-			'--rootless[ignore cgroup permission errors ('\''true'\'', '\''false'\'', or '\''auto'\'')]:value:_files' \
+			'--debug[log debugging messages too, whatever --log-level says]' \
+			'--log[append log messages to FILE instead of writing them to standard error]:FILE:_files' \
+			'--log-format[write each log message in this form]:text|json:(text json)' \
+			'--log-level[drop log messages below this level]:debug|info|warning|error:(debug info warning error)' \
+			'--root[keep the records of containers in DIR, which is best on a tmpfs]:DIR:_files -/' \
+			'--systemd-cgroup[have systemd make the cgroup of each container, as one of its units; linux.cgroupsPath is then SLICE\:PREFIX\:NAME]' \
+			'--cgroup-manager[choose who makes the cgroups\: teu (the default), systemd, or nobody]:cgroupfs|systemd|disabled:(cgroupfs systemd disabled)' \
+			'--rootless[ask the systemd of the user for cgroups rather than the system'\''s; auto does so when teu is not run by root]:true|false|auto:(true false auto)' \
+			'--help[show this help and exit]' \
+			'--version[show the version of teu and of what it is built from, and exit]' \
 			'1:command:->command' '*::argument:->argument'
 	case $state in
 	command)
 		_values command \
-			'create[create a container]' \
-			'delete[delete any resources held by the container often used with detached container]' \
-			'events[display container events such as OOM notifications, cpu, memory, and IO usage statistics]' \
-			'exec[execute new process inside the container]' \
-			'features[show the enabled features]' \
-			'kill[kill sends the specified signal (default\: SIGTERM) to the container'\''s init process]' \
-			'list[lists containers started by teu with the given root]' \
-			'pause[pause suspends all processes inside the container]' \
-			'ps[ps displays the processes running inside a container]' \
-			'resume[resumes all processes that have been previously paused]' \
-			'run[create and run a container]' \
-			'spec[create a new specification file]' \
-			'start[executes the user defined process in a created container]' \
-			'state[output the state of a container]' \
-			'update[update container resource constraints]' \
+			'create[create a container that waits for start]' \
+			'delete[remove a stopped container]' \
+			'events[report what a container uses, and when memory runs out]' \
+			'exec[execute another process in a container]' \
+			'features[print what this build of teu supports]' \
+			'kill[send a signal to a container]' \
+			'list[list containers]' \
+			'pause[freeze the processes of a container]' \
+			'ps[list the processes of a container]' \
+			'resume[thaw the processes of a paused container]' \
+			'run[create a container, start it and wait for it]' \
+			'spec[write an example config.json]' \
+			'start[start a created container]' \
+			'state[print the state of a container]' \
+			'update[change the limits of a container]' \
 			'validate[check the configuration of a bundle]' ;;
 	argument)
 		case $line[1] in
 		create) _arguments \
-			'--bundle[path to the root of the bundle directory, defaults to the current directory]:value:_files' \
-			'--console-socket[path to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console'\''s pseudoterminal]:value:_files' \
-			'--pidfd-socket[path to an AF_UNIX socket which will receive a file descriptor referencing the init process]:value:_files' \
-			'--pid-file[specify the file to write the process id to]:value:_files' \
-			'--no-pivot[do not use pivot root to jail process inside rootfs.  This should be used whenever the rootfs is on top of a ramdisk]' \
-			'--no-new-keyring[do not create a new session keyring for the container.  This will cause the container to inherit the calling processes session key]' \
-			'--preserve-fds[Pass N additional file descriptors to the container (stdio + $LISTEN_FDS + N in total)]:value:_files' '*:file:_files' ;;
+			'--bundle[take config.json and relative paths in it from DIR; the current directory when not given]:DIR:_files -/' \
+			'--console-socket[send the master of the terminal over this Unix socket]:SOCKET:_files' \
+			'--pidfd-socket[send a pidfd of the new process over this Unix socket]:SOCKET:_files' \
+			'--pid-file[write the pid of the new process, as the host counts it, to FILE]:FILE:_files' \
+			'--no-pivot[enter the root filesystem with chroot(2), since pivot_root(2) does not work on an initramfs; less safe]' \
+			'--no-new-keyring[leave the container the session keyring of teu'\''s caller]' \
+			'--preserve-fds[leave N descriptors open from 3 on, after those that $LISTEN_FDS counts]:N: ' \
+			'--help[show this help and exit]' '*:file:_files' ;;
 		delete) _arguments \
-			'--force[Forcibly deletes the container if it is still running (uses SIGKILL)]' '*:container:_teu_containers' ;;
+			'--force[kill the processes with SIGKILL first; succeed also when there is no such container]' \
+			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		events) _arguments \
-			'--interval[set the stats collection interval]:value:_files' \
-			'--stats[display the container'\''s stats then exit]' '*:container:_teu_containers' ;;
+			'--interval[wait this long between two reports]:TIME: ' \
+			'--stats[report once and return]' \
+			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		exec) _arguments \
-			'--console-socket[path to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console'\''s pseudoterminal]:value:_files' \
-			'--pidfd-socket[path to an AF_UNIX socket which will receive a file descriptor referencing the init process]:value:_files' \
-			'--cwd[current working directory in the container]:value:_files' \
-			'--env[set environment variables]:value:_files' \
-			'--tty[allocate a pseudo-TTY]' \
-			'--user[UID (format\: <uid>\[\:<gid>\])]:value:_files' \
-			'--additional-gids[additional gids]:value:_files' \
-			'--process[path to the process.json]:value:_files' \
-			'--detach[detach from the container'\''s process]' \
-			'--pid-file[specify the file to write the process id to]:value:_files' \
-			'--process-label[set the asm process label for the process commonly used with selinux]:value:_files' \
-			'--apparmor[set the apparmor profile for the process]:value:_files' \
-			'--no-new-privs[set the no new privileges value for the process]' \
-			'--cap[add a capability to the bounding set for the process]:value:_files' \
-			'--preserve-fds[Pass N additional file descriptors to the container (stdio + $LISTEN_FDS + N in total)]:value:_files' \
-			'--cgroup[run the process in an (existing) sub-cgroup(s). Format is \[<controller>\:\]<cgroup>.]:value:_files' \
-			'--ignore-paused[allow exec in a paused container]' '*:container:_teu_containers' ;;
-		features) _arguments '*:file:_files' ;;
+			'--console-socket[send the master of the terminal over this Unix socket]:SOCKET:_files' \
+			'--pidfd-socket[send a pidfd of the new process over this Unix socket]:SOCKET:_files' \
+			'--cwd[start in this directory of the container]:DIR:_files -/' \
+			'--env[add a variable to the environment; repeatable]:NAME=VALUE: ' \
+			'--tty[give the process a terminal of its own]' \
+			'--user[run as this user, and this group, given as numbers]:UID\[\:GID\]: ' \
+			'--additional-gids[add a supplementary group; repeatable]:GID: ' \
+			'--process[read all about the process from FILE, in the form that process has in config.json; options that describe the process are ignored]:FILE:_files' \
+			'--detach[return as soon as the process runs; do not wait for it or relay its signals and terminal]' \
+			'--pid-file[write the pid of the new process, as the host counts it, to FILE]:FILE:_files' \
+			'--process-label[execute under this SELinux label]:LABEL: ' \
+			'--apparmor[confine the process by this AppArmor profile]:PROFILE: ' \
+			'--no-new-privs[set no_new_privs, so that executing a file grants no privileges; --no-new-privs=false leaves it out]' \
+			'--cap[grant another capability, such as CAP_NET_ADMIN; repeatable]:CAP: ' \
+			'--preserve-fds[leave N descriptors open from 3 on, after those that $LISTEN_FDS counts]:N: ' \
+			'--cgroup[join the cgroup PATH below the container'\''s, which must exist; with cgroup v1 repeatable, per controller]:\[CONTROLLER,...\:\]PATH: ' \
+			'--ignore-paused[start the process even though the container is paused; it runs after resume]' \
+			'--help[show this help and exit]' '*:container:_teu_containers' ;;
+		features) _arguments \
+			'--help[show this help and exit]' '*:file:_files' ;;
 		kill) _arguments \
-			'--all[send the specified signal to all processes inside the container]' '*:container:_teu_containers' ;;
+			'--all[signal each process in the container'\''s cgroup, even when the first one is gone]' \
+			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		list) _arguments \
-			'--format[select one of\: table or json]:value:_files' \
-			'--quiet[display only container IDs]' '*:file:_files' ;;
-		pause) _arguments '*:container:_teu_containers' ;;
+			'--format[print in this form]:table|json:(table json)' \
+			'--quiet[print the IDs alone, one a line]' \
+			'--help[show this help and exit]' '*:file:_files' ;;
+		pause) _arguments \
+			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		ps) _arguments \
-			'--format[select one of\: table or json]:value:_files' '*:container:_teu_containers' ;;
-		resume) _arguments '*:container:_teu_containers' ;;
+			'--format[print in this form]:table|json:(table json)' \
+			'--help[show this help and exit]' '*:container:_teu_containers' ;;
+		resume) _arguments \
+			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		run) _arguments \
-			'--bundle[path to the root of the bundle directory, defaults to the current directory]:value:_files' \
-			'--console-socket[path to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console'\''s pseudoterminal]:value:_files' \
-			'--pidfd-socket[path to an AF_UNIX socket which will receive a file descriptor referencing the init process]:value:_files' \
-			'--pid-file[specify the file to write the process id to]:value:_files' \
-			'--no-pivot[do not use pivot root to jail process inside rootfs.  This should be used whenever the rootfs is on top of a ramdisk]' \
-			'--no-new-keyring[do not create a new session keyring for the container.  This will cause the container to inherit the calling processes session key]' \
-			'--preserve-fds[Pass N additional file descriptors to the container (stdio + $LISTEN_FDS + N in total)]:value:_files' \
-			'--detach[detach from the container'\''s process]' \
-			'--keep[do not delete the container after it exits]' \
-			'--no-subreaper[disable the use of the subreaper used to reap reparented processes]' '*:file:_files' ;;
+			'--bundle[take config.json and relative paths in it from DIR; the current directory when not given]:DIR:_files -/' \
+			'--console-socket[send the master of the terminal over this Unix socket]:SOCKET:_files' \
+			'--pidfd-socket[send a pidfd of the new process over this Unix socket]:SOCKET:_files' \
+			'--pid-file[write the pid of the new process, as the host counts it, to FILE]:FILE:_files' \
+			'--no-pivot[enter the root filesystem with chroot(2), since pivot_root(2) does not work on an initramfs; less safe]' \
+			'--no-new-keyring[leave the container the session keyring of teu'\''s caller]' \
+			'--preserve-fds[leave N descriptors open from 3 on, after those that $LISTEN_FDS counts]:N: ' \
+			'--detach[return as soon as the process runs; do not wait for it or relay its signals and terminal]' \
+			'--keep[keep the stopped container until it is deleted]' \
+			'--no-subreaper[do not adopt orphaned processes of the container while waiting]' \
+			'--help[show this help and exit]' '*:file:_files' ;;
 		spec) _arguments \
-			'--bundle[path to the root of the bundle directory]:value:_files' \
-			'--rootless[generate a configuration for a rootless container]' '*:file:_files' ;;
-		start) _arguments '*:container:_teu_containers' ;;
-		state) _arguments '*:container:_teu_containers' ;;
+			'--bundle[write the file into DIR; into the current directory when not given]:DIR:_files -/' \
+			'--rootless[add a user namespace in which the caller is root, and leave out what only root of the host may do]' \
+			'--help[show this help and exit]' '*:file:_files' ;;
+		start) _arguments \
+			'--help[show this help and exit]' '*:container:_teu_containers' ;;
+		state) _arguments \
+			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		update) _arguments \
-			'--resources[path to the file containing the resources to update or '\''-'\'' to read from the standard input]:value:_files' \
-			'--blkio-weight[Specifies per cgroup weight, range is from 10 to 1000]:value:_files' \
-			'--cpu-period[CPU CFS period to be used for hardcapping (in usecs). 0 to use system default]:value:_files' \
-			'--cpu-quota[CPU CFS hardcap limit (in usecs). Allowed cpu time in a given period]:value:_files' \
-			'--cpu-burst[CPU CFS hardcap burst limit (in usecs). Allowed accumulated cpu time additionally for burst a given period]:value:_files' \
-			'--cpu-share[CPU shares (relative weight vs. other containers)]:value:_files' \
-			'--cpu-rt-period[CPU realtime period to be used for hardcapping (in usecs). 0 to use system default]:value:_files' \
-			'--cpu-rt-runtime[CPU realtime hardcap limit (in usecs). Allowed cpu time in a given period]:value:_files' \
-			'--cpuset-cpus[CPU(s) to use]:value:_files' \
-			'--cpuset-mems[Memory node(s) to use]:value:_files' \
-			'--memory[Memory limit (in bytes)]:value:_files' \
-			'--cpu-idle[set cgroup SCHED_IDLE or not, 0\: default behavior, 1\: SCHED_IDLE]:value:_files' \
-			'--memory-reservation[Memory reservation or soft_limit (in bytes)]:value:_files' \
-			'--memory-swap[Total memory usage (memory + swap); set '\''-1'\'' to enable unlimited swap]:value:_files' \
-			'--pids-limit[Maximum number of pids allowed in the container]:value:_files' \
-			'--l3-cache-schema[The string of Intel RDT/CAT L3 cache schema]:value:_files' \
-			'--mem-bw-schema[The string of Intel RDT/MBA memory bandwidth schema]:value:_files' '*:container:_teu_containers' ;;
+			'--resources[read the limits from FILE, or from standard input when it is -]:FILE:_files' \
+			'--blkio-weight[set the share of block I/O, from 10 to 1000]:WEIGHT: ' \
+			'--cpu-period[measure --cpu-quota against periods of this length; 0 for the kernel'\''s]:TIME: ' \
+			'--cpu-quota[stop the container for the rest of a period after this much CPU time; -1 for no limit]:TIME: ' \
+			'--cpu-burst[let a period use this much of what earlier ones left over]:TIME: ' \
+			'--cpu-share[weigh the container against others when CPUs are busy, from 2 to 262144]:SHARES: ' \
+			'--cpu-rt-period[measure --cpu-rt-runtime against periods of this length (cgroup v1)]:TIME: ' \
+			'--cpu-rt-runtime[grant real-time processes this much of each period (cgroup v1)]:TIME: ' \
+			'--cpuset-cpus[run on these CPUs, such as 0-3,6]:LIST: ' \
+			'--cpuset-mems[allocate memory from these NUMA nodes, such as 0,1]:LIST: ' \
+			'--memory[limit the memory]:SIZE: ' \
+			'--cpu-idle[run only on CPUs that nobody else needs when 1 (SCHED_IDLE)]:0|1:(0 1)' \
+			'--memory-reservation[reclaim memory above this size first when the machine is short of it]:SIZE: ' \
+			'--memory-swap[limit memory and swap together]:SIZE: ' \
+			'--pids-limit[limit the number of processes and threads; -1 for no limit]:N: ' \
+			'--l3-cache-schema[write this L3 line, such as L3\:0=ff, to the resctrl group of the container]:SCHEMA: ' \
+			'--mem-bw-schema[write this MB line, such as MB\:0=50, to the resctrl group of the container]:SCHEMA: ' \
+			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		validate) _arguments \
-			'--format[select one of\: text or json]:value:_files' '*:file:_files' ;;
+			'--format[print in this form]:text|json:(text json)' \
+			'--help[show this help and exit]' '*:file:_files' ;;
 		esac ;;
 	esac
 }

@@ -1,11 +1,13 @@
 // Package cli is the command line: one file per verb, each of which turns flags
-// into the options of one method of libcontainer.Runtime. Names, help and output
-// are runc's, since its callers are to find no difference.
+// into the options of one method of libcontainer.Runtime. The names of verbs and
+// flags, the output and the exit codes are runc's, since its callers are to find no
+// difference; the texts for people are teu's own.
 package cli
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -17,25 +19,6 @@ import (
 	"teu/internal/log"
 	"teu/libcontainer"
 )
-
-const usage = `Open Container Initiative runtime
-
-teu is a command line client for running applications packaged according to
-the Open Container Initiative (OCI) format. It compiles the configuration of a
-container into a program of system calls and runs that.
-
-Containers are configured using bundles. A bundle for a container is a directory
-that includes a specification file named "config.json" and a root filesystem.
-The root filesystem contains the contents of the container.
-
-To start a new instance of a container:
-
-    # teu run [ -b bundle ] <container-id>
-
-Where "<container-id>" is your name for the instance of the container that you
-are starting. The name you provide for the container instance must be unique on
-your host. Providing the bundle directory using "-b" is optional. The default
-value for "bundle" is the current directory.`
 
 // containers is libcontainer.Runtime, or what a test records the options with.
 type containers interface {
@@ -71,32 +54,28 @@ type invocation struct {
 
 	// again is set when the flags of the verb have to be parsed anew from this.
 	again []string
+
+	// verb is the one that was asked for, help apart.
+	verb *verb
 }
 
-// verb describes a command. Its flags and texts are only made for the verb that
-// was asked for.
+// verb describes a command, for the help and the man page too. Its flags are only
+// made when it was asked for.
 type verb struct {
-	name, usage string
-	build       func(inv *invocation) *cli.Command
+	name     string
+	summary  string // of a line, in the imperative
+	args     string // as the usage line shows them
+	alt      string // other arguments that do as well
+	min, max int    // how many arguments there may be; max < 0 is no bound
+	about    string
+	exit     string // exit status, where it is not exitStatus
+	examples string
+	build    func(inv *invocation) ([]cli.Flag, cli.ActionFunc)
 }
 
-var verbs = [...]verb{
-	{"create", "create a container", createCommand},
-	{"delete", "delete any resources held by the container often used with detached container", deleteCommand},
-	{"events", "display container events such as OOM notifications, cpu, memory, and IO usage statistics", eventsCommand},
-	{"exec", "execute new process inside the container", execCommand},
-	{"features", "show the enabled features", featuresCommand},
-	{"kill", "kill sends the specified signal (default: SIGTERM) to the container's init process", killCommand},
-	{"list", "lists containers started by teu with the given root", listCommand},
-	{"pause", "pause suspends all processes inside the container", pauseCommand},
-	{"ps", "ps displays the processes running inside a container", psCommand},
-	{"resume", "resumes all processes that have been previously paused", resumeCommand},
-	{"run", "create and run a container", runCommand},
-	{"spec", "create a new specification file", specCommand},
-	{"start", "executes the user defined process in a created container", startCommand},
-	{"state", "output the state of a container", stateCommand},
-	{"update", "update container resource constraints", updateCommand},
-	{"validate", "check the configuration of a bundle", validateCommand},
+var verbs = [...]*verb{
+	&createVerb, &deleteVerb, &eventsVerb, &execVerb, &featuresVerb, &killVerb, &listVerb, &pauseVerb, &psVerb,
+	&resumeVerb, &runVerb, &specVerb, &startVerb, &stateVerb, &updateVerb, &validateVerb,
 }
 
 // exitError carries an exit code other than 1.
@@ -134,6 +113,9 @@ func run(args []string, connect func(*libcontainer.Runtime) containers) int {
 		}
 	}
 	inv.log.Fatal(err)
+	if u := (usageError{}); errors.As(err, &u) {
+		os.Stderr.WriteString("usage: " + u.usage + "\n")
+	}
 	if e := (exitError{}); errors.As(err, &e) {
 		return e.code
 	}
@@ -142,32 +124,45 @@ func run(args []string, connect func(*libcontainer.Runtime) containers) int {
 
 func newApp(inv *invocation) *cli.App {
 	cli.VersionPrinter = func(*cli.Context) { os.Stdout.WriteString("teu version " + versionText()) }
-	libraryFlag(&cli.HelpFlag, "show help", "help", "h")
-	libraryFlag(&cli.VersionFlag, "print the version", "version", "v")
+	cli.HelpPrinter = func(_ io.Writer, _ string, of any) {
+		if c, ok := of.(*cli.Command); ok {
+			inv.showHelp(c.Name)
+			return
+		}
+		inv.showHelp("")
+	}
+	libraryFlag(&cli.HelpFlag, helpUsage, "help", "h")
+	libraryFlag(&cli.VersionFlag, versionUsage, "version", "v")
 	app := &cli.App{
-		Name:      "teu",
-		Usage:     usage,
-		UsageText: "teu [global options] command [command options] [arguments...]",
-		Version:   version,
-		Flags:     inv.global.flags(),
+		Name:    "teu",
+		Version: version,
+		Flags:   append(inv.global.flags(), cli.HelpFlag),
 		// Main exits, and only after the log was written.
 		ExitErrHandler: func(*cli.Context, error) {},
-		Action:         noVerb,
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+			return usageError{flagError(inv.global.options, err), topUsage}
+		},
+		Action: noVerb,
+		// The library takes what follows --help for a verb.
+		CommandNotFound: func(*cli.Context, string) { inv.showHelp("") },
 		// The default asks the file system for it.
 		Compiled: time.Unix(0, 0),
 	}
-	app.Commands = make([]*cli.Command, len(verbs))
-	for i := range verbs {
-		app.Commands[i] = &cli.Command{Name: verbs[i].name, Usage: verbs[i].usage}
+	app.Commands = make([]*cli.Command, len(verbs), len(verbs)+1)
+	for i, v := range verbs {
+		app.Commands[i] = &cli.Command{Name: v.name}
 	}
+	app.Commands = append(app.Commands, &cli.Command{
+		Name: "help", Aliases: []string{"h"}, HideHelpCommand: true, Action: inv.help,
+	})
 	app.Before = func(c *cli.Context) error {
 		asked := c.Args().First()
 		if asked == "help" || asked == "h" {
 			asked = c.Args().Get(1)
 		}
-		for i := range verbs {
-			if verbs[i].name == asked {
-				inv.complete(app.Commands[i], verbs[i].build(inv), len(inv.args)-c.NArg()+1)
+		for i, v := range verbs {
+			if v.name == asked {
+				inv.complete(app.Commands[i], v, len(inv.args)-c.NArg()+1)
 			}
 		}
 		return inv.setup()
@@ -177,21 +172,30 @@ func newApp(inv *invocation) *cli.App {
 
 // complete fills in the command that was only a name so far; its arguments begin
 // at args[first].
-func (inv *invocation) complete(c, full *cli.Command, first int) {
-	c.UsageText = full.UsageText
-	c.ArgsUsage = full.ArgsUsage
-	c.Description = full.Description
-	c.Flags = full.Flags
+func (inv *invocation) complete(c *cli.Command, v *verb, first int) {
+	flags, action := v.build(inv)
+	inv.verb = v
+	c.Flags = flags
 	c.HideHelpCommand = true // a container may be called "help"
+	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
+		return v.usageError(flagError(flags, err))
+	}
 	c.Action = func(ctx *cli.Context) error {
 		// After the container id everything belongs to the command of exec, and to ps.
-		if c.Name != "exec" && c.Name != "ps" && ctx.NArg() > 0 {
-			if rest, moved := flagsFirst(full.Flags, inv.args[first:]); moved {
+		if v.name != "exec" && v.name != "ps" && ctx.NArg() > 0 {
+			rest, moved, err := flagsFirst(flags, inv.args[first:])
+			if err != nil {
+				return v.usageError(err)
+			}
+			if moved {
 				inv.again = append(slices.Clone(inv.args[:first]), rest...)
 				return nil
 			}
 		}
-		return full.Action(ctx)
+		if err := v.checkArgs(ctx.NArg()); err != nil {
+			return err
+		}
+		return action(ctx)
 	}
 }
 
@@ -200,22 +204,25 @@ type global struct {
 	log, logFormat, logLevel, root, rootless, cgroupManager string
 
 	debug, systemdCgroup bool
+
+	options []cli.Flag
 }
 
 func (g *global) flags() []cli.Flag {
 	g.logFormat, g.logLevel, g.rootless = "text", "info", "auto"
-	root := text(&g.root, "root directory for storage of container state (this should be located in tmpfs)", "root")
+	root := text(&g.root, "DIR", "keep the records of containers in DIR, which is best on a tmpfs", "root")
 	root.preset = defaultRoot
-	return []cli.Flag{
-		toggle(&g.debug, "enable debug logging", "debug"),
-		text(&g.log, "set the log file to write teu logs to (default is '/dev/stderr')", "log"),
-		text(&g.logFormat, "set the log format ('text' (default), or 'json')", "log-format"),
-		text(&g.logLevel, "set the log level ('debug', 'info', 'warning', or 'error')", "log-level"),
+	g.options = []cli.Flag{
+		toggle(&g.debug, "log debugging messages too, whatever --log-level says", "debug"),
+		text(&g.log, "FILE", "append log messages to FILE instead of writing them to standard error", "log"),
+		text(&g.logFormat, "text|json", "write each log message in this form", "log-format"),
+		text(&g.logLevel, "debug|info|warning|error", "drop log messages below this level", "log-level"),
 		root,
-		toggle(&g.systemdCgroup, "enable systemd cgroup support, expects cgroupsPath to be of form \"slice:prefix:name\" for e.g. \"system.slice:teu:434234\"", "systemd-cgroup"),
-		text(&g.cgroupManager, "who makes the cgroups of containers ('cgroupfs' (default), 'systemd', or 'disabled')", "cgroup-manager"),
-		text(&g.rootless, "ignore cgroup permission errors ('true', 'false', or 'auto')", "rootless"),
+		toggle(&g.systemdCgroup, "have systemd make the cgroup of each container, as one of its units; linux.cgroupsPath is then SLICE:PREFIX:NAME", "systemd-cgroup"),
+		text(&g.cgroupManager, "cgroupfs|systemd|disabled", "choose who makes the cgroups: teu (the default), systemd, or nobody", "cgroup-manager"),
+		text(&g.rootless, "true|false|auto", "ask the systemd of the user for cgroups rather than the system's; auto does so when teu is not run by root", "rootless"),
 	}
+	return g.options
 }
 
 // setup acts on the global flags.
@@ -267,12 +274,37 @@ func (g *global) manager() (libcontainer.CgroupManager, error) {
 	}
 }
 
+// noVerb shows what there is when no verb is named. The exit codes are runc's.
 func noVerb(c *cli.Context) error {
 	if name := c.Args().First(); name != "" {
-		//lint:ignore ST1005 runc's words
-		return exitError{fmt.Errorf("No help topic for '%s'", name), 3}
+		return unknownVerb(name)
 	}
-	return cli.ShowAppHelp(c)
+	os.Stdout.WriteString(shortHelp)
+	return nil
+}
+
+// help is the verb help.
+func (inv *invocation) help(c *cli.Context) error {
+	name := c.Args().First()
+	if inv.verb == nil && name != "" && name != "help" && name != "h" {
+		return unknownVerb(name)
+	}
+	inv.showHelp(name)
+	return nil
+}
+
+// showHelp shows the help of the verb that the command line asks for, else of the one
+// with that name, else of teu.
+func (inv *invocation) showHelp(name string) {
+	v := inv.verb
+	if i := slices.IndexFunc(verbs[:], func(v *verb) bool { return v.name == name }); v == nil && i >= 0 {
+		v = verbs[i]
+	}
+	if v == nil {
+		os.Stdout.WriteString(topHelp())
+		return
+	}
+	os.Stdout.WriteString(v.help())
 }
 
 // writeOut writes to standard output; what a caller waits for must not be lost
@@ -280,13 +312,4 @@ func noVerb(c *cli.Context) error {
 func writeOut(data []byte) error {
 	_, err := os.Stdout.Write(data)
 	return err
-}
-
-// usageError shows the help of the verb, as runc does, and makes the error.
-func usageError(c *cli.Context, what string) error {
-	os.Stdout.WriteString("Incorrect Usage.\n\n")
-	if err := cli.ShowSubcommandHelp(c); err != nil {
-		return err
-	}
-	return fmt.Errorf("teu: %q %s", c.Command.Name, what)
 }

@@ -2,17 +2,16 @@ package cli
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
 // flagsFirst moves the flags among the arguments of a verb before the rest: runc
-// takes `kill ID --all`, the flag package stops at the first argument. What is no
-// flag of the verb stays where it is, and so does all after "--".
+// takes `kill ID --all`, the flag package stops at the first argument. All after
+// "--" stays where it is.
 // moved is false when there was nothing to do.
-func flagsFirst(flags []cli.Flag, args []string) (out []string, moved bool) {
+func flagsFirst(flags []cli.Flag, args []string) (out []string, moved bool, err error) {
 	var plain []string
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
@@ -20,51 +19,48 @@ func flagsFirst(flags []cli.Flag, args []string) (out []string, moved bool) {
 			plain = append(plain, args[i:]...)
 			break
 		}
-		known, value := lookupFlag(flags, arg)
-		if !known {
+		name, inline, isFlag := flagName(arg)
+		if !isFlag {
 			plain = append(plain, arg)
 			continue
 		}
+		o := findFlag(flags, name)
+		if o == nil {
+			return nil, false, unknownFlag(flags, name)
+		}
 		moved = moved || len(plain) > 0
 		out = append(out, arg)
-		if value && i+1 < len(args) {
+		if o.on == nil && !inline {
 			i++
+			if i == len(args) {
+				return nil, false, missingValue(o)
+			}
 			out = append(out, args[i])
 		}
 	}
-	return append(out, plain...), moved
+	return append(out, plain...), moved, nil
 }
 
-// lookupFlag tells whether arg is one of the flags, and whether its value is the
-// next argument.
-func lookupFlag(flags []cli.Flag, arg string) (known, value bool) {
+// flagName takes a flag apart; inline is whether its value is part of it. A single
+// dash is no flag.
+func flagName(arg string) (name string, inline, isFlag bool) {
 	name, found := strings.CutPrefix(arg, "-")
-	if !found {
-		return false, false
+	if !found || name == "" {
+		return "", false, false
 	}
-	name, _, inline := strings.Cut(strings.TrimPrefix(name, "-"), "=")
+	name, _, inline = strings.Cut(strings.TrimPrefix(name, "-"), "=")
+	return name, inline, true
+}
+
+// findFlag is the flag with that name, long or short, or nil.
+func findFlag(flags []cli.Flag, name string) *option {
 	for _, f := range flags {
 		if o, ok := f.(*option); ok && slices.Contains(o.names, name) {
-			return true, o.on == nil && !inline
+			return o
 		}
 	}
-	return false, false
-}
-
-// wantArgs checks the number of arguments; max < 0 is no bound. As with runc, the
-// help of the verb is shown when it is wrong.
-func wantArgs(c *cli.Context, min, max int) error {
-	n := c.NArg()
-	if n >= min && (max < 0 || n <= max) {
-		return nil
+	if o, ok := cli.HelpFlag.(*option); ok && slices.Contains(o.names, name) {
+		return o
 	}
-	how := "exactly " + strconv.Itoa(min)
-	switch {
-	case max == min:
-	case n < min:
-		how = "a minimum of " + strconv.Itoa(min)
-	default:
-		how = "a maximum of " + strconv.Itoa(max)
-	}
-	return usageError(c, "requires "+how+" argument(s)")
+	return nil
 }

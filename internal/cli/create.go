@@ -1,75 +1,52 @@
 package cli
 
 import (
-	"errors"
-
 	"github.com/urfave/cli/v2"
 
 	"teu/libcontainer"
 )
 
-const createDescription = `The create command creates an instance of a container for a bundle. The bundle
-is a directory with a specification file named "config.json" and a root
-filesystem.
+var createVerb = verb{
+	name: "create", summary: "create a container that waits for start", args: "CONTAINER", min: 1, max: 1,
+	about: `Builds everything that the config.json of the bundle asks for: namespaces,
+mounts, devices, cgroup, seccomp filter. The program named in process.args is not
+executed yet; the container's first process stands in its place and waits until
+"teu start" releases it.
 
-The specification file includes an args parameter. The args parameter is used
-to specify command(s) that get run when the container is started. To change the
-command(s) that get executed on start, edit the args parameter of the spec. See
-"teu spec --help" for more explanation.`
+CONTAINER becomes the container's ID. It consists of letters, digits and the
+characters _+-. and belongs to one container of a --root at a time.`,
+	examples: `Create a container from the bundle in /srv/web, then start it:
 
-const newIDUsage = `<container-id>
-
-Where "<container-id>" is your name for the instance of the container that you
-are starting. The name you provide for the container instance must be unique on
-your host.`
-
-func createCommand(inv *invocation) *cli.Command {
-	o := new(libcontainer.CreateOptions)
-	return &cli.Command{
-		ArgsUsage:   newIDUsage,
-		Description: createDescription,
-		Flags:       bundleFlags(o),
-		Action: func(c *cli.Context) error {
-			if err := bundleArgs(c, o); err != nil {
-				return err
-			}
+    teu create --bundle /srv/web --pid-file /run/web.pid web
+    teu start web`,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		o := new(libcontainer.CreateOptions)
+		return bundleFlags(o), func(c *cli.Context) error {
+			o.ID = c.Args().First()
 			return inv.rt.Create(*o)
-		},
-	}
+		}
+	},
 }
 
 // bundleFlags are the flags of create, and of run, which has more.
 func bundleFlags(o *libcontainer.CreateOptions) []cli.Flag {
 	return []cli.Flag{
-		text(&o.Bundle, "path to the root of the bundle directory, defaults to the current directory", "bundle", "b"),
-		text(&o.ConsoleSocket, consoleSocketUsage, "console-socket"),
-		text(&o.PidfdSocket, pidfdSocketUsage, "pidfd-socket"),
-		text(&o.PidFile, pidFileUsage, "pid-file"),
-		toggle(&o.NoPivot, "do not use pivot root to jail process inside rootfs.  This should be used whenever the rootfs is on top of a ramdisk", "no-pivot"),
-		toggle(&o.NoNewKeyring, "do not create a new session keyring for the container.  This will cause the container to inherit the calling processes session key", "no-new-keyring"),
-		number(&o.PreserveFDs, preserveFDsUsage, "preserve-fds"),
+		text(&o.Bundle, "DIR", "take config.json and relative paths in it from DIR; the current directory when not given", "bundle", "b"),
+		text(&o.ConsoleSocket, "SOCKET", consoleSocketUsage, "console-socket"),
+		text(&o.PidfdSocket, "SOCKET", pidfdSocketUsage, "pidfd-socket"),
+		text(&o.PidFile, "FILE", pidFileUsage, "pid-file"),
+		toggle(&o.NoPivot, "enter the root filesystem with chroot(2), since pivot_root(2) does not work on an initramfs; less safe", "no-pivot"),
+		toggle(&o.NoNewKeyring, "leave the container the session keyring of teu's caller", "no-new-keyring"),
+		natural(&o.PreserveFDs, "N", preserveFDsUsage, "preserve-fds"),
 	}
 }
 
 // Usage of the flags that create, run and exec share.
 const (
-	consoleSocketUsage = "path to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console's pseudoterminal"
-	pidfdSocketUsage   = "path to an AF_UNIX socket which will receive a file descriptor referencing the init process"
-	pidFileUsage       = "specify the file to write the process id to"
-	preserveFDsUsage   = "Pass N additional file descriptors to the container (stdio + $LISTEN_FDS + N in total)"
-	detachUsage        = "detach from the container's process"
-	noSubreaperUsage   = "disable the use of the subreaper used to reap reparented processes"
+	consoleSocketUsage = "send the master of the terminal over this Unix socket"
+	pidfdSocketUsage   = "send a pidfd of the new process over this Unix socket"
+	pidFileUsage       = "write the pid of the new process, as the host counts it, to FILE"
+	preserveFDsUsage   = "leave N descriptors open from 3 on, after those that $LISTEN_FDS counts"
+	detachUsage        = "return as soon as the process runs; do not wait for it or relay its signals and terminal"
+	noSubreaperUsage   = "do not adopt orphaned processes of the container while waiting"
 )
-
-var errPreserveFDs = errors.New("--preserve-fds: it cannot be negative")
-
-func bundleArgs(c *cli.Context, o *libcontainer.CreateOptions) error {
-	if err := wantArgs(c, 1, 1); err != nil {
-		return err
-	}
-	if o.PreserveFDs < 0 {
-		return errPreserveFDs
-	}
-	o.ID = c.Args().First()
-	return nil
-}

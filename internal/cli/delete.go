@@ -2,27 +2,20 @@ package cli
 
 import "github.com/urfave/cli/v2"
 
-func deleteCommand(inv *invocation) *cli.Command {
-	var force bool
-	return &cli.Command{
-		ArgsUsage: `<container-id>
+var deleteVerb = verb{
+	name: "delete", summary: "remove a stopped container", args: "CONTAINER", min: 1, max: 1,
+	about: `Removes what teu keeps of a container after its processes have ended: the cgroup
+and the record below --root. The poststop hooks run. The bundle stays as it is.
 
-Where "<container-id>" is the name for the instance of the container.
+A delete that was interrupted can be repeated, and continues where it stopped.`,
+	examples: `Kill a container that still runs, and remove it:
 
-EXAMPLE:
-For example, if the container id is "ubuntu01" and teu list currently shows the
-status of "ubuntu01" as "stopped" the following will delete resources held for
-"ubuntu01" removing "ubuntu01" from the teu list of containers:
-
-       # teu delete ubuntu01`,
-		Flags: []cli.Flag{
-			toggle(&force, "Forcibly deletes the container if it is still running (uses SIGKILL)", "force", "f"),
-		},
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 1, 1); err != nil {
-				return err
-			}
-			return inv.rt.Delete(c.Args().First(), force)
-		},
-	}
+    teu delete --force web`,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		var force bool
+		flags := []cli.Flag{
+			toggle(&force, "kill the processes with SIGKILL first; succeed also when there is no such container", "force", "f"),
+		}
+		return flags, func(c *cli.Context) error { return inv.rt.Delete(c.Args().First(), force) }
+	},
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -9,25 +8,22 @@ import (
 	"teu/libcontainer"
 )
 
-func eventsCommand(inv *invocation) *cli.Command {
-	interval, once := 5*time.Second, false
-	return &cli.Command{
-		ArgsUsage: `<container-id>
+var eventsVerb = verb{
+	name: "events", summary: "report what a container uses, and when memory runs out", args: "CONTAINER", min: 1, max: 1,
+	about: `Writes a line of JSON with the counters of the container's cgroup (CPU, memory,
+processes, block I/O, huge pages) at each interval, and another one whenever the
+kernel's OOM killer ends one of its processes. Returns when the first process of the
+container has ended.`,
+	examples: `Read the memory that a container uses now:
 
-Where "<container-id>" is the name for the instance of the container.`,
-		Description: `The events command displays information about the container. By default the
-information is displayed once every 5 seconds.`,
-		Flags: []cli.Flag{
-			duration(&interval, "set the stats collection interval", "interval"),
-			toggle(&once, "display the container's stats then exit", "stats"),
-		},
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 1, 1); err != nil {
-				return err
-			}
-			if interval <= 0 {
-				return fmt.Errorf("--interval %v: duration interval must be greater than 0", interval)
-			}
+    teu events --stats web | jq .data.memory.usage.usage`,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		interval, once := 5*time.Second, false
+		flags := []cli.Flag{
+			duration(&interval, "TIME", "wait this long between two reports", "interval"),
+			toggle(&once, "report once and return", "stats"),
+		}
+		return flags, func(c *cli.Context) error {
 			id := c.Args().First()
 			if !once {
 				return inv.rt.Events(id, interval, writeEvent)
@@ -37,8 +33,8 @@ information is displayed once every 5 seconds.`,
 				return err
 			}
 			return writeEvent(e)
-		},
-	}
+		}
+	},
 }
 
 // writeEvent writes a line.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/urfave/cli/v2"
 
 	"teu/libcontainer"
@@ -10,31 +12,29 @@ import (
 // the command may return.
 const execFailed = 255
 
-func execCommand(inv *invocation) *cli.Command {
-	o := new(libcontainer.ExecOptions)
-	noNewPrivs := toggle(&o.NoNewPrivs, "set the no new privileges value for the process", "no-new-privs")
-	tty := toggle(&o.Tty, "allocate a pseudo-TTY", "tty", "t")
-	return &cli.Command{
-		UsageText: `teu exec [command options] <container-id> <command> [command options]  || -p process.json <container-id>`,
-		Description: `Where "<container-id>" is the name for the instance of the container and
-"<command>" is the command to be executed in the container.
-"<command>" can't be empty unless a "-p" flag provided.
+var execVerb = verb{
+	name: "exec", summary: "execute another process in a container", args: "CONTAINER COMMAND [ARG...]", alt: "--process FILE CONTAINER", min: 1, max: -1,
+	about: `Starts COMMAND in the namespaces, the cgroup and the root filesystem of a
+container that is created or running, and waits for it. User, environment, working
+directory, capabilities and the rest are those of process in the container's
+config.json where no option changes them. Options come before CONTAINER; what
+follows it belongs to COMMAND.`,
+	exit: `The exit status of COMMAND; 128+N when signal N ended it; 0 with --detach. 255 when
+COMMAND is missing or could not be executed, 1 for other mistakes in the command line.`,
+	examples: `Open a shell in a container, on a terminal of its own:
 
-EXAMPLE:
-For example, if the container is configured to run the linux ps command the
-following will output a list of processes running in the container:
+    teu exec --tty web sh
 
-       # teu exec <container-id> ps`,
-		Flags: execFlags(o, tty, noNewPrivs),
-		Action: func(c *cli.Context) (err error) {
-			if err := wantArgs(c, 1, -1); err != nil {
-				return err
-			}
+Execute a program as user 1000, with one more variable:
+
+    teu exec --user 1000 --env LANG=C web id -u`,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		o := new(libcontainer.ExecOptions)
+		noNewPrivs := toggle(&o.NoNewPrivs, "set no_new_privs, so that executing a file grants no privileges; --no-new-privs=false leaves it out", "no-new-privs")
+		tty := toggle(&o.Tty, "give the process a terminal of its own", "tty", "t")
+		return execFlags(o, tty, noNewPrivs), func(c *cli.Context) (err error) {
 			if o.ProcessFile == "" && c.NArg() == 1 {
-				return usageError(c, "requires a command or --process")
-			}
-			if o.PreserveFDs < 0 {
-				return errPreserveFDs
+				return exitError{inv.verb.usageError(errors.New("want a COMMAND after CONTAINER, or --process FILE")), execFailed}
 			}
 			o.Args = c.Args().Tail()
 			o.TtySet, o.NoNewPrivsSet = tty.given, noNewPrivs.given
@@ -42,31 +42,31 @@ following will output a list of processes running in the container:
 				return exitError{err, execFailed}
 			}
 			return nil
-		},
-	}
+		}
+	},
 }
 
 func execFlags(o *libcontainer.ExecOptions, tty, noNewPrivs *option) []cli.Flag {
 	noSubreaper := toggle(&o.NoSubreaper, noSubreaperUsage, "no-subreaper")
 	noSubreaper.hidden = true
 	return []cli.Flag{
-		text(&o.ConsoleSocket, consoleSocketUsage, "console-socket"),
-		text(&o.PidfdSocket, pidfdSocketUsage, "pidfd-socket"),
-		text(&o.Cwd, "current working directory in the container", "cwd"),
-		texts(&o.Env, "set environment variables", "env", "e"),
+		text(&o.ConsoleSocket, "SOCKET", consoleSocketUsage, "console-socket"),
+		text(&o.PidfdSocket, "SOCKET", pidfdSocketUsage, "pidfd-socket"),
+		text(&o.Cwd, "DIR", "start in this directory of the container", "cwd"),
+		texts(&o.Env, "NAME=VALUE", "add a variable to the environment; repeatable", "env", "e"),
 		tty,
-		text(&o.User, "UID (format: <uid>[:<gid>])", "user", "u"),
-		numbers(&o.AdditionalGids, "additional gids", "additional-gids", "g"),
-		text(&o.ProcessFile, "path to the process.json", "process", "p"),
+		text(&o.User, "UID[:GID]", "run as this user, and this group, given as numbers", "user", "u"),
+		numbers(&o.AdditionalGids, "GID", "add a supplementary group; repeatable", "additional-gids", "g"),
+		text(&o.ProcessFile, "FILE", "read all about the process from FILE, in the form that process has in config.json; options that describe the process are ignored", "process", "p"),
 		toggle(&o.Detach, detachUsage, "detach", "d"),
-		text(&o.PidFile, pidFileUsage, "pid-file"),
-		text(&o.ProcessLabel, "set the asm process label for the process commonly used with selinux", "process-label"),
-		text(&o.Apparmor, "set the apparmor profile for the process", "apparmor"),
+		text(&o.PidFile, "FILE", pidFileUsage, "pid-file"),
+		text(&o.ProcessLabel, "LABEL", "execute under this SELinux label", "process-label"),
+		text(&o.Apparmor, "PROFILE", "confine the process by this AppArmor profile", "apparmor"),
 		noNewPrivs,
-		texts(&o.Caps, "add a capability to the bounding set for the process", "cap", "c"),
+		texts(&o.Caps, "CAP", "grant another capability, such as CAP_NET_ADMIN; repeatable", "cap", "c"),
 		noSubreaper,
-		number(&o.PreserveFDs, preserveFDsUsage, "preserve-fds"),
-		texts(&o.Cgroups, "run the process in an (existing) sub-cgroup(s). Format is [<controller>:]<cgroup>.", "cgroup"),
-		toggle(&o.IgnorePaused, "allow exec in a paused container", "ignore-paused"),
+		natural(&o.PreserveFDs, "N", preserveFDsUsage, "preserve-fds"),
+		texts(&o.Cgroups, "[CONTROLLER,...:]PATH", "join the cgroup PATH below the container's, which must exist; with cgroup v1 repeatable, per controller", "cgroup"),
+		toggle(&o.IgnorePaused, "start the process even though the container is paused; it runs after resume", "ignore-paused"),
 	}
 }

@@ -9,18 +9,19 @@ import (
 	"teu/libcontainer"
 )
 
-func featuresCommand(*invocation) *cli.Command {
-	return &cli.Command{
-		Description: `The features command prints, as one JSON object, what teu knows and does: the
-features structure of the OCI runtime specification (features.md). Docker and
-containerd read it.
+var featuresVerb = verb{
+	name: "features", summary: "print what this build of teu supports",
+	about: `Prints one JSON object, the features structure of the OCI runtime specification
+(features.md): namespaces, mount options, capabilities, cgroup and seccomp support
+that are built in. Docker and containerd read it.
 
-It says what is built in, not what this machine has: see "teu validate" for that.
-The exception is linux.seccomp.supportedFlags, which asks the kernel.`,
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 0, 0); err != nil {
-				return err
-			}
+What the machine grants is another question, which "teu validate" answers for a
+bundle. Only linux.seccomp.supportedFlags comes from the running kernel.`,
+	examples: `List the mount options that config.json may use:
+
+    teu features | jq .mountOptions`,
+	build: func(*invocation) ([]cli.Flag, cli.ActionFunc) {
+		return nil, func(*cli.Context) error {
 			var out bytes.Buffer
 			enc := json.NewEncoder(&out)
 			enc.SetIndent("", "    ")
@@ -28,8 +29,8 @@ The exception is linux.seccomp.supportedFlags, which asks the kernel.`,
 				return err
 			}
 			return writeOut(out.Bytes())
-		},
-	}
+		}
+	},
 }
 
 // buildAnnotations say which build it is, as runc's do under "org.opencontainers.runc.".

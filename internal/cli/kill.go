@@ -6,26 +6,21 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-func killCommand(inv *invocation) *cli.Command {
-	var all bool
-	return &cli.Command{
-		ArgsUsage: `<container-id> [signal]
+var killVerb = verb{
+	name: "kill", summary: "send a signal to a container", args: "CONTAINER [SIGNAL]", min: 1, max: 2,
+	about: `Signals the first process of a container that is created or running. SIGNAL is a
+number or a name, such as 9, KILL, SIGKILL or RTMIN+1, in any case of letters; it is
+TERM when not given. Signal 0 only asks whether the process exists.`,
+	examples: `Have the first process shut down, then end whatever is left:
 
-Where "<container-id>" is the name for the instance of the container and
-"[signal]" is the signal to be sent to the init process.
-
-EXAMPLE:
-For example, if the container id is "ubuntu01" the following will send a "KILL"
-signal to the init process of the "ubuntu01" container:
-
-       # teu kill ubuntu01 KILL`,
-		Flags: []cli.Flag{
-			toggle(&all, "send the specified signal to all processes inside the container", "all", "a"),
-		},
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 1, 2); err != nil {
-				return err
-			}
+    teu kill web
+    teu kill --all web KILL`,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		var all bool
+		flags := []cli.Flag{
+			toggle(&all, "signal each process in the container's cgroup, even when the first one is gone", "all", "a"),
+		}
+		return flags, func(c *cli.Context) error {
 			sig := syscall.SIGTERM
 			if name := c.Args().Get(1); name != "" {
 				var err error
@@ -34,6 +29,6 @@ signal to the init process of the "ubuntu01" container:
 				}
 			}
 			return inv.rt.Kill(c.Args().First(), sig, all)
-		},
-	}
+		}
+	},
 }

@@ -13,29 +13,26 @@ import (
 	"teu/libcontainer"
 )
 
-func listCommand(inv *invocation) *cli.Command {
-	format, quiet := "table", false
-	return &cli.Command{
-		ArgsUsage: `
+var listVerb = verb{
+	name: "list", summary: "list containers",
+	about: `Shows the containers whose records are below --root: ID, pid of the first process
+(0 when it has ended), status, bundle, time of creation and owner. A record that
+cannot be read is reported on standard error and hides none of the others.`,
+	examples: `Remove all containers that have stopped:
 
-Where the given root is specified via the global option "--root"
-(default: "` + defaultRoot + `").
+    teu list --format json | jq -r '.[]? | select(.status == "stopped").id' |
+        xargs -rn1 teu delete
 
-EXAMPLE 1:
-To list containers created via the default "--root":
-       # teu list
+List the containers that Docker runs with teu:
 
-EXAMPLE 2:
-To list containers created using a non-default value for "--root":
-       # teu --root value list`,
-		Flags: []cli.Flag{
-			text(&format, "select one of: table or json", "format", "f"),
-			toggle(&quiet, "display only container IDs", "quiet", "q"),
-		},
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 0, 0); err != nil {
-				return err
-			}
+    teu --root /run/docker/runtime-teu/moby list`,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		format, quiet := "table", false
+		flags := []cli.Flag{
+			choice(&format, "table|json", formatUsage, "format", "f"),
+			toggle(&quiet, "print the IDs alone, one a line", "quiet", "q"),
+		}
+		return flags, func(*cli.Context) error {
 			all, bad, err := inv.rt.List()
 			if err != nil {
 				return err
@@ -50,9 +47,12 @@ To list containers created using a non-default value for "--root":
 				return err
 			}
 			return writeOut(out)
-		},
-	}
+		}
+	},
 }
+
+// formatUsage is the usage of --format of list, ps and validate.
+const formatUsage = "print in this form"
 
 // formatList renders the containers; no containers are "null" in JSON, as from runc.
 func formatList(all []libcontainer.Status, format string, quiet bool) ([]byte, error) {
@@ -63,24 +63,17 @@ func formatList(all []libcontainer.Status, format string, quiet bool) ([]byte, e
 		}
 		return out.Bytes(), nil
 	}
-	switch format {
-	case "table":
-		w := tabwriter.NewWriter(&out, 12, 1, 3, ' ', 0)
-		fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
-		for i := range all {
-			s := &all[i]
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n",
-				s.ID, s.InitProcessPid, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner)
-		}
-		if err := w.Flush(); err != nil {
-			return nil, err
-		}
-	case "json":
-		if err := json.NewEncoder(&out).Encode(all); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, fmt.Errorf("invalid format option %q: want table or json", format)
+	if format == "json" {
+		err := json.NewEncoder(&out).Encode(all)
+		return out.Bytes(), err
 	}
-	return out.Bytes(), nil
+	w := tabwriter.NewWriter(&out, 12, 1, 3, ' ', 0)
+	fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
+	for i := range all {
+		s := &all[i]
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n",
+			s.ID, s.InitProcessPid, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner)
+	}
+	err := w.Flush()
+	return out.Bytes(), err
 }

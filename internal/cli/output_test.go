@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,31 +69,132 @@ func TestVersionOutput(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, line := range []string{"", "--help", "-h", "help"} {
+	for _, line := range []string{"--help", "-h", "help", "h", "help help", "help --help", "--root /x --help", "--help bogus"} {
 		r := teu(t, line, nil)
-		for i := range verbs {
-			if !strings.Contains(r.stdout, "\n   "+verbs[i].name+" ") {
-				t.Errorf("%q does not list %s", line, verbs[i].name)
+		for _, v := range verbs {
+			if !strings.Contains(r.stdout, "\n  "+v.name+" ") {
+				t.Errorf("%q does not list %s", line, v.name)
 			}
 		}
-		if r.code != 0 || !strings.Contains(r.stdout, "--log-format value") {
-			t.Errorf("%q: %d\n%s", line, r.code, r.stdout)
-		}
-	}
-	for _, line := range []string{"exec --help", "help exec", "exec -h", "h exec"} {
-		r := teu(t, line, nil)
-		for _, want := range []string{"teu exec - execute new process", "--env value, -e value  ", "--tty, -t  ", "--preserve-fds value", "(default: 0)"} {
+		for _, want := range []string{"\n  --log-format text|json ", "(default: info)", "\n  -v, --version ", "usage: " + topUsage + "\n"} {
 			if !strings.Contains(r.stdout, want) {
 				t.Errorf("%q lacks %q:\n%s", line, want, r.stdout)
 			}
 		}
-		if strings.Contains(r.stdout, "no-subreaper") || r.code != 0 || r.rec.calls != nil {
+		if r.code != 0 || r.stderr != "" {
+			t.Errorf("%q: exit code %d, want 0; stderr %q, want none", line, r.code, r.stderr)
+		}
+	}
+	for _, line := range []string{"exec --help", "help exec", "exec -h", "h exec", "exec -h x y", "exec --help run", "--help exec", "help exec run"} {
+		r := teu(t, line, nil)
+		for _, want := range []string{
+			"teu exec: " + execVerb.summary + "\n\nusage: teu exec [OPTION...] CONTAINER COMMAND [ARG...]\n       teu exec [OPTION...] --process FILE CONTAINER\n",
+			"\n  -e, --env NAME=VALUE  ", "\n  -t, --tty  ", "\n  --preserve-fds N ", "(default: 0)", "\n  -h, --help ", "\nExit status:\n  ", "\n      teu exec --tty web sh\n",
+		} {
+			if !strings.Contains(r.stdout, want) {
+				t.Errorf("%q lacks %q:\n%s", line, want, r.stdout)
+			}
+		}
+		if strings.Contains(r.stdout, "no-subreaper") || r.code != 0 || r.stderr != "" || r.rec.calls != nil {
 			t.Errorf("%q: %+v", line, r)
 		}
 	}
-	if r := teu(t, "state", nil); !strings.HasPrefix(r.stdout, "Incorrect Usage.\n\nNAME:\n   teu state - ") {
-		t.Errorf("%s", r.stdout)
+	for _, v := range verbs {
+		for _, line := range []string{v.name + " --help", "help " + v.name} {
+			r := teu(t, line, nil)
+			if r.code != 0 || !strings.HasPrefix(r.stdout, "teu "+v.name+": "+v.summary+"\n\nusage: teu "+v.name) || !strings.HasSuffix(r.stdout, "\n") || r.rec.calls != nil {
+				t.Errorf("%q: exit code %d, calls %v, got\n%s", line, r.code, r.rec.calls, r.stdout)
+			}
+		}
 	}
+	// After the id, too, unless what follows is another program's.
+	if r := teu(t, "state x --help", nil); r.code != 0 || !strings.HasPrefix(r.stdout, "teu state: ") || r.rec.calls != nil {
+		t.Errorf("state x --help: %+v", r)
+	}
+}
+
+// TestShortHelp: without a verb there is a page that can be taken in at a glance, and all that it names exists.
+func TestShortHelp(t *testing.T) {
+	for _, line := range []string{"", "--debug"} {
+		r := teu(t, line, nil)
+		if r.code != 0 || r.stdout != shortHelp || r.stderr != "" || r.rec.calls != nil {
+			t.Errorf("%q: %+v, want the short help", line, r)
+		}
+	}
+	if n := strings.Count(shortHelp, "\n"); n > 12 {
+		t.Errorf("%d lines, want 12 at most", n)
+	}
+	commands := 0
+	for line := range strings.Lines(shortHelp) {
+		name, found := strings.CutPrefix(line, "  teu ")
+		if !found {
+			continue
+		}
+		commands++
+		name, _, _ = strings.Cut(name, " ")
+		if !slices.ContainsFunc(verbs[:], func(v *verb) bool { return v.name == name }) {
+			t.Errorf("%q is no command", name)
+		}
+	}
+	if commands < 3 {
+		t.Errorf("%d commands, want some", commands)
+	}
+}
+
+// TestTextsHaveOneForm: see help.go.
+func TestTextsHaveOneForm(t *testing.T) {
+	phrase := func(where, s string) {
+		first, _, _ := strings.Cut(s, " ")
+		if first == "" || strings.ToLower(first) != first || strings.HasSuffix(s, ".") || strings.HasSuffix(first, "s") && !strings.HasSuffix(first, "ss") {
+			t.Errorf("%s: %q: want a phrase in the imperative with a small letter and no full stop", where, s)
+		}
+	}
+	sentences := func(where, s string) {
+		for p := range strings.SplitSeq(s, "\n\n") {
+			if !strings.HasPrefix(p, " ") && !strings.HasSuffix(p, ".") && !strings.HasSuffix(p, ":") {
+				t.Errorf("%s: %q: want sentences", where, p)
+			}
+			if strings.HasSuffix(p, "\n") || strings.HasPrefix(p, "\n") {
+				t.Errorf("%s: %q: want one empty line between paragraphs", where, p)
+			}
+		}
+	}
+	global, list := allPages()
+	for _, o := range global {
+		phrase(o.names[0], o.usage)
+	}
+	phrase("help", helpVerb.summary)
+	for _, p := range list {
+		phrase(p.name, p.summary)
+		sentences(p.name, p.about)
+		sentences(p.name, p.exitStatus())
+		if p.examples != "" {
+			sentences(p.name, p.examples)
+		}
+		for _, o := range p.flags {
+			phrase(p.name+" --"+o.names[0], o.usage)
+			if (o.value == "") != (o.on != nil) {
+				t.Errorf("%s --%s: value %q", p.name, o.names[0], o.value)
+			}
+		}
+	}
+	for _, s := range []string{topAbout, topExit, topExamples} {
+		sentences("teu", s)
+	}
+	for _, help := range append([]string{topHelp(), shortHelp}, verbHelps()...) {
+		for line := range strings.Lines(help) {
+			if len(strings.TrimSuffix(line, "\n")) > helpWidth && !strings.HasPrefix(line, "      ") {
+				t.Errorf("%q: %d wide, want %d at most", line, len(line)-1, helpWidth)
+			}
+		}
+	}
+}
+
+func verbHelps() (out []string) {
+	for _, v := range verbs {
+		out = append(out, v.help())
+	}
+	return out
 }
 
 func TestSpecIsWrittenOnce(t *testing.T) {

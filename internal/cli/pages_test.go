@@ -12,8 +12,6 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
-
-	"teu/libcontainer"
 )
 
 var update = flag.Bool("update", false, "write the man pages and completions anew")
@@ -21,26 +19,20 @@ var update = flag.Bool("update", false, "write the man pages and completions ane
 // pages is where what `make install` installs beside the binary is kept.
 const pages = "../../docs/man/"
 
-// page is a verb as its man page and the completions need it.
+// page is a verb with the flags that its man page and the completions show.
 type page struct {
-	name, usage, args, description string
-	flags                          []*option
+	*verb
+	flags []*option
 }
 
-func allPages() (global []*option, list []page) {
-	inv := &invocation{connect: func(*libcontainer.Runtime) containers { return nil }}
-	inv.global.root = defaultRoot
-	global = options(inv.global.flags())
-	for i := range verbs {
-		c := verbs[i].build(inv)
-		args, about, _ := strings.Cut(c.ArgsUsage, "\n")
-		if c.UsageText != "" {
-			args = strings.TrimPrefix(c.UsageText, "teu "+verbs[i].name+" [command options] ")
-		}
-		description := strings.TrimSpace(strings.TrimSpace(about) + "\n\n" + c.Description)
-		list = append(list, page{verbs[i].name, verbs[i].usage, strings.TrimSpace(args), description, options(c.Flags)})
+func allPages() (top []*option, list []page) {
+	newApp(new(invocation)) // it replaces cli.HelpFlag and cli.VersionFlag
+	top = options(append(new(global).flags(), cli.HelpFlag, cli.VersionFlag))
+	for _, v := range verbs {
+		flags, _ := v.build(new(invocation))
+		list = append(list, page{v, options(append(flags, cli.HelpFlag))})
 	}
-	return global, list
+	return top, list
 }
 
 // options are the flags that are shown.
@@ -87,6 +79,35 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestPagesHaveTheirSections: in the order of man-pages(7).
+func TestPagesHaveTheirSections(t *testing.T) {
+	files, err := filepath.Glob(pages + "*.8")
+	if err != nil || len(files) != len(verbs)+1 {
+		t.Fatalf("%d man pages, %v, want %d", len(files), err, len(verbs)+1)
+	}
+	order := []string{"NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "EXIT STATUS", "FILES", "EXAMPLES", "SEE ALSO"}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got, want []string
+		for line := range strings.Lines(string(text)) {
+			if heading, ok := strings.CutPrefix(line, ".SH "); ok {
+				got = append(got, strings.TrimSpace(heading))
+			}
+		}
+		for _, h := range order {
+			if slices.Contains(got, h) || !slices.Contains([]string{"COMMANDS", "FILES", "EXAMPLES"}, h) {
+				want = append(want, h)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: sections %q, want %q", filepath.Base(f), got, want)
+		}
+	}
+}
+
 // TestPagesAreRead: the formatter of man(1) and the shells find no fault with them.
 func TestPagesAreRead(t *testing.T) {
 	for _, c := range []struct {
@@ -127,85 +148,91 @@ func roff(s string) string {
 	return b.String()
 }
 
-func head(b *bytes.Buffer, name, usage string) {
+func head(b *bytes.Buffer, name, summary string) {
 	fmt.Fprintf(b, ".\\\" Made by `make man` from the flags of the command line.\n.TH %s 8 \"\" teu \"System Manager's Manual\"\n", strings.ToUpper(roff(name)))
-	fmt.Fprintf(b, ".SH NAME\n%s \\- %s\n", roff(name), roff(usage))
+	fmt.Fprintf(b, ".SH NAME\n%s \\- %s\n", roff(name), roff(summary))
 }
 
 func flagList(b *bytes.Buffer, flags []*option) {
 	for _, o := range flags {
-		names, about, _ := strings.Cut(o.String(), "\t")
-		fmt.Fprintf(b, ".TP\n\\fB%s\\fR\n%s\n", roff(names), roff(about))
+		b.WriteString(".TP\n")
+		for i, name := range dashed(o.names) {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString("\\fB" + roff(name) + "\\fR")
+		}
+		if o.on == nil {
+			b.WriteString(" \\fI" + roff(o.value) + "\\fR")
+		}
+		b.WriteString("\n" + roff(o.meaning()) + "\n")
 	}
 }
 
-// paragraphs keeps indented lines as they are.
-func paragraphs(b *bytes.Buffer, text string) {
-	literal := false
-	for line := range strings.Lines(text + "\n") {
-		indented := strings.HasPrefix(line, "   ")
-		if indented != literal {
-			b.WriteString(map[bool]string{true: ".PP\n.nf\n", false: ".fi\n"}[indented])
-			literal = indented
+// section writes a heading and paragraphs; those that are indented stay as they are.
+func section(b *bytes.Buffer, heading, text string) {
+	b.WriteString(".SH " + heading + "\n")
+	for i, p := range strings.Split(text, "\n\n") {
+		switch {
+		case strings.HasPrefix(p, " "):
+			b.WriteString(".PP\n.nf\n" + roff(p) + "\n.fi\n")
+		case i > 0:
+			b.WriteString(".PP\n" + roff(p) + "\n")
+		default:
+			b.WriteString(roff(p) + "\n")
 		}
-		if line == "\n" {
-			line = ".PP\n"
-		} else {
-			line = roff(line)
-		}
-		b.WriteString(line)
-	}
-	if literal {
-		b.WriteString(".fi\n")
 	}
 }
 
 func verbPage(p *page) string {
 	var b bytes.Buffer
-	head(&b, "teu-"+p.name, p.usage)
-	fmt.Fprintf(&b, ".SH SYNOPSIS\n\\fBteu %s\\fR", p.name)
-	if len(p.flags) > 0 {
-		b.WriteString(" [\\fIoption\\fR ...]")
+	head(&b, "teu-"+p.name, p.summary)
+	b.WriteString(".SH SYNOPSIS\n")
+	for i, args := range []string{p.args, p.alt} {
+		if i == 1 {
+			if args == "" {
+				break
+			}
+			b.WriteString(".br\n")
+		}
+		fmt.Fprintf(&b, "\\fBteu %s\\fR [\\fIOPTION\\fR...]", p.name)
+		for word := range strings.FieldsSeq(args) {
+			if strings.HasPrefix(word, "--") {
+				b.WriteString(" \\fB" + roff(word) + "\\fR")
+			} else {
+				b.WriteString(" \\fI" + roff(word) + "\\fR")
+			}
+		}
+		b.WriteByte('\n')
 	}
-	if p.args != "" {
-		b.WriteString(" " + roff(p.args))
+	section(&b, "DESCRIPTION", p.about)
+	b.WriteString(".SH OPTIONS\n")
+	flagList(&b, p.flags)
+	section(&b, "EXIT STATUS", p.exitStatus())
+	if p.examples != "" {
+		section(&b, "EXAMPLES", p.examples)
 	}
-	b.WriteByte('\n')
-	if p.description != "" {
-		b.WriteString(".SH DESCRIPTION\n")
-		paragraphs(&b, p.description)
-	}
-	if len(p.flags) > 0 {
-		b.WriteString(".SH OPTIONS\n")
-		flagList(&b, p.flags)
-	}
-	b.WriteString(".SH EXIT STATUS\n" + roff(exitStatus(p.name)) + "\n.SH SEE ALSO\n.BR teu (8)\n")
+	b.WriteString(".SH SEE ALSO\n.BR teu (8)\n")
 	return b.String()
-}
-
-func exitStatus(verb string) string {
-	switch verb {
-	case "run":
-		return "That of the container's process; 128 and its number when a signal ended it; 1 when the container could not be made."
-	case "exec":
-		return "That of the process; 128 and its number when a signal ended it; 255 when it could not be started."
-	}
-	return "0, or 1 when it did not succeed; the error is logged."
 }
 
 func topPage(global []*option, list []page) string {
 	var b bytes.Buffer
-	head(&b, "teu", "run containers from OCI bundles")
-	b.WriteString(".SH SYNOPSIS\n\\fBteu\\fR [\\fIglobal option\\fR ...] \\fIcommand\\fR [\\fIoption\\fR ...] [\\fIargument\\fR ...]\n.SH DESCRIPTION\n")
-	_, about, _ := strings.Cut(usage, "\n\n")
-	paragraphs(&b, about)
+	head(&b, "teu", topSummary)
+	b.WriteString(".SH SYNOPSIS\n\\fBteu\\fR [\\fIGLOBAL OPTION\\fR...] \\fICOMMAND\\fR [\\fIARGUMENT\\fR...]\n")
+	section(&b, "DESCRIPTION", topAbout)
 	b.WriteString(".SH COMMANDS\n")
 	for i := range list {
-		fmt.Fprintf(&b, ".TP\n.BR teu\\-%s (8)\n%s\n", list[i].name, roff(list[i].usage))
+		fmt.Fprintf(&b, ".TP\n.BR teu\\-%s (8)\n%s\n", list[i].name, roff(list[i].summary))
 	}
-	b.WriteString(".SH GLOBAL OPTIONS\n")
+	fmt.Fprintf(&b, ".TP\n\\fB%s\\fR\n%s\n", helpVerb.name, helpVerb.summary)
+	b.WriteString(".SH OPTIONS\n")
 	flagList(&b, global)
-	b.WriteString(".SH FILES\n.TP\n\\fI/run/teu\\fR\nrecords of containers, when \\-\\-root names no other directory\n.SH SEE ALSO\n")
+	section(&b, "EXIT STATUS", topExit)
+	b.WriteString(".SH FILES\n.TP\n\\fI/run/teu\\fR\nThe records of containers, unless \\-\\-root names another directory.\n")
+	b.WriteString(".TP\n\\fI$XDG_RUNTIME_DIR/teu\\fR\nThose of a user other than root.\n")
+	section(&b, "EXAMPLES", topExamples)
+	b.WriteString(".SH SEE ALSO\n")
 	for i := range list {
 		fmt.Fprintf(&b, ".BR teu\\-%s (8)%s\n", list[i].name, map[bool]string{true: "", false: ","}[i == len(list)-1])
 	}
@@ -269,7 +296,7 @@ func zshCompletion(global []*option, list []page) string {
 		for _, o := range flags {
 			value := ""
 			if o.on == nil {
-				value = ":value:_files"
+				value = ":" + quote(o.value) + ":" + zshValues(o.value)
 			}
 			fmt.Fprintf(&b, " \\\n\t\t\t'--%s[%s]%s'", o.names[0], quote(o.usage), value)
 		}
@@ -279,7 +306,7 @@ func zshCompletion(global []*option, list []page) string {
 	b.WriteString("#compdef teu\n# zsh completion for teu. Made by `make man` from the flags of the command line.\n")
 	b.WriteString("_teu_containers() { compadd -- ${(f)\"$(teu list --quiet 2>/dev/null)\"} }\n_teu() {\n\tlocal state line\n\t_arguments -C" + specs(global) + " \\\n\t\t\t'1:command:->command' '*::argument:->argument'\n\tcase $state in\n\tcommand)\n\t\t_values command")
 	for i := range list {
-		fmt.Fprintf(&b, " \\\n\t\t\t'%s[%s]'", list[i].name, quote(list[i].usage))
+		fmt.Fprintf(&b, " \\\n\t\t\t'%s[%s]'", list[i].name, quote(list[i].summary))
 	}
 	b.WriteString(" ;;\n\targument)\n\t\tcase $line[1] in\n")
 	for i := range list {
@@ -293,6 +320,19 @@ func zshCompletion(global []*option, list []page) string {
 	return b.String()
 }
 
+// zshValues completes a value: one of some, or a path.
+func zshValues(value string) string {
+	switch {
+	case strings.Contains(value, "|"):
+		return "(" + strings.ReplaceAll(value, "|", " ") + ")"
+	case value == "DIR":
+		return "_files -/"
+	case value == "FILE" || value == "SOCKET":
+		return "_files"
+	}
+	return " "
+}
+
 func fishCompletion(global []*option, list []page) string {
 	quote := func(s string) string { return strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) }
 	var b bytes.Buffer
@@ -301,6 +341,9 @@ func fishCompletion(global []*option, list []page) string {
 		value := ""
 		if o.on == nil {
 			value = " -r"
+			if strings.Contains(o.value, "|") {
+				value = " -x -a '" + strings.ReplaceAll(o.value, "|", " ") + "'"
+			}
 		}
 		fmt.Fprintf(&b, "complete -c teu -n '%s' -l %s%s -d '%s'\n", condition, o.names[0], value, quote(o.usage))
 	}
@@ -309,7 +352,7 @@ func fishCompletion(global []*option, list []page) string {
 	}
 	for i := range list {
 		p := &list[i]
-		fmt.Fprintf(&b, "complete -c teu -f -n '__fish_use_subcommand' -a %s -d '%s'\n", p.name, quote(p.usage))
+		fmt.Fprintf(&b, "complete -c teu -f -n '__fish_use_subcommand' -a %s -d '%s'\n", p.name, quote(p.summary))
 		condition := "__fish_seen_subcommand_from " + p.name
 		for _, o := range p.flags {
 			line(condition, o)

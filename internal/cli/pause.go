@@ -2,20 +2,12 @@ package cli
 
 import "github.com/urfave/cli/v2"
 
-func pauseCommand(inv *invocation) *cli.Command {
-	return &cli.Command{
-		ArgsUsage: `<container-id>
-
-Where "<container-id>" is the name for the instance of the container to be
-paused.`,
-		Description: `The pause command suspends all processes in the instance of the container.
-
-Use teu list to identify instances of containers and their current status.`,
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 1, 1); err != nil {
-				return err
-			}
-			return inv.rt.Pause(c.Args().First())
-		},
-	}
+var pauseVerb = verb{
+	name: "pause", summary: "freeze the processes of a container", args: "CONTAINER", min: 1, max: 1,
+	about: `Freezes the cgroup of a container that is created or running, and returns when none
+of its processes runs any more. "teu list" shows it as paused. Its memory stays in
+use, and it notices nothing but the time that passes. "teu resume" ends the pause.`,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		return nil, func(c *cli.Context) error { return inv.rt.Pause(c.Args().First()) }
+	},
 }

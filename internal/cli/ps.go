@@ -2,42 +2,40 @@ package cli
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/urfave/cli/v2"
 )
 
-func psCommand(inv *invocation) *cli.Command {
-	format := "table"
-	return &cli.Command{
-		ArgsUsage: `<container-id> [ps options]`,
-		Flags: []cli.Flag{
-			text(&format, "select one of: table or json", "format", "f"),
-		},
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 1, -1); err != nil {
-				return err
-			}
+var psVerb = verb{
+	name: "ps", summary: "list the processes of a container", args: "CONTAINER [PS-OPTION...]", min: 1, max: -1,
+	about: `Runs ps(1) of the host with the given options (-ef when there are none) and prints,
+below the heading, the lines whose PID column names a process of the container. The
+options must leave that column in. Pids are those of the host.
+
+The form json is a list of the pids; ps(1) is not needed then.`,
+	examples: `Show the memory of each process:
+
+    teu ps web -eo pid,rss,args`,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		format := "table"
+		return []cli.Flag{choice(&format, "table|json", formatUsage, "format", "f")}, func(c *cli.Context) error {
 			id, options := c.Args().First(), c.Args().Tail()
-			switch format {
-			case "table":
+			if format == "table" {
 				table, err := inv.rt.Ps(id, options)
 				if err != nil {
 					return err
 				}
 				return writeOut([]byte(table))
-			case "json":
-				pids, err := inv.rt.Pids(id)
-				if err != nil {
-					return err
-				}
-				data, err := json.Marshal(pids) // "null" for none, as from runc
-				if err != nil {
-					return err
-				}
-				return writeOut(append(data, '\n'))
 			}
-			return fmt.Errorf("invalid format option %q: want table or json", format)
-		},
-	}
+			pids, err := inv.rt.Pids(id)
+			if err != nil {
+				return err
+			}
+			data, err := json.Marshal(pids) // "null" for none, as from runc
+			if err != nil {
+				return err
+			}
+			return writeOut(append(data, '\n'))
+		}
+	},
 }

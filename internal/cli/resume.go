@@ -2,20 +2,11 @@ package cli
 
 import "github.com/urfave/cli/v2"
 
-func resumeCommand(inv *invocation) *cli.Command {
-	return &cli.Command{
-		ArgsUsage: `<container-id>
-
-Where "<container-id>" is the name for the instance of the container to be
-resumed.`,
-		Description: `The resume command resumes all processes in the instance of the container.
-
-Use teu list to identify instances of containers and their current status.`,
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 1, 1); err != nil {
-				return err
-			}
-			return inv.rt.Resume(c.Args().First())
-		},
-	}
+var resumeVerb = verb{
+	name: "resume", summary: "thaw the processes of a paused container", args: "CONTAINER", min: 1, max: 1,
+	about: `Ends what "teu pause" began: the container's cgroup is thawed, and its processes
+continue where they stood. A container that is not paused is an error.`,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		return nil, func(c *cli.Context) error { return inv.rt.Resume(c.Args().First()) }
+	},
 }

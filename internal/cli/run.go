@@ -6,31 +6,27 @@ import (
 	"teu/libcontainer"
 )
 
-const runDescription = `The run command creates an instance of a container for a bundle, starts it, and
-waits for it unless told to detach. The bundle is a directory with a
-specification file named "config.json" and a root filesystem.
+var runVerb = verb{
+	name: "run", summary: "create a container, start it and wait for it", args: "CONTAINER", min: 1, max: 1,
+	about: `Does what create and start do, waits until the container's first process has ended,
+and deletes the container. Meanwhile teu passes the signals that it gets on to the
+process, and relays the terminal when process.terminal is set.
 
-The specification file includes an args parameter. The args parameter is used
-to specify command(s) that get run when the container is started. To change the
-command(s) that get executed on start, edit the args parameter of the spec. See
-"teu spec --help" for more explanation.`
-
-func runCommand(inv *invocation) *cli.Command {
-	o := new(libcontainer.CreateOptions)
-	return &cli.Command{
-		ArgsUsage:   newIDUsage,
-		Description: runDescription,
-		Flags: append(bundleFlags(o),
+CONTAINER becomes the container's ID, for the other commands to name it.`,
+	exit: `The exit status of the container's first process; 128+N when signal N ended it; 0
+with --detach. 1 when the container could not be created or started.`,
+	examples: topExamples,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		o := new(libcontainer.CreateOptions)
+		flags := append(bundleFlags(o),
 			toggle(&o.Detach, detachUsage, "detach", "d"),
-			toggle(&o.Keep, "do not delete the container after it exits", "keep"),
+			toggle(&o.Keep, "keep the stopped container until it is deleted", "keep"),
 			toggle(&o.NoSubreaper, noSubreaperUsage, "no-subreaper"),
-		),
-		Action: func(c *cli.Context) (err error) {
-			if err := bundleArgs(c, o); err != nil {
-				return err
-			}
+		)
+		return flags, func(c *cli.Context) (err error) {
+			o.ID = c.Args().First()
 			inv.status, err = inv.rt.Run(*o)
 			return err
-		},
-	}
+		}
+	},
 }

@@ -12,45 +12,23 @@ import (
 	"teu/libcontainer/spec"
 )
 
-func specCommand(*invocation) *cli.Command {
-	var bundle string
-	var rootless bool
-	return &cli.Command{
-		Description: `The spec command creates the new specification file named "config.json" for
-the bundle.
+var specVerb = verb{
+	name: "spec", summary: "write an example config.json",
+	about: `Writes a config.json to start from: a shell on a terminal, in namespaces of its own,
+with a read-only root filesystem in the directory rootfs beside the file and with few
+capabilities. A config.json that exists is not overwritten.
 
-The spec generated is just a starter file. Editing of the spec is required to
-achieve desired results. For example, the newly generated spec includes an args
-parameter that is initially set to call the "sh" command when the container is
-started. Calling "sh" may work for an ubuntu container or busybox, but will not
-work for containers that do not include the "sh" program.
-
-EXAMPLE:
-The following makes a bundle from a static busybox and runs its shell:
-
-    mkdir -p hello/rootfs/bin
-    cd hello
-    cp /bin/busybox rootfs/bin/sh
-    teu spec
-    teu run container1
-
-In the run command above, "container1" is the name for the instance of the
-container that you are starting. The name you provide for the container instance
-must be unique on your host.
-
-A container for a user without privileges needs a user namespace, which the
-parameter --rootless puts into the specification file.`,
-		Flags: []cli.Flag{
-			text(&bundle, "path to the root of the bundle directory", "bundle", "b"),
-			toggle(&rootless, "generate a configuration for a rootless container", "rootless"),
-		},
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 0, 0); err != nil {
-				return err
-			}
-			return writeSpec(bundle, rootless)
-		},
-	}
+Edit process.args to execute something else. "teu validate" checks the result.`,
+	examples: topExamples,
+	build: func(*invocation) ([]cli.Flag, cli.ActionFunc) {
+		var bundle string
+		var rootless bool
+		flags := []cli.Flag{
+			text(&bundle, "DIR", "write the file into DIR; into the current directory when not given", "bundle", "b"),
+			toggle(&rootless, "add a user namespace in which the caller is root, and leave out what only root of the host may do", "rootless"),
+		}
+		return flags, func(*cli.Context) error { return writeSpec(bundle, rootless) }
+	},
 }
 
 // writeSpec writes config.json into dir and never over one that is there.

@@ -6,17 +6,16 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-func stateCommand(inv *invocation) *cli.Command {
-	return &cli.Command{
-		ArgsUsage: `<container-id>
+var stateVerb = verb{
+	name: "state", summary: "print the state of a container", args: "CONTAINER", min: 1, max: 1,
+	about: `Prints a JSON object as the OCI runtime specification has it (runtime.md, "State"):
+ociVersion, id, status, pid, bundle and annotations; rootfs, created and owner besides.
+The status is creating, created, running, paused or stopped.`,
+	examples: `Wait until a container has stopped:
 
-Where "<container-id>" is your name for the instance of the container.`,
-		Description: `The state command outputs current state information for the
-instance of a container.`,
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 1, 1); err != nil {
-				return err
-			}
+    until [ "$(teu state web | jq -r .status)" = stopped ]; do sleep 1; done`,
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		return nil, func(c *cli.Context) error {
 			st, err := inv.rt.State(c.Args().First())
 			if err != nil {
 				return err
@@ -26,6 +25,6 @@ instance of a container.`,
 				return err
 			}
 			return writeOut(data)
-		},
-	}
+		}
+	},
 }

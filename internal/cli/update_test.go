@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"strings"
 	"testing"
 
 	"teu/libcontainer"
@@ -46,22 +45,22 @@ func TestUpdateFlags(t *testing.T) {
 }
 
 func TestUpdateErrors(t *testing.T) {
+	const size = "want bytes, which k, m, g, t or p may follow, or -1"
 	for line, want := range map[string]string{
-		"update":                             `teu: \"update\" requires exactly 1 argument(s)`,
-		"update a b":                         `teu: \"update\" requires exactly 1 argument(s)`,
-		"update --memory lots x":             `invalid value \"lots\" for flag -memory: want bytes`,
-		"update --memory -2 x":               `invalid value \"-2\" for flag -memory: want bytes`,
-		"update --cpu-quota much x":          `invalid value \"much\" for flag -cpu-quota`,
-		"update --cpu-share -1 x":            `invalid value \"-1\" for flag -cpu-share`,
-		"update --cpu-idle yes x":            `invalid value \"yes\" for flag -cpu-idle`,
-		"update --pids-limit 1k x":           `invalid value \"1k\" for flag -pids-limit`,
-		"update --blkio-weight 65537 x":      `invalid value \"65537\" for flag -blkio-weight`,
-		"update --cpu-period 1.5 --memory x": `invalid value \"1.5\" for flag -cpu-period`,
-		"update --devices x":                 "flag provided but not defined: -devices",
+		"":                            "want one argument CONTAINER",
+		"a b":                         "want one argument CONTAINER, got 2",
+		"--memory lots x":             "--memory lots: " + size,
+		"--memory -2 x":               "--memory -2: " + size,
+		"--cpu-quota much x":          "--cpu-quota much: want a number",
+		"--cpu-share -1 x":            "--cpu-share -1: want a number, 0 or more",
+		"--cpu-idle yes x":            "--cpu-idle yes: want a number",
+		"--pids-limit 1k x":           "--pids-limit 1k: want a number",
+		"--blkio-weight 65537 x":      "--blkio-weight 65537: want a number from 0 to 65535",
+		"--cpu-period 1.5 --memory x": "--cpu-period 1.5: want a number, 0 or more",
+		"--devices x":                 "unknown flag --devices",
+		"--memmory 1 x":               `unknown flag --memmory; did you mean "--memory"?`,
 	} {
-		if r := teu(t, line, nil); r.code != 1 || len(r.rec.calls) != 0 || !strings.Contains(r.stderr, want) {
-			t.Errorf("%s: exit code %d, %+v, %s", line, r.code, r.rec.calls, r.stderr)
-		}
+		checkError(t, "update "+line, 1, "update: "+want, "teu update [OPTION...] CONTAINER")
 	}
 }
 

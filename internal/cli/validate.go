@@ -10,42 +10,32 @@ import (
 	"teu/libcontainer"
 )
 
-func validateCommand(inv *invocation) *cli.Command {
-	format := "text"
-	return &cli.Command{
-		ArgsUsage: `[<bundle>]
+var validateVerb = verb{
+	name: "validate", summary: "check the configuration of a bundle", args: "[BUNDLE]", max: 1,
+	about: `Lists everything that is wrong with the config.json in the directory BUNDLE (the
+current directory when not given): values of the wrong type, with line and column,
+what the specification forbids, what teu does not support and what this machine
+cannot grant. Each line has the place as a JSON pointer (RFC 6901), what was found
+there and what would be right. Nothing is created or changed.
 
-Where "<bundle>" is the path to the bundle directory; the default is the current
-directory.`,
-		Description: `The validate command lists everything that is wrong with the config.json of a
-bundle at once: values of the wrong type, with line and column, what the
-specification forbids, what teu does not support and what this machine cannot
-grant. Each line names the place, as a JSON pointer (RFC 6901), what was found
-there and what would be right. Problems keep a container from being made;
-warnings tell of what will be other than asked for, and of names that nobody
-knows or that are for other platforms. Nothing is made or changed.
+A problem keeps the container from being created. A warning tells of something that
+will be different from what the file asks for, or of a name that is unknown or
+belongs to another platform. create and run make the checks that need the config.json
+alone, and find the rest when they come to it.
 
-The commands create and run refuse what the config.json alone shows to be wrong
-by the same checks, and find out the rest where they use it.
+The form json is one object with the lists "problems" and "warnings" of objects
+with the members pointer, path, found and want; a value of the wrong type has line
+and column too.`,
+	exit: `0 when there is no problem, 1 when there is one or on an error.`,
+	examples: `Check a bundle that has one problem:
 
-The exit code is 0 when there are no problems, 1 otherwise. With --format json
-the output is one object with the lists "problems" and "warnings" of objects
-with the members pointer, path, found and want, and line and column for a value
-of the wrong type.
-
-EXAMPLE:
     $ teu validate mybundle
     problem: /linux/namespaces/2/type: got "pidns", want one of cgroup, ipc, mount, network, pid, time, user, uts
     warning: /mounts/7/type: got "cephfs", which is not in /proc/filesystems, want a filesystem of this kernel, or a module that brings it
     mybundle/config.json: 1 problem, 1 warning`,
-		Flags: []cli.Flag{text(&format, "select one of: text or json", "format", "f")},
-		Action: func(c *cli.Context) error {
-			if err := wantArgs(c, 0, 1); err != nil {
-				return err
-			}
-			if format != "text" && format != "json" {
-				return fmt.Errorf("--format %s: want text or json", format)
-			}
+	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
+		format := "text"
+		return []cli.Flag{choice(&format, "text|json", formatUsage, "format", "f")}, func(c *cli.Context) error {
 			v, err := inv.rt.Validate(c.Args().First())
 			if err != nil {
 				return err
@@ -58,8 +48,8 @@ EXAMPLE:
 				return err
 			}
 			return writeOut(out)
-		},
-	}
+		}
+	},
 }
 
 // finding is a problem or a warning in JSON.
@@ -110,12 +100,12 @@ func formatValidation(v *libcontainer.Validation, format string) ([]byte, error)
 	for _, p := range v.Warnings {
 		line("warning", p.Pointer(), p.Text())
 	}
-	fmt.Fprintf(&b, "%s: %s, %s\n", v.File, count(len(v.Errors)+len(v.Problems), "problem"), count(len(v.Warnings), "warning"))
+	fmt.Fprintf(&b, "%s: %s, %s\n", v.File, plural(len(v.Errors)+len(v.Problems), "problem"), plural(len(v.Warnings), "warning"))
 	return []byte(b.String()), nil
 }
 
-// count is "no problems", "1 problem", "2 problems".
-func count(n int, what string) string {
+// plural is "no problems", "1 problem", "2 problems".
+func plural(n int, what string) string {
 	switch n {
 	case 0:
 		return "no " + what + "s"

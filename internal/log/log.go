@@ -41,7 +41,7 @@ func ParseLevel(s string) (Level, error) {
 			return Level(i), nil
 		}
 	}
-	return Info, errors.New("invalid log-level: " + s)
+	return Info, errors.New("--log-level " + s + ": want debug, info, warning or error")
 }
 
 // Logger writes each message as one line with one write(2). The zero value is
@@ -63,7 +63,7 @@ func New(path, format string, level Level) (*Logger, error) {
 	case "json":
 		l.json = true
 	default:
-		return nil, errors.New("invalid log-format: " + format)
+		return nil, errors.New("--log-format " + format + ": want text or json")
 	}
 	if path != "" && path != "/dev/stderr" {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)

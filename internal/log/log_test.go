@@ -124,7 +124,7 @@ func TestFatalGoesToLogAndStderr(t *testing.T) {
 }
 
 func TestBadArguments(t *testing.T) {
-	if _, err := New("", "xml", Info); err == nil || err.Error() != "invalid log-format: xml" {
+	if _, err := New("", "xml", Info); err == nil || err.Error() != "--log-format xml: want text or json" {
 		t.Errorf("%v", err)
 	}
 	if _, err := New(filepath.Join(t.TempDir(), "none", "log"), "", Info); !errors.Is(err, os.ErrNotExist) {

@@ -8,41 +8,50 @@ import (
 	"teu/tests/kit"
 )
 
+// The usage lines that more than one row wants.
+const (
+	createUsage = "teu create [OPTION...] CONTAINER"
+	eventsUsage = "teu events [OPTION...] CONTAINER"
+	execUsage   = "teu exec [OPTION...] CONTAINER COMMAND [ARG...]"
+	psUsage     = "teu ps [OPTION...] CONTAINER [PS-OPTION...]"
+	updateUsage = "teu update [OPTION...] CONTAINER"
+)
+
 // TestCommandLine: what is wrong before a container comes into it.
 func TestCommandLine(t *testing.T) {
 	for _, r := range []row{
-		{name: "an unknown verb", args: []string{"creat", "$ID"}, code: 3, want: []string{"No help topic for 'creat'"}},
-		{name: "an unknown flag", args: []string{"create", "--frob", "$ID"}, want: []string{"flag provided but not defined: -frob"}},
-		{name: "an unknown flag of start", args: []string{"start", "--force", "$ID"}, want: []string{"flag provided but not defined: -force"}},
-		{name: "an unknown global flag", args: []string{"--frob", "list"}, want: []string{"flag provided but not defined: -frob"}},
-		{name: "a flag without its value", args: []string{"create", "--bundle"}, want: []string{"flag needs an argument: -bundle"}},
-		{name: "a number that is none", args: []string{"create", "--preserve-fds", "many", "$ID"}, want: []string{"many", "preserve-fds"}},
-		{name: "a negative number of descriptors", args: []string{"create", "--preserve-fds", "-1", "$ID"}, want: []string{"--preserve-fds: it cannot be negative"}},
+		{name: "an unknown verb", args: []string{"creat", "$ID"}, code: 3, want: []string{`unknown command "creat"; did you mean "create"?`}},
+		{name: "an unknown flag", args: []string{"create", "--frob", "$ID"}, want: []string{"create: unknown flag --frob"}, usage: createUsage},
+		{name: "an unknown flag of start", args: []string{"start", "--force", "$ID"}, want: []string{"start: unknown flag --force"}, usage: "teu start CONTAINER"},
+		{name: "an unknown global flag", args: []string{"--frob", "list"}, want: []string{"unknown flag --frob"}, usage: "teu [GLOBAL OPTION...] COMMAND [ARGUMENT...]"},
+		{name: "a flag without its value", args: []string{"create", "--bundle"}, want: []string{"create: --bundle: want a value DIR"}, usage: createUsage},
+		{name: "a number that is none", args: []string{"create", "--preserve-fds", "many", "$ID"}, want: []string{"create: --preserve-fds many: want a number, 0 or more"}, usage: createUsage},
+		{name: "a negative number of descriptors", args: []string{"create", "--preserve-fds", "-1", "$ID"}, want: []string{"create: --preserve-fds -1: want a number, 0 or more"}, usage: createUsage},
 		{name: "descriptors that are not open", args: []string{"create", "--preserve-fds", "3", "$ID"}, want: []string{"--preserve-fds 3", "bad file descriptor"}},
 		{name: "LISTEN_FDS that is no number", as: func(p *process) { p.c.Env = append(p.c.Env, "LISTEN_FDS=two") }, want: []string{"LISTEN_FDS=two: want a number"}},
-		{name: "create without an id", args: []string{"create"}, want: []string{`"create" requires exactly 1 argument(s)`}},
-		{name: "create with two", args: []string{"create", "$ID", "$ID"}, want: []string{`"create" requires exactly 1 argument(s)`}},
-		{name: "run with two", args: []string{"run", "$ID", "sh"}, want: []string{`"run" requires exactly 1 argument(s)`}},
-		{name: "start without an id", args: []string{"start"}, want: []string{`"start" requires exactly 1 argument(s)`}},
-		{name: "state with two", args: []string{"state", "$ID", "$ID"}, want: []string{`"state" requires exactly 1 argument(s)`}},
-		{name: "delete without an id", args: []string{"delete", "--force"}, want: []string{`"delete" requires exactly 1 argument(s)`}},
-		{name: "kill without an id", args: []string{"kill"}, want: []string{`"kill" requires a minimum of 1 argument(s)`}},
-		{name: "kill with three", args: []string{"kill", "$ID", "KILL", "9"}, want: []string{`"kill" requires a maximum of 2 argument(s)`}},
-		{name: "exec without an id", args: []string{"exec"}, want: []string{`"exec" requires a minimum of 1 argument(s)`}},
-		{name: "exec without a command", args: []string{"exec", "$ID"}, want: []string{`"exec" requires a command or --process`}},
-		{name: "list with an id", args: []string{"list", "$ID"}, want: []string{`"list" requires exactly 0 argument(s)`}},
-		{name: "list in an unknown format", args: []string{"list", "--format", "yaml"}, want: []string{`invalid format option "yaml": want table or json`}},
-		{name: "events without an id", args: []string{"events"}, want: []string{`"events" requires exactly 1 argument(s)`}},
-		{name: "events with two", args: []string{"events", "--stats", "$ID", "$ID"}, want: []string{`"events" requires exactly 1 argument(s)`}},
-		{name: "an interval of nothing", args: []string{"events", "--interval", "0s", "$ID"}, want: []string{"--interval 0s: duration interval must be greater than 0"}},
-		{name: "an interval back in time", args: []string{"events", "--stats", "--interval=-5s", "$ID"}, want: []string{"--interval -5s: duration interval must be greater than 0"}},
-		{name: "an interval without a unit", args: []string{"events", "--interval", "5", "$ID"}, want: []string{`invalid value "5" for flag -interval`, "missing unit"}},
-		{name: "an interval too long to count", args: []string{"events", "--interval", "3000000h", "$ID"}, want: []string{`invalid value "3000000h" for flag -interval`}},
-		{name: "ps without an id", args: []string{"ps", "--format", "json"}, want: []string{`"ps" requires a minimum of 1 argument(s)`}},
-		{name: "ps in an unknown format", args: []string{"ps", "--format", "yaml", "$ID"}, want: []string{`invalid format option "yaml": want table or json`}},
+		{name: "create without an id", args: []string{"create"}, want: []string{"create: want one argument CONTAINER"}, usage: createUsage},
+		{name: "create with two", args: []string{"create", "$ID", "$ID"}, want: []string{"create: want one argument CONTAINER, got 2"}, usage: createUsage},
+		{name: "run with two", args: []string{"run", "$ID", "sh"}, want: []string{"run: want one argument CONTAINER, got 2"}, usage: "teu run [OPTION...] CONTAINER"},
+		{name: "start without an id", args: []string{"start"}, want: []string{"start: want one argument CONTAINER"}, usage: "teu start CONTAINER"},
+		{name: "state with two", args: []string{"state", "$ID", "$ID"}, want: []string{"state: want one argument CONTAINER, got 2"}, usage: "teu state CONTAINER"},
+		{name: "delete without an id", args: []string{"delete", "--force"}, want: []string{"delete: want one argument CONTAINER"}, usage: "teu delete [OPTION...] CONTAINER"},
+		{name: "kill without an id", args: []string{"kill"}, want: []string{"kill: want arguments CONTAINER [SIGNAL]"}, usage: "teu kill [OPTION...] CONTAINER [SIGNAL]"},
+		{name: "kill with three", args: []string{"kill", "$ID", "KILL", "9"}, want: []string{"kill: want arguments CONTAINER [SIGNAL], got 3"}, usage: "teu kill [OPTION...] CONTAINER [SIGNAL]"},
+		{name: "exec without an id", args: []string{"exec"}, want: []string{"exec: want arguments CONTAINER COMMAND [ARG...]"}, usage: execUsage},
+		{name: "exec without a command", args: []string{"exec", "$ID"}, code: 255, want: []string{"exec: want a COMMAND after CONTAINER, or --process FILE"}, usage: execUsage},
+		{name: "list with an id", args: []string{"list", "$ID"}, want: []string{"list: want no arguments, got 1"}, usage: "teu list [OPTION...]"},
+		{name: "list in an unknown format", args: []string{"list", "--format", "yaml"}, want: []string{"list: --format yaml: want table or json"}, usage: "teu list [OPTION...]"},
+		{name: "events without an id", args: []string{"events"}, want: []string{"events: want one argument CONTAINER"}, usage: eventsUsage},
+		{name: "events with two", args: []string{"events", "--stats", "$ID", "$ID"}, want: []string{"events: want one argument CONTAINER, got 2"}, usage: eventsUsage},
+		{name: "an interval of nothing", args: []string{"events", "--interval", "0s", "$ID"}, want: []string{"events: --interval 0s: want a time above 0"}, usage: eventsUsage},
+		{name: "an interval back in time", args: []string{"events", "--stats", "--interval=-5s", "$ID"}, want: []string{"events: --interval -5s: want a time above 0"}, usage: eventsUsage},
+		{name: "an interval without a unit", args: []string{"events", "--interval", "5", "$ID"}, want: []string{"events: --interval 5: want a time above 0 with its unit"}, usage: eventsUsage},
+		{name: "an interval too long to count", args: []string{"events", "--interval", "3000000h", "$ID"}, want: []string{"events: --interval 3000000h: want a time"}, usage: eventsUsage},
+		{name: "ps without an id", args: []string{"ps", "--format", "json"}, want: []string{"ps: want arguments CONTAINER [PS-OPTION...]"}, usage: psUsage},
+		{name: "ps in an unknown format", args: []string{"ps", "--format", "yaml", "$ID"}, want: []string{"ps: --format yaml: want table or json"}, usage: psUsage},
 		{name: "spec over a config.json", args: []string{"spec"}, want: []string{"config.json: file exists: remove it first"}},
 		{name: "spec in no bundle", args: []string{"spec", "--bundle", "$BUNDLE/absent"}, want: []string{"$BUNDLE/absent", "no such file or directory"}},
-		{name: "an unknown log level", args: []string{"--log-level", "loud", "list"}, want: []string{"invalid log-level: loud"}},
+		{name: "an unknown log level", args: []string{"--log-level", "loud", "list"}, want: []string{"--log-level loud: want debug, info, warning or error"}},
 		{name: "an unknown answer to rootless", args: []string{"--rootless", "perhaps", "list"}, want: []string{"--rootless perhaps: want true, false or auto"}},
 		// There is none in the pid namespace of the tests.
 		{name: "the systemd cgroup driver", args: []string{"--systemd-cgroup", "create", "$ID"}, want: []string{"connect to systemd: "}},
@@ -65,7 +74,7 @@ func TestLog(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"an unknown format", []string{"--log-format", "xml", "list"}, []string{"invalid log-format: xml"}},
+		{"an unknown format", []string{"--log-format", "xml", "list"}, []string{"--log-format xml: want text or json"}},
 		{"a file in no directory", []string{"--log", "$BUNDLE/absent/log", "list"}, []string{"/absent/log: no such file or directory"}},
 		{"a directory", []string{"--log", "$BUNDLE", "list"}, []string{"is a directory"}},
 	} {

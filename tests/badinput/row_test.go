@@ -26,6 +26,8 @@ type row struct {
 	as   func(c *process)    // what else the process is given
 	code int                 // exit code; 1 if 0
 	want []string            // what the error says
+	// usage is the usage line that follows the error on standard error when the command line itself is wrong.
+	usage string
 	// leaves tells that the command rightly changes the state directory, as `start` does of a container that ends.
 	leaves bool
 }
@@ -77,11 +79,17 @@ func (r *row) give(t *testing.T, format string) (msg string) {
 	if res.Code != code {
 		t.Errorf("%v: want exit code %d", res, code)
 	}
-	var ok bool
+	stderr, ok := res.Stderr, true
+	if r.usage != "" {
+		stderr, ok = strings.CutSuffix(stderr, "usage: "+r.usage+"\n")
+	}
+	if !ok {
+		t.Errorf("%v: want the usage %q", res, r.usage)
+	}
 	if format == "json" {
-		msg, ok = jsonError(b, logFile, res.Stderr)
+		msg, ok = jsonError(b, logFile, stderr)
 	} else {
-		msg, ok = textError(res.Stderr)
+		msg, ok = textError(stderr)
 	}
 	if !ok {
 		log, _ := os.ReadFile(logFile)

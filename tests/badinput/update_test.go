@@ -41,11 +41,11 @@ func TestUpdateFlags(t *testing.T) {
 	for _, r := range []row{
 		{name: "of none", args: []string{"update", "--pids-limit", "5", "$ID"}, want: []string{`container "$ID" does not exist`}},
 		{name: "of one that was stopped", set: func(b *kit.Bundle) { b.Start("true"); b.Ended() }, args: []string{"update", "$ID"}, want: []string{`cannot update container "$ID": it is stopped: container not running`}},
-		{name: "memory in words", args: []string{"update", "--memory", "lots", "$ID"}, want: []string{`invalid value "lots" for flag -memory`}},
-		{name: "memory below nothing", args: []string{"update", "--memory", "-5", "$ID"}, want: []string{`invalid value "-5" for flag -memory`}},
-		{name: "memory beyond all", args: []string{"update", "--memory", "9000p", "$ID"}, want: []string{`invalid value "9000p" for flag -memory`}},
-		{name: "a weight beyond 16 bits", args: []string{"update", "--blkio-weight", "70000", "$ID"}, want: []string{`invalid value "70000" for flag -blkio-weight`}},
-		{name: "a flag that is no limit", args: []string{"update", "--bogus", "1", "$ID"}, want: []string{"flag provided but not defined: -bogus"}},
+		{name: "memory in words", args: []string{"update", "--memory", "lots", "$ID"}, want: []string{"update: --memory lots: want bytes"}, usage: updateUsage},
+		{name: "memory below nothing", args: []string{"update", "--memory", "-5", "$ID"}, want: []string{"update: --memory -5: want bytes"}, usage: updateUsage},
+		{name: "memory beyond all", args: []string{"update", "--memory", "9000p", "$ID"}, want: []string{"update: --memory 9000p: want bytes"}, usage: updateUsage},
+		{name: "a weight beyond 16 bits", args: []string{"update", "--blkio-weight", "70000", "$ID"}, want: []string{"update: --blkio-weight 70000: want a number from 0 to 65535"}, usage: updateUsage},
+		{name: "a flag that is no limit", args: []string{"update", "--bogus", "1", "$ID"}, want: []string{"update: unknown flag --bogus"}, usage: updateUsage},
 		{name: "a file that is absent", set: sleeping, args: []string{"update", "--resources", "$BUNDLE/absent", "$ID"}, want: []string{"absent: no such file or directory"}},
 		{name: "a directory", set: sleeping, args: []string{"update", "--resources", "$BUNDLE", "$ID"}, want: []string{"is a directory"}},
 		{name: "a record that is torn", args: []string{"update", "--pids-limit", "50", "$ID"}, want: []string{"resources.json:1:9: pids: unexpected end of file"}, set: func(b *kit.Bundle) {

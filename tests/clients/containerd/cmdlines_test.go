@@ -26,7 +26,7 @@ const (
 	noBundle    = "config.json"
 	noContainer = "does not exist"
 	noFile      = "no such file or directory"
-	noVerb      = "No help topic for" // Podman asks so whether there is one
+	noVerb      = "unknown command" // Podman asks so whether there is one
 )
 
 var lines = []struct{ line, want string }{
@@ -117,7 +117,7 @@ func TestCommandLines(t *testing.T) {
 			case c.want == noVerb:
 				want = 3
 			}
-			if code != want || !strings.Contains(stderr, c.want) || strings.Contains(stdout+stderr, "Incorrect Usage") {
+			if code != want || !strings.Contains(stderr, c.want) || strings.Contains(stdout+stderr, "usage:") {
 				t.Errorf("exit code %d, want %d: stdout %q, stderr %q, want %q", code, want, stdout, stderr, c.want)
 			}
 			if c.want != "" && strings.Contains(c.line, "LOG") {
