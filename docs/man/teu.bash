@@ -29,7 +29,8 @@ _teu() {
 	state) COMPREPLY=($(compgen -W "--help $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
 	update) COMPREPLY=($(compgen -W "--resources --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --memory --cpu-idle --memory-reservation --memory-swap --pids-limit --l3-cache-schema --mem-bw-schema --help $([[ $cur == -* ]] || teu list --quiet 2>/dev/null)" -- "$cur")) ;;
 	validate) COMPREPLY=($(compgen -W "--format --help" -- "$cur")) ;;
-	'') COMPREPLY=($(compgen -W "--debug --log --log-format --log-level --root --systemd-cgroup --cgroup-manager --rootless --help --version create delete events exec features kill list pause ps resume run spec start state update validate" -- "$cur")) ;;
+	help) COMPREPLY=($(compgen -W "create delete events exec features kill list pause ps resume run spec start state update validate" -- "$cur")) ;;
+	'') COMPREPLY=($(compgen -W "--debug --log --log-format --log-level --root --systemd-cgroup --cgroup-manager --rootless --help --version create delete events exec features kill list pause ps resume run spec start state update validate help" -- "$cur")) ;;
 	esac
 }
 complete -o default -F _teu teu

@@ -33,7 +33,8 @@ _teu() {
 			'start[start a created container]' \
 			'state[print the state of a container]' \
 			'update[change the limits of a container]' \
-			'validate[check the configuration of a bundle]' ;;
+			'validate[check the configuration of a bundle]' \
+			'help[show this help, or that of a command]' ;;
 	argument)
 		case $line[1] in
 		create) _arguments \
@@ -41,8 +42,8 @@ _teu() {
 			'--console-socket[send the master of the terminal over this Unix socket]:SOCKET:_files' \
 			'--pidfd-socket[send a pidfd of the new process over this Unix socket]:SOCKET:_files' \
 			'--pid-file[write the pid of the new process, as the host counts it, to FILE]:FILE:_files' \
-			'--no-pivot[enter the root filesystem with chroot(2), since pivot_root(2) does not work on an initramfs; less safe]' \
-			'--no-new-keyring[leave the container the session keyring of teu'\''s caller]' \
+			'--no-pivot[enter the root filesystem with chroot(2) rather than pivot_root(2), which an initramfs does not allow; less safe]' \
+			'--no-new-keyring[let the container use the session keyring of teu'\''s caller, not one of its own]' \
 			'--preserve-fds[leave N descriptors open from 3 on, after those that $LISTEN_FDS counts]:N: ' \
 			'--help[show this help and exit]' '*:file:_files' ;;
 		delete) _arguments \
@@ -92,8 +93,8 @@ _teu() {
 			'--console-socket[send the master of the terminal over this Unix socket]:SOCKET:_files' \
 			'--pidfd-socket[send a pidfd of the new process over this Unix socket]:SOCKET:_files' \
 			'--pid-file[write the pid of the new process, as the host counts it, to FILE]:FILE:_files' \
-			'--no-pivot[enter the root filesystem with chroot(2), since pivot_root(2) does not work on an initramfs; less safe]' \
-			'--no-new-keyring[leave the container the session keyring of teu'\''s caller]' \
+			'--no-pivot[enter the root filesystem with chroot(2) rather than pivot_root(2), which an initramfs does not allow; less safe]' \
+			'--no-new-keyring[let the container use the session keyring of teu'\''s caller, not one of its own]' \
 			'--preserve-fds[leave N descriptors open from 3 on, after those that $LISTEN_FDS counts]:N: ' \
 			'--detach[return as soon as the process runs; do not wait for it or relay its signals and terminal]' \
 			'--keep[keep the stopped container until it is deleted]' \

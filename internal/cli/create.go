@@ -35,8 +35,8 @@ func bundleFlags(o *libcontainer.CreateOptions) []cli.Flag {
 		text(&o.ConsoleSocket, "SOCKET", consoleSocketUsage, "console-socket"),
 		text(&o.PidfdSocket, "SOCKET", pidfdSocketUsage, "pidfd-socket"),
 		text(&o.PidFile, "FILE", pidFileUsage, "pid-file"),
-		toggle(&o.NoPivot, "enter the root filesystem with chroot(2), since pivot_root(2) does not work on an initramfs; less safe", "no-pivot"),
-		toggle(&o.NoNewKeyring, "leave the container the session keyring of teu's caller", "no-new-keyring"),
+		toggle(&o.NoPivot, "enter the root filesystem with chroot(2) rather than pivot_root(2), which an initramfs does not allow; less safe", "no-pivot"),
+		toggle(&o.NoNewKeyring, "let the container use the session keyring of teu's caller, not one of its own", "no-new-keyring"),
 		natural(&o.PreserveFDs, "N", preserveFDsUsage, "preserve-fds"),
 	}
 }

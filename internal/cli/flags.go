@@ -25,7 +25,7 @@ type option struct {
 	on     *bool // of a flag without a value
 	store  func(string) error
 	given  bool
-	fault  error // of the value that was given
+	fault  error // why the given value is invalid
 }
 
 func text(p *string, value, usage string, names ...string) *option {
@@ -35,7 +35,7 @@ func text(p *string, value, usage string, names ...string) *option {
 	}}
 }
 
-// choice takes one of the values that are parted by |.
+// choice takes one of the values, which are separated by |.
 func choice(p *string, values, usage string, names ...string) *option {
 	o := text(p, values, usage, names...)
 	o.store = func(s string) error {
@@ -62,7 +62,7 @@ func natural(p *int, value, usage string, names ...string) *option {
 	}}
 }
 
-// duration is longer than nothing.
+// duration is greater than 0.
 func duration(p *time.Duration, value, usage string, names ...string) *option {
 	return &option{names: names, value: value, usage: usage, preset: p.String(), store: func(s string) error {
 		d, err := time.ParseDuration(s)
@@ -178,8 +178,8 @@ func (v setter) String() string {
 	return "true"
 }
 
-// Set stores a value. The flag package makes an error of its own of one, so it is
-// kept: see flagError.
+// Set stores a value. The flag package turns an error into text of its own, so the
+// option keeps it for flagError.
 func (v setter) Set(s string) error {
 	v.given = true
 	err := v.store(s)

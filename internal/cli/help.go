@@ -6,9 +6,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// The texts of the help follow two rules. A summary and the usage of a flag is a
-// phrase in the imperative, begins with a small letter and has no full stop. All else
-// is sentences. TestTextsHaveOneForm holds them.
+// The texts of the help have two forms. A summary, and the usage of a flag, is a phrase
+// in the imperative that begins with a small letter and has no full stop. Everything
+// else is sentences. TestTextsHaveOneForm checks it.
 const (
 	helpUsage    = "show this help and exit"
 	versionUsage = "show the version of teu and of what it is built from, and exit"
@@ -34,7 +34,7 @@ steps.`
 exit status of the process.`
 )
 
-// shortHelp is what teu says when it is told nothing.
+// shortHelp is printed by teu without a command.
 const shortHelp = `teu: run containers from OCI bundles
 
   teu spec                         write an example config.json
@@ -52,7 +52,7 @@ const exitStatus = `0 on success. 1 on an error, which is logged.`
 // helpWidth is the width that texts are wrapped to.
 const helpWidth = 80
 
-// helpVerb is in the lists of verbs, and in nothing else of them.
+// helpVerb stands in the lists of commands. It has no flags and no man page.
 var helpVerb = verb{name: "help", summary: "show this help, or that of a command"}
 
 func topHelp() string {
@@ -101,8 +101,8 @@ func flagRows(flags []cli.Flag) (rows [][2]string) {
 	return rows
 }
 
-// table writes two columns, the second one wrapped. A first column that is wider than
-// most has its own line.
+// table writes two columns, the second one wrapped. It begins on a new line where the
+// first one is too wide.
 func table(b *strings.Builder, rows [][2]string) {
 	const widest = 28
 	width := 0

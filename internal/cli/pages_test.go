@@ -273,7 +273,9 @@ _teu() {
 		}
 		fmt.Fprintf(&b, "\t%s) COMPREPLY=($(compgen -W \"%s%s\" -- \"$cur\")) ;;\n", p.name, longNames(p.flags), ids)
 	}
-	fmt.Fprintf(&b, "\t'') COMPREPLY=($(compgen -W \"%s %s\" -- \"$cur\")) ;;\n\tesac\n}\ncomplete -o default -F _teu teu\n", longNames(global), strings.Join(names, " "))
+	verbs := strings.Join(names, " ")
+	fmt.Fprintf(&b, "\thelp) COMPREPLY=($(compgen -W \"%s\" -- \"$cur\")) ;;\n", verbs)
+	fmt.Fprintf(&b, "\t'') COMPREPLY=($(compgen -W \"%s %s help\" -- \"$cur\")) ;;\n\tesac\n}\ncomplete -o default -F _teu teu\n", longNames(global), verbs)
 	return b.String()
 }
 
@@ -308,7 +310,7 @@ func zshCompletion(global []*option, list []page) string {
 	for i := range list {
 		fmt.Fprintf(&b, " \\\n\t\t\t'%s[%s]'", list[i].name, quote(list[i].summary))
 	}
-	b.WriteString(" ;;\n\targument)\n\t\tcase $line[1] in\n")
+	fmt.Fprintf(&b, " \\\n\t\t\t'%s[%s]' ;;\n\targument)\n\t\tcase $line[1] in\n", helpVerb.name, quote(helpVerb.summary))
 	for i := range list {
 		rest := "*:file:_files"
 		if takesID(list[i].name) {
@@ -350,6 +352,7 @@ func fishCompletion(global []*option, list []page) string {
 	for _, o := range global {
 		line("__fish_use_subcommand", o)
 	}
+	fmt.Fprintf(&b, "complete -c teu -f -n '__fish_use_subcommand' -a %s -d '%s'\n", helpVerb.name, quote(helpVerb.summary))
 	for i := range list {
 		p := &list[i]
 		fmt.Fprintf(&b, "complete -c teu -f -n '__fish_use_subcommand' -a %s -d '%s'\n", p.name, quote(p.summary))

@@ -79,7 +79,7 @@ func (u *updateFlags) flags() []cli.Flag {
 	}
 }
 
-// kernelMemoryUsage is that of limits which newer kernels no longer have.
+// kernelMemoryUsage is for limits that newer kernels no longer have.
 const kernelMemoryUsage = "limit kernel memory, where the kernel still can"
 
 // parsed is a flag whose value is read by parse. An empty one counts as not given, as with runc.

@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// unknownVerbCode is the exit code of runc for a verb that there is none of.
+// unknownVerbCode is runc's exit code for an unknown command.
 const unknownVerbCode = 3
 
 // usageError is an error of the command line, after which the usage is shown.
@@ -21,12 +21,12 @@ type usageError struct {
 // Unwrap gives the error itself.
 func (e usageError) Unwrap() error { return e.error }
 
-// usageError names the verb in front of the error.
+// usageError is an error of the verb's command line, with the verb as its place.
 func (v *verb) usageError(err error) error {
 	return usageError{fmt.Errorf("%s: %w", v.name, err), v.usage()}
 }
 
-// usage is the usage line without its "usage:".
+// usage is the usage line, without the word usage.
 func (v *verb) usage() string {
 	s := "teu " + v.name
 	if flags, _ := v.build(new(invocation)); len(flags) > 0 {
@@ -58,8 +58,8 @@ func (v *verb) checkArgs(n int) error {
 	return v.usageError(errors.New("want " + want))
 }
 
-// flagError puts what the flag package says of a command line into words that name
-// the flag as people write it. A fault of a value was kept by its option.
+// flagError rewrites an error of the flag package in the grammar of our errors, with
+// the flag as people write it. An invalid value has left its error in the option.
 func flagError(flags []cli.Flag, err error) error {
 	for _, f := range flags {
 		if o, ok := f.(*option); ok && o.fault != nil {
@@ -111,24 +111,25 @@ func unknownVerb(name string) error {
 	return exitError{fmt.Errorf("unknown command %q; %s", name, hint), unknownVerbCode}
 }
 
-// nearest is the word that differs least from a misspelt one, or "" when none is
-// near: one slip in three letters, and no more than three.
+// nearest is the known word that a misspelt one is most like, or "" when none is like
+// it: one edit for each three letters, but at most three.
 func nearest(word string, known []string) string {
 	limit, found := min(max(len(word)/3, 1), 3), ""
 	for _, k := range known {
 		if len(k) == 1 {
 			continue // any other letter would be near
 		}
-		if d := slips(word, k); d <= limit {
+		if d := editDistance(word, k); d <= limit {
 			limit, found = d-1, k
 		}
 	}
 	return found
 }
 
-// slips is the number of letters to insert, leave out, replace, or exchange with the
-// next one, that make b of a (optimal string alignment distance).
-func slips(a, b string) int {
+// editDistance is the least number of edits that turn a into b. An edit inserts,
+// deletes or replaces a letter, or swaps two that are next to each other ("optimal
+// string alignment").
+func editDistance(a, b string) int {
 	// Rows of the table for the first i-2, i-1 and i letters of a.
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
@@ -137,11 +138,11 @@ func slips(a, b string) int {
 	for i := 1; i <= len(a); i++ {
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			other := 1
+			replace := 1
 			if a[i-1] == b[j-1] {
-				other = 0
+				replace = 0
 			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+other)
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+replace)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				row[j] = min(row[j], before[j-2]+1)
 			}

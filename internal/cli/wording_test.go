@@ -13,12 +13,11 @@ import (
 	"testing"
 )
 
-// run8 is the number of words in a row that two texts do not share by chance.
-const run8 = 8
+// runLength is the number of words in a row that two texts do not share by chance.
+const runLength = 8
 
 var (
-	// What a sentence is about and not made of: flags with the values that follow an equals sign, placeholders, and what is
-	// between quotation marks without a space.
+	// Not compared: flags with the values after their equals signs, placeholders, and single words in quotation marks.
 	literals = regexp.MustCompile(`(^|[^-\w])--?[a-zA-Z][-\w]*(=\S*)?|<[^<>\s]*>|"[^"\s]*"|\B'[^'\s]*'\B`)
 	// The first column of a table of commands or flags.
 	column = regexp.MustCompile(`^\s+\S.*?(\s{2,}|$)`)
@@ -127,13 +126,13 @@ func TestSharedRuns(t *testing.T) {
 		"  a  drop it\n  b  until somebody calls for\n  c  it by its number\n":                  "",
 		"Teu unloads boxes from trains, stacks them in the yard, and tells whoever asks where.": "",
 	} {
-		got := strings.Join(sharedRuns(helpPassages(ours), runsOf(helpPassages(theirs), run8), run8), "; ")
+		got := strings.Join(sharedRuns(helpPassages(ours), runsOf(helpPassages(theirs), runLength), runLength), "; ")
 		if got != want {
 			t.Errorf("%q: got %q, want %q", ours, got, want)
 		}
 	}
 	page := ".TH BOX 8\n.SH DESCRIPTION\n.PP\nThe \\fBload\\fP command puts \\fIcontainer\\-id\\fP\nonto the next train that\\-goes.\n.TP\n\\fB--x\\fP\nnot before dawn\n"
-	if got := sharedRuns(manPassages(page), runsOf([]string{"the load command puts container-id onto the next train that goes not before dawn"}, run8), run8); !slices.Equal(got, []string{
+	if got := sharedRuns(manPassages(page), runsOf([]string{"the load command puts container-id onto the next train that goes not before dawn"}, runLength), runLength); !slices.Equal(got, []string{
 		"the load command puts container id onto the next train that goes",
 	}) {
 		t.Errorf("a man page: got %q", got)
@@ -142,7 +141,7 @@ func TestSharedRuns(t *testing.T) {
 	if got := len(completionPassages(lines)); got != 3 {
 		t.Errorf("completions: got %d passages of %q, want 3", got, lines)
 	}
-	if got := sharedRuns(completionPassages(lines), runsOf([]string{"Put it onto the next train that goes to the harbour, then put it onto the next train"}, run8), run8); !slices.Equal(got, []string{
+	if got := sharedRuns(completionPassages(lines), runsOf([]string{"Put it onto the next train that goes to the harbour, then put it onto the next train"}, runLength), runLength); !slices.Equal(got, []string{
 		"put it onto the next train that goes to the harbour", "put it onto the next train that goes to",
 	}) {
 		t.Errorf("completions: got %q", got)
@@ -196,14 +195,14 @@ func readGzip(path string) ([]byte, error) {
 // TestWordsAreOurOwn: no text for people has eight words in a row in common with runc's. Flags and values are the same
 // as runc's for its callers; sentences are not.
 func TestWordsAreOurOwn(t *testing.T) {
-	theirs := runsOf(runcTexts(t), run8)
-	// What the comparison must know, lest it read nothing.
+	theirs := runsOf(runcTexts(t), runLength)
+	// The comparison is worth nothing unless it has read runc's texts.
 	for _, sentence := range []string{
 		"The args parameter is used to specify command(s) that get run when the container is started.", // help of create
 		"in case the process can't join the top level cgroup, runc exec fallback is to try joining",    // runc-exec(8)
 		"path to an AF_UNIX socket which will receive a file descriptor",                               // a flag's help
 	} {
-		if len(sharedRuns([]string{sentence}, theirs, run8)) == 0 {
+		if len(sharedRuns([]string{sentence}, theirs, runLength)) == 0 {
 			t.Errorf("%q is not found in runc's texts", sentence)
 		}
 	}
@@ -211,7 +210,7 @@ func TestWordsAreOurOwn(t *testing.T) {
 		if n := len(words(strings.Join(ours, " "))); n < 20 {
 			t.Errorf("%s: %d words, want a text", name, n)
 		}
-		for _, run := range sharedRuns(ours, theirs, run8) {
+		for _, run := range sharedRuns(ours, theirs, runLength) {
 			t.Errorf("%s: runc says %q too", name, run)
 		}
 	}
