@@ -133,10 +133,7 @@ func TestNearest(t *testing.T) {
 
 // TestExitCodesAreRuncs runs runc beside teu with command lines that come to no container.
 func TestExitCodesAreRuncs(t *testing.T) {
-	runc, err := osexec.LookPath("runc")
-	if err != nil {
-		t.Skip("runc is not installed: apt-get install runc")
-	}
+	runc := runcPath(t)
 	root := filepath.Join(t.TempDir(), "root")
 	for _, line := range []string{
 		"", "--help", "help", "help create", "help bogus", "--version", "bogus", "strat x", "--bogus", "--bogus list", "--log-format xml list",

@@ -148,13 +148,22 @@ func TestSharedRuns(t *testing.T) {
 	}
 }
 
+// runcPath is Debian's runc, which is not in the $PATH of an ordinary user, or another one.
+func runcPath(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"/usr/sbin/runc", "runc"} {
+		if path, err := osexec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Skip("runc is not installed: apt-get install runc")
+	return ""
+}
+
 // runcTexts are the passages of the help and the man pages of Debian's runc.
 func runcTexts(t *testing.T) (out []string) {
 	t.Helper()
-	runc, err := osexec.LookPath("runc")
-	if err != nil {
-		t.Skip("runc is not installed: apt-get install runc")
-	}
+	runc := runcPath(t)
 	files, err := filepath.Glob("/usr/share/man/man8/runc*.8.gz")
 	if err != nil || len(files) == 0 {
 		t.Skip("the man pages of runc are not installed: apt-get install --reinstall runc, without path-exclude in /etc/dpkg/dpkg.cfg.d")
