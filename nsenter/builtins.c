@@ -236,10 +236,10 @@ static int64_t send_fds(uint64_t conn, void *payload, size_t len, const int *fds
 {
 	union control control;
 	struct iovec iov = { .iov_base = payload, .iov_len = len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			    .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
 	int64_t r;
 
+	m.msg_controllen = CMSG_SPACE(n * sizeof(int));
 	memset(&control, 0, sizeof(control));
 	control.header.cmsg_level = SOL_SOCKET;
 	control.header.cmsg_type = SCM_RIGHTS;
@@ -257,11 +257,11 @@ static int64_t recv_go(int64_t conn)
 	union control control;
 	char byte = 0;
 	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			    .msg_controllen = CMSG_LEN(sizeof(int)) }; /* CMSG_SPACE would have room for two */
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
 	int64_t r;
 	int fd = 2;
 
+	m.msg_controllen = CMSG_LEN(sizeof(int)); /* CMSG_SPACE would have room for two */
 	do
 		r = SC(SYS_recvmsg, conn, &m, MSG_CMSG_CLOEXEC, 0, 0, 0);
 	while (r == -EINTR);

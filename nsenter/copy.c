@@ -367,7 +367,8 @@ int64_t copy(struct vm *vm, const struct call *c)
 		r = copy_tree(vm);
 	if (r == 0 && what & (COPY_UID | COPY_GID))
 		r = unless(SC(SYS_fchown, top->dst, what & COPY_UID ? (int64_t)top->st.st_uid : -1,
-			      what & COPY_GID ? (int64_t)top->st.st_gid : -1, 0, 0, 0), EINVAL, EINVAL);
+			      what & COPY_GID ? (int64_t)top->st.st_gid : -1, 0, 0, 0),
+			   EINVAL, EINVAL);
 	if (r == 0 && what & COPY_MODE)
 		r = SC(SYS_fchmod, top->dst, top->st.st_mode & 07777, 0, 0, 0, 0);
 	shut(top->src);

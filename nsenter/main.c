@@ -44,8 +44,9 @@ int64_t start_thread(int (*run)(void *), void *arg, int32_t *tid)
 {
 	static _Alignas(16) uint8_t stack[16 << 10]; /* in .bss: only the pages that are touched cost memory */
 	int r = clone(run, stack + sizeof(stack),
-		      CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID, arg,
-		      tid, NULL, tid);
+		      CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_PARENT_SETTID |
+			      CLONE_CHILD_CLEARTID,
+		      arg, tid, NULL, tid);
 
 	return r < 0 ? -errno : 0;
 }
@@ -118,11 +119,11 @@ static int receive(int sock, int *fds)
 	} control;
 	char byte;
 	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			    .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
 	ssize_t n;
 	size_t count;
 
+	m.msg_controllen = sizeof(control);
 	do
 		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);

@@ -48,7 +48,10 @@ static void reads(uint64_t p, uint64_t n)
 		sink = ((const volatile uint8_t *)(uintptr_t)p)[i];
 }
 
-static void reads_string(uint64_t p) { sink = (uint8_t)strlen((const char *)(uintptr_t)p); }
+static void reads_string(uint64_t p)
+{
+	sink = (uint8_t)strlen((const char *)(uintptr_t)p);
+}
 
 static void fills(uint64_t p, uint64_t n)
 {

@@ -59,16 +59,42 @@
 #define NNN (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 #define PATH_LEN 256
 
-static const char *const v1_names[] = {"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids",
-                                       "systemd", "hugetlb", "net_cls", "net_prio", "perf_event", "rdma", "misc"};
-#define V1_MAX (sizeof v1_names / sizeof v1_names[0])
+// clang-format off
+static const char *const v1_names[] = { "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids",
+	"systemd", "hugetlb", "net_cls", "net_prio", "perf_event", "rdma", "misc" };
+// The default bundle denies all devices; every runtime then allows mknod, the six standard ones, ptmx, ptys (and tun, in runc 1.1).
+static const char *const allowed_devices[] = { "c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
+	"c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 10:200 rwm", "c 136:* rwm" };
+static const struct { const char *path; int major, minor; } devices[] = { { "dev/null", 1, 3 }, { "dev/zero", 1, 5 },
+	{ "dev/full", 1, 7 }, { "dev/random", 1, 8 }, { "dev/urandom", 1, 9 }, { "dev/tty", 5, 0 } };
+static const char *const links[][2] = { { "pts/ptmx", "dev/ptmx" }, { "/proc/self/fd", "dev/fd" },
+	{ "/proc/self/fd/0", "dev/stdin" }, { "/proc/self/fd/1", "dev/stdout" }, { "/proc/self/fd/2", "dev/stderr" } };
+static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
+static const char *const masked[] = { "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+	"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi" };
+static char *env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm", NULL };
+
+#define LDX(dst, src, o) ((struct bpf_insn){ BPF_LDX | BPF_MEM | BPF_W, dst, src, o, 0 })
+#define ALU(op, dst, k) ((struct bpf_insn){ BPF_ALU | BPF_K | (op), dst, 0, 0, k })
+#define JNE(dst, k, o) ((struct bpf_insn){ BPF_JMP | BPF_JNE | BPF_K, dst, 0, o, k })
+#define RET(k) ((struct bpf_insn){ BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, k }), ((struct bpf_insn){ BPF_JMP | BPF_EXIT, 0, 0, 0, 0 })
+// r2 = type, r3 = access, r4 = major, r5 = minor: a rule jumps to the next one when it does not match.
+#define CHAR_RULE(major, minor) JNE(2, BPF_DEVCG_DEV_CHAR, 4), JNE(4, major, 3), JNE(5, minor, 2), RET(1)
+static const struct bpf_insn device_program[] = {
+	LDX(2, 1, 0), ALU(BPF_AND, 2, 0xffff), LDX(3, 1, 0), ALU(BPF_RSH, 3, 16), LDX(4, 1, 4), LDX(5, 1, 8),
+	JNE(3, BPF_DEVCG_ACC_MKNOD, 2), RET(1),
+	CHAR_RULE(1, 3), CHAR_RULE(1, 5), CHAR_RULE(1, 7), CHAR_RULE(1, 8), CHAR_RULE(1, 9),
+	CHAR_RULE(5, 0), CHAR_RULE(5, 2), CHAR_RULE(10, 200), JNE(2, BPF_DEVCG_DEV_CHAR, 3), JNE(4, 136, 2), RET(1), RET(0),
+};
+// clang-format on
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 // shared is the page both processes see: ready tells the child that its cgroups are there and filled.
-static struct shared {
+static struct {
 	uint32_t ready;
 	int v1_count;
-	int v1[V1_MAX];
-} *shared;
+	int v1[COUNT(v1_names)];
+} * shared;
 
 static const char *id;
 static char v2_path[PATH_LEN];
@@ -117,10 +143,6 @@ static void copy_parent(const char *dir, const char *name)
 	write_file(dir, name, value);
 }
 
-// The default bundle denies all devices; every runtime then allows mknod, the six standard ones, ptmx, ptys (and tun, in runc 1.1).
-static const char *const allowed_devices[] = {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
-                                              "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 10:200 rwm", "c 136:* rwm"};
-
 static void restrict_devices_v1(const char *dir)
 {
 	char path[2 * PATH_LEN];
@@ -128,34 +150,20 @@ static void restrict_devices_v1(const char *dir)
 	snprintf(path, sizeof path, "%s/devices.allow", dir);
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	MUST(fd);
-	for (size_t i = 0; i < sizeof allowed_devices / sizeof allowed_devices[0]; i++)
+	for (size_t i = 0; i < COUNT(allowed_devices); i++)
 		MUST(write(fd, allowed_devices[i], strlen(allowed_devices[i])));
 	close(fd);
 }
 
-#define LDX(dst, src, o) ((struct bpf_insn){BPF_LDX | BPF_MEM | BPF_W, dst, src, o, 0})
-#define ALU(op, dst, k) ((struct bpf_insn){BPF_ALU | BPF_K | (op), dst, 0, 0, k})
-#define JNE(dst, k, o) ((struct bpf_insn){BPF_JMP | BPF_JNE | BPF_K, dst, 0, o, k})
-#define RET(k) ((struct bpf_insn){BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, k}), ((struct bpf_insn){BPF_JMP | BPF_EXIT, 0, 0, 0, 0})
-// r2 = type, r3 = access, r4 = major, r5 = minor: a rule jumps to the next one when it does not match.
-#define CHAR_RULE(major, minor) JNE(2, BPF_DEVCG_DEV_CHAR, 4), JNE(4, major, 3), JNE(5, minor, 2), RET(1)
-
 static void restrict_devices_v2(int cgroup_fd)
 {
-	const struct bpf_insn prog[] = {
-	    LDX(2, 1, 0), ALU(BPF_AND, 2, 0xffff), LDX(3, 1, 0), ALU(BPF_RSH, 3, 16), LDX(4, 1, 4), LDX(5, 1, 8),
-	    JNE(3, BPF_DEVCG_ACC_MKNOD, 2), RET(1),
-	    CHAR_RULE(1, 3), CHAR_RULE(1, 5), CHAR_RULE(1, 7), CHAR_RULE(1, 8), CHAR_RULE(1, 9),
-	    CHAR_RULE(5, 0), CHAR_RULE(5, 2), CHAR_RULE(10, 200),
-	    JNE(2, BPF_DEVCG_DEV_CHAR, 3), JNE(4, 136, 2), RET(1),
-	    RET(0),
-	};
-	union bpf_attr load = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE, .insns = (uintptr_t)prog,
-	                       .insn_cnt = sizeof prog / sizeof prog[0], .license = (uintptr_t) "GPL"};
+	union bpf_attr load = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE, .insn_cnt = COUNT(device_program) };
+	load.insns = (uintptr_t)device_program;
+	load.license = (uintptr_t) "GPL";
 	int fd = syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load);
 	MUST(fd);
-	union bpf_attr attach = {.target_fd = cgroup_fd, .attach_bpf_fd = fd, .attach_type = BPF_CGROUP_DEVICE,
-	                         .attach_flags = BPF_F_ALLOW_MULTI};
+	union bpf_attr attach = { .target_fd = cgroup_fd, .attach_bpf_fd = fd, .attach_type = BPF_CGROUP_DEVICE };
+	attach.attach_flags = BPF_F_ALLOW_MULTI;
 	MUST(syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach));
 	close(fd);
 }
@@ -179,7 +187,7 @@ static int make_v2(void)
 
 static void make_v1(void)
 {
-	for (size_t i = 0; i < V1_MAX; i++) {
+	for (size_t i = 0; i < COUNT(v1_names); i++) {
 		char dir[PATH_LEN];
 		v1_path(dir, i);
 		if (mkdir(dir, 0755) < 0) {
@@ -212,7 +220,7 @@ static void remove_cgroups(void)
 
 static void loopback_up(void)
 {
-	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	MUST(fd);
 	MUST(ioctl(fd, SIOCSIFFLAGS, &lo));
@@ -264,23 +272,17 @@ static void mount_all(const char *rootfs)
 
 static void make_devices(void)
 {
-	static const struct { const char *path; int major, minor; } devices[] = {{"dev/null", 1, 3}, {"dev/zero", 1, 5}, {"dev/full", 1, 7}, {"dev/random", 1, 8}, {"dev/urandom", 1, 9}, {"dev/tty", 5, 0}};
-	static const char *const links[][2] = {{"pts/ptmx", "dev/ptmx"}, {"/proc/self/fd", "dev/fd"}, {"/proc/self/fd/0", "dev/stdin"},
-	                                       {"/proc/self/fd/1", "dev/stdout"}, {"/proc/self/fd/2", "dev/stderr"}};
 	umask(0);
-	for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
+	for (size_t i = 0; i < COUNT(devices); i++)
 		MUST(mknod(devices[i].path, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)));
 	umask(022);
-	for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
+	for (size_t i = 0; i < COUNT(links); i++)
 		MUST(symlink(links[i][0], links[i][1]));
 }
 
 static void restrict_paths(void)
 {
-	static const char *const readonly[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
-	static const char *const masked[] = {"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-	                                     "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"};
-	for (size_t i = 0; i < sizeof readonly / sizeof readonly[0]; i++) {
+	for (size_t i = 0; i < COUNT(readonly); i++) {
 		if (mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL) < 0) {
 			if (errno == ENOENT)
 				continue;
@@ -288,7 +290,7 @@ static void restrict_paths(void)
 		}
 		MUST(mount(NULL, readonly[i], NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
 	}
-	for (size_t i = 0; i < sizeof masked / sizeof masked[0]; i++) {
+	for (size_t i = 0; i < COUNT(masked); i++) {
 		struct stat st;
 		if (stat(masked[i], &st) < 0) {
 			if (errno == ENOENT)
@@ -315,9 +317,9 @@ static void enter_root(const char *rootfs)
 
 static void drop_privileges(void)
 {
-	static const int kept[] = {CAP_AUDIT_WRITE, CAP_KILL, CAP_NET_BIND_SERVICE};
+	static const int kept[] = { CAP_AUDIT_WRITE, CAP_KILL, CAP_NET_BIND_SERVICE };
 	uint32_t mask = 0;
-	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+	for (size_t i = 0; i < COUNT(kept); i++)
 		mask |= 1u << kept[i];
 	MUST(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0));
 	MUST(setgroups(0, NULL));
@@ -332,12 +334,12 @@ static void drop_privileges(void)
 			die("PR_CAPBSET_DROP");
 		}
 	}
-	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct data[2] = {{mask, mask, mask}, {0, 0, 0}};
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2] = { { mask, mask, mask }, { 0, 0, 0 } };
 	MUST(syscall(SYS_capset, &header, data));
-	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+	for (size_t i = 0; i < COUNT(kept); i++)
 		MUST(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept[i], 0, 0));
-	struct rlimit nofile = {1024, 1024};
+	struct rlimit nofile = { 1024, 1024 };
 	MUST(setrlimit(RLIMIT_NOFILE, &nofile));
 	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	MUST(syscall(SYS_close_range, 3, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */));
@@ -345,7 +347,6 @@ static void drop_privileges(void)
 
 static void child(const char *rootfs, char **args)
 {
-	static char *env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm", NULL};
 	MUST(prctl(PR_SET_PDEATHSIG, SIGKILL));
 	MUST(unshare(CLONE_NEWNET));
 	loopback_up();
@@ -374,7 +375,8 @@ int main(int argc, char **argv)
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	MUST(shared == MAP_FAILED ? -1 : 0);
 	int v2 = make_v2();
-	struct clone_args how = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS, .exit_signal = SIGCHLD};
+	struct clone_args how = { .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
+				  .exit_signal = SIGCHLD };
 	if (v2 >= 0) {
 		how.flags |= CLONE_INTO_CGROUP;
 		how.cgroup = v2;
