@@ -36,6 +36,7 @@ pid=$("$teu" state "$id" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
 
 say "inside: the container sees itself alone, as process 1"
 "$teu" exec "$id" ps
+# shellcheck disable=SC2016 # the container's shell expands it
 "$teu" exec "$id" sh -c 'echo "hostname: $(hostname)"; id; ip -o addr; grep -c . /proc/self/mountinfo | sed "s/$/ mounts/"'
 
 say "outside: the same process among the host's"
@@ -49,14 +50,14 @@ for ns in cgroup ipc mnt net pid time user uts; do
 done
 
 say "its limits, as the kernel has them"
-cat "/proc/$pid/cgroup" | while IFS=: read -r _ name path; do
+while IFS=: read -r _ name path; do
 	case "$name" in
 	memory) printf '  memory.limit_in_bytes %s\n' "$(cat "/sys/fs/cgroup/memory$path/memory.limit_in_bytes")" ;;
 	pids) printf '  pids.max              %s\n' "$(cat "/sys/fs/cgroup/pids$path/pids.max")" ;;
 	'') [ -e "/sys/fs/cgroup$path/memory.max" ] && printf '  memory.max            %s\n  pids.max              %s\n' \
 		"$(cat "/sys/fs/cgroup$path/memory.max")" "$(cat "/sys/fs/cgroup$path/pids.max")" ;;
 	esac
-done || true
+done <"/proc/$pid/cgroup" || true
 grep -E '^(CapEff|NoNewPrivs)' "/proc/$pid/status" | sed 's/^/  /'
 
 say "teu kill, teu delete"
