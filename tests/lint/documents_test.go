@@ -1,0 +1,74 @@
+package lint
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	link = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
+	// step is a row of the table in CONTRIBUTING.md: what, file, what is found in it.
+	step = regexp.MustCompile("(?m)^\\| .+ \\| `([^`]+)` \\| `(.+)` \\|$")
+)
+
+// TestLinksLead holds that every relative link of a page leads to a file.
+func TestLinksLead(t *testing.T) {
+	pages, links := 0, 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || d.Name() == "build") {
+			return fs.SkipDir
+		}
+		if filepath.Ext(path) != ".md" {
+			return nil
+		}
+		pages++
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			links++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s: got a link to %s: %v, want one to a file", path, m[1], err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pages < 20 || links < 20 {
+		t.Fatalf("got %d pages with %d links, want 20 or more: the walk does not see the tree", pages, links)
+	}
+}
+
+// TestStepsOfContributing holds that the files, and what the table of CONTRIBUTING.md names in them, are there.
+func TestStepsOfContributing(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := step.FindAllSubmatch(text, -1)
+	if len(rows) < 15 {
+		t.Fatalf("CONTRIBUTING.md: got %d steps in the table, want 15 or more", len(rows))
+	}
+	for _, row := range rows {
+		file, err := os.ReadFile(filepath.Join(root, string(row[1])))
+		if err != nil {
+			t.Errorf("CONTRIBUTING.md: got the step %s: %v, want a file", row[1], err)
+		} else if !bytes.Contains(file, row[2]) {
+			t.Errorf("CONTRIBUTING.md: got the step %s with %q, want what the file contains", row[1], row[2])
+		}
+	}
+}
