@@ -56,7 +56,7 @@ func (r *Runtime) Start(id string) error {
 	if err == nil {
 		return await()
 	}
-	if err == nil || !failedHook(err) {
+	if !failedHook(err) {
 		return err
 	}
 	// A failing hook ends the container (runtime.md, "Lifecycle", 7 and 9).
