@@ -35,14 +35,10 @@ func decode(data []byte) (*State, error) {
 			st.Rootfs = s.str()
 		case "config":
 			st.Config = s.str()
-		case "configDigest":
-			st.ConfigDigest = s.str()
 		case "uid":
 			st.UID = uint32(s.uint(32))
 		case "annotations":
 			st.Annotations = s.strings()
-		case "namespaces":
-			st.Namespaces = s.strings()
 		case "cgroup":
 			st.Cgroup = s.str()
 		case "intelRdt":

@@ -44,19 +44,14 @@ type State struct {
 	Rootfs string `json:"rootfs"`
 
 	// Config is the path of the configuration that the container was made
-	// from, and ConfigDigest what it held ("sha256:…"): the bundle may have
+	// from. What it held then is kept beside the record: the bundle may have
 	// changed since.
-	Config       string `json:"config,omitempty"`
-	ConfigDigest string `json:"configDigest,omitempty"`
+	Config string `json:"config,omitempty"`
 
 	// UID is the effective user id of who made the container.
 	UID uint32 `json:"uid"`
 
 	Annotations map[string]string `json:"annotations,omitempty"`
-
-	// Namespaces leads from the namespace types of the runtime-spec
-	// (linux.namespaces[].type) to the paths that name them.
-	Namespaces map[string]string `json:"namespaces,omitempty"`
 
 	// Cgroup is the record of the cgroup manager, opaque to this package.
 	Cgroup string `json:"cgroup,omitempty"`
