@@ -14,13 +14,6 @@ import (
 	"teu/internal/sys"
 )
 
-// What `features` says: the schemata field is written, monitoring groups are made (features-linux.md, "Intel RDT").
-const (
-	Enabled    = true
-	Schemata   = true
-	Monitoring = true
-)
-
 // made says what becomes of the directory of a class.
 type made string
 

@@ -12,9 +12,6 @@ import (
 	"teu/internal/sys"
 )
 
-// Enabled is what `features` says (features-linux.md, "NetDevices").
-const Enabled = true
-
 // Device is a device to move.
 type Device struct {
 	Host string // its name in the runtime's network namespace
