@@ -16,14 +16,6 @@ import (
 	"teu/rootfs"
 )
 
-// The bytes of the Syncs between init and its parent, in their order.
-const (
-	syncOffsets = 't' // time offsets are to be written
-	syncCgroup  = 'c' // init waits for its cgroup
-	syncHooks   = 'h' // the runtime environment is there: prestart and createRuntime hooks
-	syncReady   = 'r' // all is done but opening the gate
-)
-
 // The inputs of an init program beside the joined namespaces and what rootfs wants opened.
 const (
 	inputLock    = "lock"    // the container's directory, locked
@@ -162,7 +154,7 @@ func (c *initCompiler) timeNamespace() {
 	b.At(c.ns.where[sys.CloneNewTime], "make a time namespace")
 	b.Unshare(sys.CloneNewTime)
 	if len(c.s.Linux.TimeOffsets) > 0 {
-		b.Sync(c.control, syncOffsets, syncOffsets)
+		b.Sync(c.control, program.ByteOffsets, program.ByteOffsets)
 	}
 	s := b.Openat2(program.Host, "/proc/self/ns/time_for_children", program.How{})
 	b.Setns(s, sys.CloneNewTime)
@@ -194,7 +186,7 @@ func (c *initCompiler) cgroup() {
 	c.inCgroup = true
 	b := c.b
 	b.At("linux.cgroupsPath", "join the cgroup")
-	b.Sync(c.control, syncCgroup, syncCgroup)
+	b.Sync(c.control, program.ByteCgroup, program.ByteCgroup)
 	for i, s := range c.joins {
 		b.At("linux.cgroupsPath", "join the cgroup of "+c.f.joins[i])
 		b.Write(s, "0")
@@ -314,7 +306,7 @@ func (c *initCompiler) hooks() {
 	}
 	if len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer) > 0 { //nolint:staticcheck // prestart is deprecated, and in use
 		b.At("hooks", "wait for the hooks of the runtime")
-		b.Sync(c.control, syncHooks, syncHooks)
+		b.Sync(c.control, program.ByteHooks, program.ByteHooks)
 	}
 	for i := range h.CreateContainer {
 		c.hook(fmt.Sprintf("hooks.createContainer[%d]", i), &h.CreateContainer[i], c.states[specs.StateCreating], c.hookOut)
@@ -344,7 +336,7 @@ func (c *initCompiler) run() {
 	p.Limits(b)
 	process.Released(b)
 	b.Close(c.lock)
-	b.Sync(c.control, syncReady, syncReady)
+	b.Sync(c.control, program.ByteReady, program.ByteReady)
 	out := c.hookOut
 	if c.f.gate {
 		b.At("", "wait for start")

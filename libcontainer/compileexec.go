@@ -67,7 +67,7 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 	f.process.Attributes(b)
 	f.process.Limits(b)
 	process.Released(b)
-	b.Sync(control, syncReady, syncReady)
+	b.Sync(control, program.ByteReady, program.ByteReady)
 	f.process.Exec(b)
 	return b.Program()
 }

@@ -15,6 +15,7 @@ import (
 	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
 	"teu/nsenter"
+	"teu/nsenter/program"
 	"teu/rootfs"
 )
 
@@ -269,7 +270,7 @@ func (c *creation) outside() error {
 		return err
 	}
 	if len(steps.offsets) > 0 {
-		if err := c.sync(syncOffsets, func() error { return run(steps.offsets, c.init.Pid) }); err != nil {
+		if err := c.sync(program.ByteOffsets, func() error { return run(steps.offsets, c.init.Pid) }); err != nil {
 			return err
 		}
 	}
@@ -277,7 +278,7 @@ func (c *creation) outside() error {
 	if err := c.fillStates(); err != nil {
 		return err
 	}
-	if err := c.sync(syncCgroup, func() error {
+	if err := c.sync(program.ByteCgroup, func() error {
 		if toFill {
 			if err := c.fill(); err != nil {
 				return err
@@ -288,11 +289,11 @@ func (c *creation) outside() error {
 		return err
 	}
 	if c.hasHooks() {
-		if err := c.sync(syncHooks, c.runtimeHooks); err != nil {
+		if err := c.sync(program.ByteHooks, c.runtimeHooks); err != nil {
 			return err
 		}
 	}
-	if err := c.expect(syncReady); err != nil {
+	if err := c.expect(program.ByteReady); err != nil {
 		return err
 	}
 	if !c.hasHooks() { // a hook may put it where it likes
@@ -374,7 +375,7 @@ func (c *creation) created() error {
 	if err := c.times.write(c.init); err != nil {
 		return err
 	}
-	return c.init.Go(syncReady)
+	return c.init.Go(program.ByteReady)
 }
 
 func (c *creation) sendPidfd() error {

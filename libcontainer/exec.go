@@ -15,6 +15,7 @@ import (
 	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
 	"teu/nsenter"
+	"teu/nsenter/program"
 	"teu/rootfs"
 )
 
@@ -112,7 +113,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.fillListener(storedState(e.st, e.status)); err != nil {
 		return err
 	}
-	if err := e.expect(syncReady); err != nil {
+	if err := e.expect(program.ByteReady); err != nil {
 		return err
 	}
 	if err := e.checkJoined(e.at); err != nil {
@@ -132,7 +133,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := fg.receive(); err != nil {
 		return err
 	}
-	if err := e.init.Go(syncReady); err != nil {
+	if err := e.init.Go(program.ByteReady); err != nil {
 		return err
 	}
 	return e.awaitExec(e.root)

@@ -160,7 +160,8 @@ func dialGate(dir int, wait bool) (*gateConn, error) {
 	return g, nil
 }
 
-// greet receives what init passes to whoever comes to the gate.
+// greet receives what init passes to whoever comes to the gate. Which byte comes with it is not asked: a container that
+// an older teu created may wait there, and that said another.
 func (g *gateConn) greet() error {
 	var buf [1]byte
 	n, fds, err := sys.RecvFDs(g.sock, buf[:], 2)
@@ -220,14 +221,14 @@ func (g *gateConn) open(st *store.State) (*pipeTail, error) {
 		return nil, err
 	}
 	if h == nil || len(h.StartContainer) == 0 {
-		return nil, sys.SendFDs(g.sock, []byte{'g'})
+		return nil, sys.SendFDs(g.sock, []byte{program.ByteGo})
 	}
 	tail, w, err := newPipeTail()
 	if err != nil {
 		return nil, err
 	}
 	defer sys.Close(w)
-	return tail, sys.SendFDs(g.sock, []byte{'g'}, w)
+	return tail, sys.SendFDs(g.sock, []byte{program.ByteGo}, w)
 }
 
 // outcome says how it went after init has let go of the connection. killed tells whether that was in execve(2).

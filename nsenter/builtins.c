@@ -201,7 +201,7 @@ static int64_t fork_child(struct vm *vm, const struct call *c)
 	if (r <= 0)
 		return r;
 	vm->report->pid = (int32_t)r;
-	r = send_byte(c->v[0], 'f');
+	r = send_byte(c->v[0], BYTE_FORKED);
 	die(r < 0 ? 1 : 0);
 }
 
@@ -267,7 +267,7 @@ static int64_t recv_go(int64_t conn)
 	while (r == -EINTR);
 	if (r < 0)
 		return r;
-	if (r == 0 || byte != 'g')
+	if (r == 0 || byte != BYTE_GO)
 		return -EPROTO;
 	if (m.msg_controllen >= CMSG_LEN(sizeof(int)) && control.header.cmsg_level == SOL_SOCKET &&
 	    control.header.cmsg_type == SCM_RIGHTS)
@@ -279,7 +279,7 @@ static int64_t recv_go(int64_t conn)
 static int64_t gate(struct vm *vm, const struct call *c)
 {
 	int fds[2] = { vm->report_fd, vm->program_fd };
-	char hello = 't';
+	char hello = BYTE_AT_GATE;
 
 	vm->report->status = ST_AT_GATE;
 	for (;;) {

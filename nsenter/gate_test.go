@@ -59,8 +59,8 @@ func (g *gate) dial() (sock int, fds []int) {
 	}
 	buf := make([]byte, 1)
 	n, fds, err := sys.RecvFDs(sock, buf, 2)
-	if err != nil || n != 1 || buf[0] != 't' || len(fds) != 2 {
-		g.t.Fatalf("%v: %q with %d descriptors", err, buf[:n], len(fds))
+	if err != nil || n != 1 || buf[0] != program.ByteAtGate || len(fds) != 2 {
+		g.t.Fatalf("%v: got %q with %d descriptors, want %q with 2", err, buf[:n], len(fds), program.ByteAtGate)
 	}
 	return sock, fds
 }
@@ -113,7 +113,7 @@ func TestGate(t *testing.T) {
 		t.Errorf("%d notes, %v", len(notes), err)
 	}
 	r, w := pipe(t)
-	if err := sys.SendFDs(sock, []byte{'g'}, int(w.Fd())); err != nil {
+	if err := sys.SendFDs(sock, []byte{program.ByteGo}, int(w.Fd())); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
@@ -153,7 +153,7 @@ func TestGateStaysShut(t *testing.T) {
 	}
 	sock, fds := g.dial()
 	r, w := pipe(t)
-	if err := sys.SendFDs(sock, []byte{'g'}, int(w.Fd())); err != nil {
+	if err := sys.SendFDs(sock, []byte{program.ByteGo}, int(w.Fd())); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
@@ -169,7 +169,7 @@ func TestGateTakesOneDescriptor(t *testing.T) {
 	r, w := pipe(t)
 	second, hold := pipe(t)
 	defer second.Close()
-	if err := sys.SendFDs(sock, []byte{'g'}, int(w.Fd()), int(hold.Fd())); err != nil {
+	if err := sys.SendFDs(sock, []byte{program.ByteGo}, int(w.Fd()), int(hold.Fd())); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
@@ -189,7 +189,7 @@ func TestGateWithoutDescriptor(t *testing.T) {
 	g := atGate(t)
 	sock, fds := g.dial()
 	defer closeAll(append(fds, sock)...)
-	if err := sys.SendByte(sock, 'g'); err != nil {
+	if err := sys.SendByte(sock, program.ByteGo); err != nil {
 		t.Fatal(err)
 	}
 	if pe, _ := ended(t, g.in); pe.Report.Errno != reached {
@@ -202,7 +202,7 @@ func TestGateConnectionEndsWithTheProgram(t *testing.T) {
 	g := atGate(t)
 	sock, fds := g.dial()
 	defer closeAll(append(fds, sock)...)
-	if err := sys.SendByte(sock, 'g'); err != nil {
+	if err := sys.SendByte(sock, program.ByteGo); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok, err := sys.RecvByte(sock); ok || err != nil {

@@ -65,6 +65,9 @@ struct insn {
 	uint64_t arg[MAX_ARGS];
 };
 
+/* Bytes that the interpreter says and hears by itself; program/bytes.go has all. */
+enum { BYTE_FORKED = 'f', BYTE_AT_GATE = 'a', BYTE_GO = 'g' };
+
 enum { ST_RUNNING, ST_FAILED, ST_AT_GATE, ST_EXECING };
 enum { REPORT_TEXT = 236 };
 

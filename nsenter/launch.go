@@ -267,10 +267,6 @@ func (in *Init) Close() {
 	}
 }
 
-// ByteForked goes over the control socket when the report holds the pid of the process that goes on. The other bytes
-// are those of the program's Syncs.
-const ByteForked = 'f'
-
 // receive is the interpreter's next message. When the interpreter failed first, the error is its report.
 func (in *Init) receive() (byte, error) {
 	got, ok, err := sys.RecvByte(in.Control)
@@ -313,7 +309,7 @@ func (in *Init) Join() error {
 		if err != nil {
 			return err
 		}
-		if got == ByteForked {
+		if got == program.ByteForked {
 			return in.adopt()
 		}
 		in.early = append(in.early, got)

@@ -132,7 +132,7 @@ static void recvmsg_fills(struct msghdr *m)
 
 	fills((uintptr_t)m->msg_iov->iov_base, m->msg_iov->iov_len);
 	if (next() % 2)
-		*(char *)m->msg_iov->iov_base = 'g';
+		*(char *)m->msg_iov->iov_base = BYTE_GO;
 	m->msg_controllen = next() % 2 ? 0 : next() % (room + 1);
 	fills((uintptr_t)m->msg_control, m->msg_controllen);
 	if (m->msg_controllen >= sizeof(struct cmsghdr) && next() % 4) {

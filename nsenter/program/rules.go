@@ -298,9 +298,6 @@ func (f *flow) dup3(in *Insn) error {
 	return nil
 }
 
-// byteForked is what a fork sends over the control socket.
-const byteForked = 'f'
-
 func (f *flow) builtin(in *Insn) error {
 	switch in.Op {
 	case OpCheckFs:
@@ -318,7 +315,7 @@ func (f *flow) builtin(in *Insn) error {
 			return fmt.Errorf("with flags %#x", in.Args[1].Val)
 		}
 	case OpSync:
-		if in.Args[1].Val == byteForked {
+		if in.Args[1].Val == ByteForked {
 			return fmt.Errorf("with the byte that is fork's")
 		}
 	case OpHook:
