@@ -66,9 +66,9 @@ func (m *Manager) LogTo(log func(format string, args ...any)) {
 // StartUnit makes the unit, with process pid in it: in the v2 tree, in systemd's own v1 hierarchy and in those of the
 // controllers that systemd knows. A slice holds no processes by itself, so that Join has to put it there: inside is false
 // then. When there is a unit of this name already, it is somebody else's, and the Manager does nothing to it from then on.
-func (m *Manager) StartUnit(pid int, description string, annotations []systemd.Annotation) (inside bool, err error) {
+func (m *Manager) StartUnit(pid int, description string, more []systemd.Property) (inside bool, err error) {
 	u := m.rec.Unit
-	err = m.bus.Start(u, pid, description, m.rec.Mode == Unified, annotations)
+	err = m.bus.Start(u, pid, description, m.rec.Mode == Unified, more)
 	if systemd.Exists(err) {
 		m.foreign = true
 		return false, fmt.Errorf("linux.cgroupsPath: %w", err)

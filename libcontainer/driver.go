@@ -182,9 +182,9 @@ func (c *creation) startUnit() error {
 	if len(problems) > 0 { // validation has refused it
 		return fmt.Errorf("annotations: %w", syscall.EINVAL)
 	}
-	properties := make([]systemd.Annotation, len(list))
+	properties := make([]systemd.Property, len(list))
 	for i := range list {
-		properties[i] = systemd.Annotation{Name: list[i].Name, Value: list[i].Value}
+		properties[i] = systemd.Property(list[i])
 	}
 	inside, err := c.cgroup.StartUnit(c.init.Pid, "teu container "+c.o.ID, properties)
 	c.init.Cloned = inside

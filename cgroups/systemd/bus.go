@@ -205,16 +205,9 @@ func (b *Bus) job(what string, begin func(context.Context, manager, chan<- strin
 	return result, nil
 }
 
-// Start makes the unit and puts process pid into it. A unit of this name that has failed before makes room.
-func (b *Bus) Start(u *Unit, pid int, description string, v2 bool, annotations []Annotation) error {
-	list := u.base(description, pid, v2)
-	for i := range annotations {
-		p, err := annotations[i].property()
-		if err != nil {
-			return err
-		}
-		list = append(list, p)
-	}
+// Start makes the unit, with more properties than every container's has, and puts process pid into it. A unit of this name that has failed before makes room.
+func (b *Bus) Start(u *Unit, pid int, description string, v2 bool, more []Property) error {
+	list := append(u.base(description, pid, v2), more...)
 	what := "start unit " + u.Name
 	start := func() (string, error) {
 		return b.job(what, func(ctx context.Context, m manager, done chan<- string) (int, error) {

@@ -1,19 +1,16 @@
 package systemd
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"math"
 	"strings"
 	"testing"
 
-	godbus "github.com/godbus/dbus/v5"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/cgroups/devices"
 	"teu/cgroups/limits"
-	"teu/internal/gvariant"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -204,36 +201,4 @@ func TestDevices(t *testing.T) {
 	}
 }
 
-// TestAnnotation: each value becomes one that godbus writes with the type it has.
-func TestAnnotation(t *testing.T) {
-	for value, want := range map[string]string{
-		"uint64 50": "t 50", "true": "b true", "'x'": "s x", "['a', 'b']": "as [a b]", "@as []": "as []", "byte 3": "y 3",
-		"int16 -3": "n -3", "uint16 3": "q 3", "-3": "i -3", "uint32 3": "u 3", "int64 3": "x 3", "1.5": "d 1.5",
-		"objectpath '/a'": "o /a", "signature 'as'": `g {"as"}`, "[('/a', '/b', false, uint64 3)]": "a(ssbt) [{/a /b false 3}]",
-		"{'a': 1}": "a{si} map[a:1]", "<'x'>": `v "x"`, "b'x'": "ay [120 0]",
-	} {
-		v, err := gvariant.Parse(value)
-		if err != nil {
-			t.Fatal(value, err)
-		}
-		a := Annotation{"X", v}
-		p, err := a.property()
-		if err != nil || text([]Property{p}) != "X "+want && text([]Property{p}) != "X "+strings.ReplaceAll(want, `{"as"}`, `as`) {
-			t.Errorf("%s: %s, %v; want %s", value, text([]Property{p}), err, want)
-		}
-		// It has to survive the way to the bus.
-		msg := &godbus.Message{Type: godbus.TypeMethodCall, Headers: map[godbus.HeaderField]godbus.Variant{
-			godbus.FieldPath: godbus.MakeVariant(godbus.ObjectPath("/a")), godbus.FieldMember: godbus.MakeVariant("M"),
-			godbus.FieldSignature: godbus.MakeVariant(godbus.SignatureOf(p.Value)),
-		}, Body: []any{p.Value}}
-		var b strings.Builder
-		if err := msg.EncodeTo(&b, nativeOrder); err != nil {
-			t.Errorf("%s: %v", value, err)
-		}
-	}
-}
-
-var (
-	errNone     = fs.ErrNotExist
-	nativeOrder = binary.LittleEndian
-)
+var errNone = fs.ErrNotExist

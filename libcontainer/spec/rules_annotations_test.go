@@ -4,9 +4,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/godbus/dbus/v5"
 	"github.com/opencontainers/runtime-spec/specs-go"
-
-	"teu/internal/gvariant"
 )
 
 func annotation(key, value string) func(*specs.Spec) {
@@ -45,7 +44,7 @@ func annotationRules() []rule {
 		{
 			name: "systemd property without quotes",
 			bad:  property("CollectMode", "inactive"),
-			want: []string{`annotations["org.systemd.property.CollectMode"]: got "inactive": "inactive" is no value: a string is in quotes, ` +
+			want: []string{`annotations["org.systemd.property.CollectMode"]: got "inactive": unrecognized type "inactive", ` +
 				"want a value in the text form of GVariant, as 'text', true or uint64 5"},
 			good: none,
 		},
@@ -100,11 +99,11 @@ func TestSystemdProperties(t *testing.T) {
 		a + "RestartSec": "uint64 3",
 	})
 	want := []SystemdProperty{
-		{"CPUQuotaPerSecUSec", gvariant.Value{Sig: "t", V: uint64(7)}}, // is in microseconds
-		{"CollectMode", gvariant.Value{Sig: "s", V: "inactive-or-failed"}},
-		{"RestartUSec", gvariant.Value{Sig: "t", V: uint64(3e6)}},
-		{"TimeoutStopUSec", gvariant.Value{Sig: "t", V: uint64(1.5e6)}},
-		{"USec", gvariant.Value{Sig: "i", V: int32(1)}},
+		{"CPUQuotaPerSecUSec", dbus.MakeVariant(uint64(7))}, // is in microseconds
+		{"CollectMode", dbus.MakeVariant("inactive-or-failed")},
+		{"RestartUSec", dbus.MakeVariant(uint64(3e6))},
+		{"TimeoutStopUSec", dbus.MakeVariant(uint64(1.5e6))},
+		{"USec", dbus.MakeVariant(int32(1))},
 	}
 	if !reflect.DeepEqual(list, want) || problems != nil {
 		t.Errorf("%v, %v", list, problems)

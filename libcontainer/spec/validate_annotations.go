@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"teu/internal/gvariant"
+	"github.com/godbus/dbus/v5"
 )
 
 // systemdPrefix begins the annotations that set properties of the container's systemd unit, as runc and crun have them:
@@ -21,7 +21,7 @@ func UnsafeAnnotations() []string { return []string{systemdPrefix} }
 // SystemdProperty is a property of the container's systemd unit.
 type SystemdProperty struct {
 	Name  string
-	Value gvariant.Value
+	Value dbus.Variant
 }
 
 // SystemdProperties reads those among the annotations, by name; a problem says which cannot be one.
@@ -36,7 +36,7 @@ func SystemdProperties(annotations map[string]string) (list []SystemdProperty, p
 			problems = append(problems, Problem{path, "the property " + quote(name), "a name of three letters or more, as CPUWeight"})
 			continue
 		}
-		value, err := gvariant.Parse(annotations[key])
+		value, err := parseVariant(annotations[key])
 		if err != nil {
 			problems = append(problems, Problem{path, quote(annotations[key]) + ": " + err.Error(),
 				"a value in the text form of GVariant, as 'text', true or uint64 5"})
@@ -70,7 +70,7 @@ func (p *SystemdProperty) microseconds() error {
 		return nil
 	}
 	var sec float64
-	switch v := p.Value.V.(type) {
+	switch v := p.Value.Value().(type) {
 	case uint8:
 		sec = float64(v)
 	case int16:
@@ -88,12 +88,12 @@ func (p *SystemdProperty) microseconds() error {
 	case float64:
 		sec = v
 	default:
-		return fmt.Errorf("a value of type %s", p.Value.Sig)
+		return fmt.Errorf("a value of type %s", p.Value.Signature())
 	}
 	if !(sec >= 0 && sec*1e6 < math.MaxUint64) {
 		return fmt.Errorf("%v microseconds do not fit", sec*1e6)
 	}
-	p.Name, p.Value = name+"USec", gvariant.Value{Sig: "t", V: uint64(math.Round(sec * 1e6))}
+	p.Name, p.Value = name+"USec", dbus.MakeVariant(uint64(math.Round(sec*1e6)))
 	return nil
 }
 
