@@ -72,6 +72,7 @@ func (r *Runtime) Create(o CreateOptions) error {
 // fail takes back what was done. When a hook was what failed, the poststop hooks run as at any end of a container
 // (runtime.md, "Lifecycle", 3 to 5).
 func (c *creation) fail(err error) error {
+	c.r.Log.Debugf("failed: undo %d steps", len(c.undo))
 	err = c.explainDeath(err) // as long as there is a cgroup to ask
 	c.rollback()
 	if failedHook(err) {
@@ -136,16 +137,17 @@ func (c *creation) load() error {
 	if err := store.ValidateID(c.o.ID); err != nil {
 		return err
 	}
-	c.times.mark("load config.json")
 	bundle, err := bundleDir(c.o.Bundle)
 	if err != nil {
 		return err
 	}
+	c.r.Log.Debugf("make container %q from bundle %s, its record in %s", c.o.ID, bundle, c.r.Root)
+	c.step("load config.json")
 	s, text, err := spec.LoadText(bundle)
 	if err != nil {
 		return err
 	}
-	c.times.mark("validate")
+	c.step("validate")
 	report := spec.Validate(s, c.r.hostFacts(s))
 	for _, w := range report.Warnings {
 		c.r.Log.Warnf("%s", w)
@@ -189,7 +191,7 @@ func (r *Runtime) hostFacts(s *specs.Spec) spec.Facts {
 
 // reserve takes the id and writes the intent record, before the first side effect.
 func (c *creation) reserve() error {
-	c.times.mark("reserve the id")
+	c.step("reserve the id")
 	self := os.Getpid()
 	start, _, err := host.StartTime(self)
 	if err != nil {
@@ -240,6 +242,7 @@ func (c *creation) claim() (err error) {
 	if err = c.planRdt(); err != nil {
 		return err
 	}
+	c.r.Log.Debugf("planned %v", c.cgroup)
 	c.entry, err = c.r.store().Create(c.o.ID, &c.state, lockWait)
 	return err
 }
@@ -261,7 +264,7 @@ func (c *creation) outside() error {
 	if err := c.findInit(); err != nil {
 		return err
 	}
-	c.times.mark("apply from outside")
+	c.step("apply from outside")
 	steps, err := compileOutside(c.spec, &c.devices, c.rdt)
 	if err != nil {
 		return err
@@ -274,7 +277,7 @@ func (c *creation) outside() error {
 			return err
 		}
 	}
-	c.times.mark("wait for init")
+	c.step("wait for init")
 	if err := c.fillStates(); err != nil {
 		return err
 	}
@@ -331,19 +334,6 @@ func (c *creation) moveInto(cg *cgroup) error {
 	return cg.Join(c.init.Pid, false)
 }
 
-// sync waits for init to ask for b, does what it asks for and answers.
-func (c *creation) sync(b byte, do func() error) error {
-	if err := c.expect(b); err != nil {
-		return err
-	}
-	if err := do(); err != nil {
-		return err
-	}
-	return c.init.Go(b)
-}
-
-func (c *creation) expect(b byte) error { return c.explain(c.init.Expect(b)) }
-
 // explain is explainAt without an executable in sight.
 func (c *creation) explain(err error) error { return c.explainAt(err, -1) }
 
@@ -361,7 +351,7 @@ func (c *creation) findInit() error {
 // created commits: the record first, so that a container that init reports ready is known as such, then init's
 // release, then the pid file, which is what callers wait for.
 func (c *creation) created() error {
-	c.times.mark("created")
+	c.step("created")
 	c.state.Phase = store.Created
 	if err := c.entry.Write(&c.state); err != nil {
 		return err

@@ -32,6 +32,7 @@ func (r *Runtime) Delete(id string, force bool) error {
 		return fmt.Errorf("container %q: %w", id, entry.Damage)
 	}
 	if entry.State == nil {
+		r.Log.Debugf("delete container %q: half-made, remove its directory in %s", id, r.Root)
 		return entry.Remove()
 	}
 	// runc also lets a created container go without force; the spec does not (runtime.md, "Delete").
@@ -56,9 +57,11 @@ func (r *Runtime) destroy(entry *store.Container, cg *cgroup) error {
 	st := entry.State
 	cg.logTo(r.Log)
 	defer cg.release()
+	r.Log.Debugf("delete container %q: kill process %d, if it is there", st.ID, st.Init.Pid)
 	if err := killInit(st, cg); err != nil {
 		return err
 	}
+	r.Log.Debugf("remove %v", cg)
 	if err := cg.remove(); err != nil {
 		return err
 	}
@@ -66,6 +69,7 @@ func (r *Runtime) destroy(entry *store.Container, cg *cgroup) error {
 		return err
 	}
 	r.poststop(st)
+	r.Log.Debugf("remove the record of container %q in %s", st.ID, r.Root)
 	return entry.Remove()
 }
 

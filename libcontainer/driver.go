@@ -164,7 +164,7 @@ func (c *creation) makeRest() error {
 
 // fill writes the limits.
 func (c *creation) fill() error {
-	c.times.mark("fill the cgroup")
+	c.step("fill the cgroup")
 	c.oom.expect(c.spec.Linux)
 	err := c.cgroup.fill(c.spec, c.r.Log)
 	c.oom.noteLimit()
@@ -173,11 +173,11 @@ func (c *creation) fill() error {
 
 // startUnit has systemd make the unit around init, which is there by then and waits for its program.
 func (c *creation) startUnit() error {
-	c.times.mark("wait for the spawn")
+	c.step("wait for the spawn")
 	if err := <-c.spawned; err != nil {
 		return err
 	}
-	c.times.mark("start the unit")
+	c.step("start the unit")
 	list, problems := spec.SystemdProperties(c.spec.Annotations)
 	if len(problems) > 0 { // validation has refused it
 		return fmt.Errorf("annotations: %w", syscall.EINVAL)

@@ -147,6 +147,7 @@ func (e *execution) join() error {
 	if e.found != nil {
 		e.at = e.found
 	}
+	e.r.Log.Debugf("process %d goes into %v", e.init.Pid, e.at)
 	if err := e.moveInto(e.at); err != nil {
 		return err
 	}
@@ -190,6 +191,7 @@ func (e *execution) find(id string) error {
 	if e.cgroup, err = loadCgroup(st.Cgroup); err != nil {
 		return err
 	}
+	e.r.Log.Debugf("exec in container %q: %s, process %d, %v", id, status, st.Init.Pid, e.cgroup)
 	frozen, err := e.cgroup.frozen()
 	if err != nil {
 		return err

@@ -24,11 +24,13 @@ func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
 	if err != nil {
 		return err
 	}
+	r.Log.Debugf("kill container %q: %s, process %d, signal %d", id, status, st.Init.Pid, int(sig))
 	if all {
 		cg, err := loadCgroup(st.Cgroup)
 		if err != nil {
 			return err
 		}
+		r.Log.Debugf("signal all processes in %v", cg)
 		if cg.Manager == nil && status != specs.StateStopped {
 			return signalInit(st, sig)
 		}

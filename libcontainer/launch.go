@@ -18,7 +18,7 @@ import (
 
 // launch starts init and, while that boots, makes everything its program needs.
 func (c *creation) launch() error {
-	c.times.mark("make the cgroup")
+	c.step("make the cgroup")
 	c.onUndo(c.cgroup.remove)
 	if err := c.cgroup.makeFirst(); err != nil {
 		return err
@@ -35,15 +35,15 @@ func (c *creation) launch() error {
 		return err
 	}
 	c.state.Cgroup = c.cgroup.record() // without a v2 tree that cannot be written
-	c.times.mark("open what init needs")
+	c.step("open what init needs")
 	if err := c.open(); err != nil {
 		return err
 	}
-	c.times.mark("ask about the process")
+	c.step("ask about the process")
 	if err := c.processFacts(); err != nil {
 		return err
 	}
-	c.times.mark("compile")
+	c.step("compile")
 	p, err := compileInit(c.spec, &c.facts)
 	if err != nil {
 		return err
@@ -121,28 +121,51 @@ func (c *creation) explainBusy(err error) error {
 
 // send gives the interpreter its program, whether it is there already or not.
 func (c *creation) send(p *program.Program) error {
-	c.times.mark("verify")
+	c.step("verify")
 	if err := p.Verify(); err != nil {
 		return err
 	}
+	c.r.Log.Debugf("the program has %d instructions", len(p.Insns))
 	fault, err := debugFault(len(p.Insns))
 	if err != nil {
 		return err
 	}
-	c.times.mark("send the program")
+	c.step("send the program")
 	defer c.letGoOfListener()
 	return c.init.Run(p, c.inputs, program.Options{Stamp: c.times != nil, Fault: fault})
 }
 
 // awaitInit waits until the process that becomes the workload is there.
 func (c *creation) awaitInit(forks bool) error {
-	c.times.mark("wait for the spawn")
+	c.step("wait for the spawn")
 	if err := <-c.spawned; err != nil {
 		return err
 	}
 	if forks {
-		return c.init.Join()
+		if err := c.init.Join(); err != nil {
+			return err
+		}
 	}
+	c.r.Log.Debugf("spawned process %d", c.init.Pid)
+	return nil
+}
+
+// sync waits for init to ask for b, does what it asks for and answers.
+func (c *creation) sync(b byte, do func() error) error {
+	if err := c.expect(b); err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	return c.init.Go(b)
+}
+
+func (c *creation) expect(b byte) error {
+	if err := c.init.Expect(b); err != nil {
+		return c.explain(err)
+	}
+	c.r.Log.Debugf("process %d %v", c.init.Pid, reached(b))
 	return nil
 }
 
@@ -151,6 +174,7 @@ func (c *creation) kill() error {
 	if <-c.spawned; c.init.Pid == 0 {
 		return nil
 	}
+	c.r.Log.Debugf("kill process %d", c.init.Pid)
 	if err := sys.PidfdSendSignal(c.init.PidFd, sys.SIGKILL); err != nil && !gone(err) {
 		return fmt.Errorf("kill init %d: %w", c.init.Pid, err)
 	}

@@ -193,6 +193,7 @@ func (c *creation) awaitExec(root int) error {
 	if err := c.explainAt(c.init.WaitExec(), root); err != nil {
 		return err
 	}
+	c.r.Log.Debugf("process %d has executed its program", c.init.Pid)
 	return c.checkExec()
 }
 
@@ -253,6 +254,7 @@ func executed(pid int) bool {
 
 // warnOOM tells what may be behind an exit code that says no more than that there was a SIGKILL.
 func (c *creation) warnOOM(status int) {
+	c.r.Log.Debugf("process %d has ended with status %d", c.init.Pid, status)
 	if status == 128+int(syscall.SIGKILL) && c.oom.grew() {
 		c.r.Log.Warnf("killed: the kernel has killed processes of the container: %s", c.oom.cause())
 	}

@@ -10,7 +10,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
-	"teu/libcontainer/hooks"
 	"teu/libcontainer/host"
 	"teu/libcontainer/lsm"
 	"teu/libcontainer/preflight"
@@ -106,10 +105,10 @@ func (c *creation) runtimeHooks() error {
 	}
 	h := c.spec.Hooks
 	st := c.specState(specs.StateCreating)
-	if err := hooks.Run("hooks.prestart", h.Prestart, st); err != nil { //nolint:staticcheck // deprecated, and in use
+	if err := c.r.runHooks("hooks.prestart", h.Prestart, st); err != nil { //nolint:staticcheck // deprecated, and in use
 		return err
 	}
-	return hooks.Run("hooks.createRuntime", h.CreateRuntime, st)
+	return c.r.runHooks("hooks.createRuntime", h.CreateRuntime, st)
 }
 
 func (c *creation) hasHooks() bool {

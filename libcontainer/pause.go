@@ -14,7 +14,7 @@ const statePaused specs.ContainerState = "paused"
 
 // Pause stops all processes of a container that is created or running, and waits until they have stopped.
 func (r *Runtime) Pause(id string) error {
-	return r.atRest(id, func(_ *store.Container, cg *cgroup, status specs.ContainerState) error {
+	return r.atRest("pause", id, func(_ *store.Container, cg *cgroup, status specs.ContainerState) error {
 		if status != specs.StateCreated && status != specs.StateRunning {
 			return fmt.Errorf("cannot pause container %q: it is %s: container not running", id, status)
 		}
@@ -27,7 +27,7 @@ func (r *Runtime) Pause(id string) error {
 
 // Resume lets the processes of a paused container go on.
 func (r *Runtime) Resume(id string) error {
-	return r.atRest(id, func(_ *store.Container, cg *cgroup, status specs.ContainerState) error {
+	return r.atRest("resume", id, func(_ *store.Container, cg *cgroup, status specs.ContainerState) error {
 		if status != statePaused {
 			return fmt.Errorf("cannot resume container %q: it is %s: container not paused", id, status)
 		}
@@ -35,9 +35,9 @@ func (r *Runtime) Resume(id string) error {
 	})
 }
 
-// atRest calls f while no other verb changes the container: none is frozen that a start waits for, or that a delete is
+// atRest calls f, of the verb, while no other verb changes the container: none is frozen that a start waits for, or that a delete is
 // about to remove.
-func (r *Runtime) atRest(id string, f func(*store.Container, *cgroup, specs.ContainerState) error) error {
+func (r *Runtime) atRest(verb, id string, f func(*store.Container, *cgroup, specs.ContainerState) error) error {
 	entry, err := r.openWhole(id)
 	if err != nil {
 		return err
@@ -51,7 +51,12 @@ func (r *Runtime) atRest(id string, f func(*store.Container, *cgroup, specs.Cont
 	if err != nil {
 		return err
 	}
-	return f(entry, cg, status)
+	r.Log.Debugf("%s container %q: %s, process %d, %v", verb, id, status, entry.State.Init.Pid, cg)
+	if err := f(entry, cg, status); err != nil {
+		return err
+	}
+	r.Log.Debugf("%s container %q: done", verb, id)
+	return nil
 }
 
 // fullStatus is status, with paused told apart from created and running.

@@ -26,6 +26,7 @@ func (r *Runtime) Pids(id string) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Log.Debugf("processes of container %q: first %d, %v", id, st.Init.Pid, cg)
 	if cg.Manager != nil {
 		pids, err := cg.Pids(true)
 		slices.Sort(pids)

@@ -34,6 +34,7 @@ func (r *Runtime) Start(id string) error {
 	if err != nil {
 		return err
 	}
+	r.Log.Debugf("start container %q: %s, process %d, %v", id, status, st.Init.Pid, cg)
 	if status != specs.StateCreated {
 		err := fmt.Errorf("cannot start container %q: it is %s, want created", id, status)
 		return r.explainStopped(err, entry, status, cg)
@@ -48,6 +49,7 @@ func (r *Runtime) Start(id string) error {
 		err = oom.explain(err, func() bool { return gateDied(err, st) })
 		err = fmt.Errorf("start container %q: %w", id, err)
 	} else {
+		r.Log.Debugf("process %d has executed its program", st.Init.Pid)
 		if err := entry.Started(); err != nil {
 			return err
 		}
@@ -69,7 +71,7 @@ func (r *Runtime) poststart(st *store.State) error {
 	if err != nil || h == nil {
 		return err
 	}
-	return hooks.Run("hooks.poststart", h.Poststart, storedState(st, specs.StateRunning))
+	return r.runHooks("hooks.poststart", h.Poststart, storedState(st, specs.StateRunning))
 }
 
 // poststop runs the hooks that come after the container is gone. A failing one is logged, and the others run
@@ -81,6 +83,9 @@ func (r *Runtime) poststop(st *store.State) {
 	}
 	if h == nil {
 		return
+	}
+	if len(h.Poststop) > 0 {
+		r.Log.Debugf("run hooks.poststop, %d of them", len(h.Poststop))
 	}
 	for _, w := range hooks.RunAll("hooks.poststop", h.Poststop, storedState(st, specs.StateStopped)) {
 		r.Log.Warnf("%v", w)

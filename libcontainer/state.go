@@ -38,6 +38,7 @@ func (r *Runtime) statusOf(st *store.State) (*Status, error) {
 		return nil, err
 	}
 	pid := st.Init.Pid
+	r.Log.Debugf("container %q: %s, recorded as %s with process %d", st.ID, status, st.Phase, pid)
 	if status == specs.StateStopped {
 		pid = 0
 	}
@@ -50,6 +51,7 @@ func (r *Runtime) statusOf(st *store.State) (*Status, error) {
 // List returns the status of every container, and apart from them what could not be read.
 func (r *Runtime) List() (all []Status, bad []error, err error) {
 	states, bad, err := r.store().List()
+	r.Log.Debugf("%d records in %s", len(states), r.Root)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil, nil
 	}

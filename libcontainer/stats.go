@@ -72,6 +72,7 @@ func (r *Runtime) watched(id string) (*store.State, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Log.Debugf("events of container %q: %s, process %d", id, status, st.Init.Pid)
 	if status == specs.StateStopped || status == specs.StateCreating {
 		return nil, notRunning(id, status)
 	}

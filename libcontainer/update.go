@@ -31,7 +31,7 @@ func (r *Runtime) Update(id string, o UpdateOptions) error {
 	if err != nil {
 		return err
 	}
-	return r.atRest(id, func(entry *store.Container, cg *cgroup, status specs.ContainerState) error {
+	return r.atRest("update", id, func(entry *store.Container, cg *cgroup, status specs.ContainerState) error {
 		switch status {
 		case specs.StateCreated, specs.StateRunning, statePaused:
 		default:

@@ -35,6 +35,7 @@ func (r *Runtime) Validate(dir string) (*Validation, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Log.Debugf("validate bundle %s", bundle)
 	read, err := spec.Read(bundle)
 	if err != nil {
 		return nil, err
@@ -46,9 +47,11 @@ func (r *Runtime) Validate(dir string) (*Validation, error) {
 	}
 	v.add(spec.Validate(s, r.hostFacts(s)))
 	valid := v.OK()
+	r.Log.Debugf("ask this machine")
 	v.add(preflight.Check(s, bundle))
 	cg := v.resources(r, s)
 	if valid {
+		r.Log.Debugf("compile")
 		// The compilers rely on what validation has checked.
 		v.compile(s, bundle, cg)
 	}

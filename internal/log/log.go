@@ -51,6 +51,7 @@ type Logger struct {
 	json   bool
 	level  Level
 	stderr bool // out is standard error
+	began  time.Time
 }
 
 // New makes a logger. An empty path or /dev/stderr is standard error; any other
@@ -58,6 +59,9 @@ type Logger struct {
 // "text" (or empty) or "json".
 func New(path, format string, level Level) (*Logger, error) {
 	l := &Logger{out: os.Stderr, level: level, stderr: true}
+	if level == Debug {
+		l.began = time.Now()
+	}
 	switch format {
 	case "", "text":
 	case "json":
@@ -75,7 +79,9 @@ func New(path, format string, level Level) (*Logger, error) {
 	return l, nil
 }
 
-// Debugf logs what helps to understand teu itself.
+// Debugf logs a step of a verb. Its line also holds the pid of this process, since several may share a log, and the time
+// since [New]. What goes into it must not be secret: no values of environment variables, no arguments of programs.
+// Nothing is formatted when the level is another, so an argument that takes work to put together has a String method.
 func (l *Logger) Debugf(format string, args ...any) { l.logf(Debug, format, args) }
 
 // Infof logs a notable event.
@@ -137,7 +143,14 @@ func (l *Logger) write(level Level, msg string) {
 		b = appendJSON(b, msg)
 		b = append(b, `,"time":"`...)
 		b = now.AppendFormat(b, time.RFC3339)
-		b = append(b, "\"}\n"...)
+		b = append(b, '"')
+		if level == Debug {
+			b = append(b, `,"pid":`...)
+			b = strconv.AppendInt(b, int64(os.Getpid()), 10)
+			b = append(b, `,"elapsed":"`...)
+			b = append(l.elapsed(b, now), '"')
+		}
+		b = append(b, "}\n"...)
 	} else {
 		b = append(b, `time="`...)
 		b = now.AppendFormat(b, time.RFC3339)
@@ -145,9 +158,21 @@ func (l *Logger) write(level Level, msg string) {
 		b = append(b, level.String()...)
 		b = append(b, ` msg=`...)
 		b = strconv.AppendQuote(b, msg)
+		if level == Debug {
+			b = append(b, " pid="...)
+			b = strconv.AppendInt(b, int64(os.Getpid()), 10)
+			b = append(b, " elapsed="...)
+			b = l.elapsed(b, now)
+		}
 		b = append(b, '\n')
 	}
 	l.out.Write(b)
+}
+
+// elapsed appends the time from New to now, as 1.234ms.
+func (l *Logger) elapsed(b []byte, now time.Time) []byte {
+	b = strconv.AppendFloat(b, float64(now.Sub(l.began))/float64(time.Millisecond), 'f', 3, 64)
+	return append(b, "ms"...)
 }
 
 // appendJSON appends s as a JSON string (RFC 8259); bytes that are no UTF-8

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -137,3 +139,28 @@ func TestBadArguments(t *testing.T) {
 		t.Error("closing nothing failed")
 	}
 }
+
+// TestDebugLinesSayWhoAndWhen: in both formats, beside what every line has, and without work when nothing is to be written.
+func TestDebugLinesSayWhoAndWhen(t *testing.T) {
+	for format, want := range map[string]string{
+		"text": `^time="[^"]+" level=debug msg="a \\"b\\"" pid=` + strconv.Itoa(os.Getpid()) + ` elapsed=\d+\.\d{3}ms\n$`,
+		"json": `^\{"level":"debug","msg":"a \\"b\\"","time":"[^"]+","pid":` + strconv.Itoa(os.Getpid()) + `,"elapsed":"\d+\.\d{3}ms"\}\n$`,
+	} {
+		l, read := newTest(t, format, Debug)
+		l.Debugf("a %q", "b")
+		if got := read(); !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("%s: got %q, want %s", format, got, want)
+		}
+	}
+	l, read := newTest(t, "text", Info)
+	asked := 0
+	l.Debugf("%v", counted{&asked})
+	if got := read(); got != "" || asked != 0 {
+		t.Errorf("below the level: got %q, and String was called %d times, want nothing of either", got, asked)
+	}
+}
+
+// counted counts how often it is formatted.
+type counted struct{ n *int }
+
+func (c counted) String() string { *c.n++; return "" }
