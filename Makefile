@@ -27,7 +27,7 @@ GOTEST := $(GO) test
 # The suites of a tier, side by side, and one table of them all. SEED picks the sample of the fault loop.
 SUITES = $(GO) run ./tests/runner -tags '$(TAGS)' $(if $(SEED),-seed $(SEED))
 
-.PHONY: build demo check test test-rest test-all suite test-vm churn lint bench bench-clients golden fuzz man install uninstall clean deps help
+.PHONY: build demo check test test-rest test-all suite test-vm churn lint bench bench-clients budget golden fuzz man install uninstall clean deps help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,7 @@ demo: ## run a container and show it from inside and outside (root)
 
 check: ## lint, unit tests, goldens: no root, at most 3 minutes
 	@tests/host check
+	@$(MAKE) --no-print-directory teu
 	@$(SUITES) -tier check
 
 test: ## check, and the rooted core: at most 10 minutes (root)
@@ -80,8 +81,11 @@ test-vm: build ## rooted suites in virtual machines (root); VMFLAGS='-guest NAME
 churn: build ## containers at random from many workers, teu killed among them, for CHURNTIME (root)
 	$(GOTEST) -count=1 -v -timeout 30m ./tests/churn -churn.for $(or $(CHURNTIME),2m) -churn.seed $(or $(CHURNSEED),0)
 
-lint: ## vet, format, static analysis, rules of the code
+lint: build ## vet, format, static analysis, rules of the code
 	@$(SUITES) -only '^lint: '
+
+budget: ## write the list of linked packages anew; look at the diff
+	$(GOTEST) ./tests/lint -run Dependencies -update
 
 bench: build ## times beside runc, crun and a bare C program (root)
 	@tests/deps runc crun busybox-static
