@@ -4,8 +4,10 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
 MANDIR ?= $(PREFIX)/share/man
-VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo unknown)
-COMMIT ?= $(shell git rev-parse HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null; [ $$? != 1 ] || echo -dirty)
+# A clone may belong to another user.
+GIT := git -c safe.directory='*'
+VERSION ?= $(shell $(GIT) describe --tags --always 2>/dev/null || echo unknown)
+COMMIT ?= $(shell $(GIT) rev-parse HEAD 2>/dev/null)$(shell $(GIT) diff --quiet HEAD 2>/dev/null; [ $$? != 1 ] || echo -dirty)
 
 # The CLI library without its generator of man pages, whose Markdown library takes 0.8 ms at every start, and without
 # its guesses at misspelt verbs.

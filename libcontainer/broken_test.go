@@ -84,12 +84,18 @@ func buildInterpreter(t *testing.T, dir string) {
 	if err := os.WriteFile(main, []byte("int main(void) { return 0; }\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"-static", "-O2", "-o", filepath.Join(dir, "init"), main}
-	for _, name := range []string{"main.c", "interp.c", "builtins.c"} {
-		args = append(args, filepath.Join("..", "nsenter", name))
+	build := func(sources ...string) ([]byte, error) {
+		return exec.Command("cc", append([]string{"-static", "-O2", "-o", filepath.Join(dir, "init")}, sources...)...).CombinedOutput()
 	}
-	if out, err := exec.Command("cc", args...).CombinedOutput(); err != nil {
-		t.Skipf("no static build of the interpreter: %v\n%s", err, out)
+	if out, err := build(main); err != nil {
+		t.Skipf("no static C library: %v: %s", err, out)
+	}
+	sources, err := filepath.Glob(filepath.Join("..", "nsenter", "*.c"))
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("got %v, %v, want the interpreter's sources", sources, err)
+	}
+	if out, err := build(append(sources, main)...); err != nil {
+		t.Fatalf("build the interpreter: %v: %s", err, out)
 	}
 }
 

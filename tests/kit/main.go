@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -161,10 +162,14 @@ func outside(o Options) (code int, err error) {
 	return code, nil
 }
 
-// plain takes away what a suite may inherit and its containers would with it: a umask, signals that are ignored (nohup, cron)
-// and words of another language.
+// plain takes away what a suite may inherit and its containers would with it: a umask, niceness, signals that are ignored
+// (nohup, cron), words of another language. The caller's thread starts the next stage: niceness is a thread's.
 func plain() error {
+	runtime.LockOSThread()
 	syscall.Umask(0o022)
+	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, 0); err != nil {
+		return fmt.Errorf("setpriority 0: %w", err)
+	}
 	// Go leaves these two ignored when they are. What has a handler here is at its default in what is executed.
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT} {
 		if signal.Ignored(sig) {

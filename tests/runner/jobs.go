@@ -27,6 +27,7 @@ type job struct {
 	dir     string   // where it runs, below the top of the module: a module of its own
 	env     []string // beside the runner's
 	debs    []string // Debian packages that it needs
+	alone   bool     // it runs when all others have ended
 	idle    bool     // it waits most of its time, so it takes no processor from the others
 	fuller  string   // the job of the rest that shows all that this one does: `make test-all` leaves this one out
 	minutes int      // bound on its time; 10 where there is none
@@ -39,6 +40,8 @@ const (
 	staticcheck = "honnef.co/go/tools/cmd/staticcheck@v0.7.0"
 	// faultEvery is of how many instructions and system calls the sample of the fault loop takes one.
 	faultEvery = "16"
+	// freeControllers are tests that mount a controller as cgroup v1, which no cgroup of v2 may have then.
+	freeControllers = "^(TestHugepageLimits|TestNetwork)$"
 )
 
 // jobs are all there is, the longest of each tier first: what is left when all else has ended is short.
@@ -55,10 +58,13 @@ func jobs(o options) []job {
 		{name: "unit tests", args: []string{"./nsenter/...", "./rootfs/...", "./cgroups/...", "./libcontainer/...", "./internal/...",
 			"./tests/results", "./tests/runner", "./tests/vm", "./tests/bench", "."}},
 		{name: "lint: vet", command: true, args: []string{"go", "vet", "./..."}},
-		{name: "lint: rules of the code", args: []string{"./tests/lint"}},
+		{name: "lint: rules and budgets", args: []string{"./tests/lint"}},
+		{name: "lint: gofmt", command: true, args: []string{"tests/lint/run", "gofmt"}},
+		{name: "lint: clang-format", command: true, args: []string{"tests/lint/run", "clang-format"}},
+		{name: "lint: shellcheck", command: true, args: []string{"tests/lint/run", "shellcheck"}},
 
 		{name: "security", tier: core, args: []string{"./tests/security"}},
-		{name: "fields", tier: core, args: []string{"./tests/fields"}},
+		{name: "fields", tier: core, args: []string{"-skip", freeControllers, "./tests/fields"}},
 		{name: "lifecycle", tier: core, args: []string{"./tests/lifecycle"}},
 		{name: "churn", tier: core, args: []string{"./tests/churn"}},
 		{name: "bad input", tier: core, args: []string{"./tests/badinput"}},
@@ -69,6 +75,7 @@ func jobs(o options) []job {
 		{name: "systemd", tier: core, args: []string{"./tests/systemd"}},
 		{name: "fuzzers' seeds", tier: core, fuller: "fuzzing", command: true, args: []string{"nsenter/fuzz/run", "seeds"}},
 		{name: "the tests' kit", tier: core, args: []string{"./tests/kit"}},
+		{name: "fields, controllers that are free", tier: core, alone: true, args: []string{"-run", freeControllers, "./tests/fields"}},
 	}
 	for _, g := range guests.All {
 		list = append(list, job{name: "guest " + g.Name, tier: rest, rows: true, args: []string{"go", "run", "./tests/vm", "-tags", o.tags, "-guest", g.Name}})

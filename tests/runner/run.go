@@ -63,15 +63,15 @@ func (r *runner) prepare(list []job) error {
 	return errors.Join(build("TEU_PAYLOAD", "build", "tests/payload"), build("TEU_ATTACKER", "build", "tests/security/attacker"))
 }
 
-// all runs the jobs in their order, as many at a time as there are processors, those that wait beside them.
+// all runs the jobs in their order, as many at a time as there are processors, and those that wait beside them. Jobs that need
+// packages come when these are there, so that none waits for them with a processor in its hands; last come those that run alone.
 func (r *runner) all(list []job, processors int) []results.Row {
 	rows := make([][]results.Row, len(list))
 	free := make(chan struct{}, processors)
 	var wg sync.WaitGroup
-	// Those that need packages come when these are there, so that nothing waits for them with a processor in its hands.
-	start := func(now bool) {
+	start := func(which func(job) bool) {
 		for i, j := range list {
-			if (len(j.debs) == 0) != now {
+			if !which(j) {
 				continue
 			}
 			if !j.idle {
@@ -83,12 +83,16 @@ func (r *runner) all(list []job, processors int) []results.Row {
 				}
 				rows[i] = r.one(j)
 			})
+			if j.alone {
+				wg.Wait()
+			}
 		}
 	}
-	start(true)
+	start(func(j job) bool { return !j.alone && len(j.debs) == 0 })
 	<-r.installing
-	start(false)
+	start(func(j job) bool { return !j.alone && len(j.debs) > 0 })
 	wg.Wait()
+	start(func(j job) bool { return j.alone })
 	return slices.Concat(rows...)
 }
 
