@@ -13,6 +13,7 @@ import (
 	"teu/libcontainer/intelrdt"
 	"teu/libcontainer/netdev"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 	"teu/libcontainer/store"
 	"teu/nsenter"
 	"teu/rootfs"
@@ -176,7 +177,7 @@ func (r *Runtime) hostFacts(s *specs.Spec) spec.Facts {
 	f.Systemd = r.CgroupManager == Systemd
 	f.Own = map[specs.LinuxNamespaceType]bool{}
 	for _, n := range l.Namespaces {
-		if _, name := host.NamespaceKind(n.Type); n.Path != "" && name != "" {
+		if _, name := names.Namespace(n.Type); n.Path != "" && name != "" {
 			// A path that leads nowhere is found out, and reported, when it is opened.
 			if same, err := host.SameNamespace(n.Path, name); err == nil && same {
 				f.Own[n.Type] = true

@@ -13,6 +13,7 @@ import (
 	"teu/libcontainer/console"
 	"teu/libcontainer/host"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 	"teu/libcontainer/store"
 	"teu/nsenter"
 	"teu/rootfs"
@@ -201,7 +202,7 @@ func (e *execution) find(id string) error {
 		return fmt.Errorf("open /proc/%s/root: %w", pid, err)
 	}
 	for _, flag := range joinOrder {
-		name := nsName(flag)
+		name := names.ProcNamespace(flag)
 		same, err := host.SameNamespace("/proc/"+pid+"/ns/"+name, name)
 		if err != nil {
 			return err

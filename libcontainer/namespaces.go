@@ -7,19 +7,9 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
-	"teu/libcontainer/host"
+	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
-
-// nsName is the name below /proc/PID/ns of the namespaces of a clone flag.
-func nsName(flag uint64) string {
-	for _, t := range host.NamespaceTypes() {
-		if f, name := host.NamespaceKind(t); f == flag {
-			return name
-		}
-	}
-	return ""
-}
 
 // namespaces is how the container comes by its namespaces.
 type namespaces struct {
@@ -35,7 +25,7 @@ func parseNamespaces(spec *specs.Spec) (ns namespaces) {
 		return ns
 	}
 	for i, n := range spec.Linux.Namespaces {
-		flag, _ := host.NamespaceKind(n.Type)
+		flag, _ := names.Namespace(n.Type)
 		ns.all |= flag
 		ns.where[flag] = fmt.Sprintf("linux.namespaces[%d]", i)
 		if n.Path != "" {

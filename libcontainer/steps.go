@@ -3,7 +3,8 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,8 +14,8 @@ import (
 	"teu/internal/sys"
 	"teu/libcontainer/intelrdt"
 	"teu/libcontainer/netdev"
-	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 )
 
 /*
@@ -172,13 +173,13 @@ func oomScoreAdj(n int) step {
 func rlimits(list []specs.POSIXRlimit) (out []step, err error) {
 	for i, l := range list {
 		where := fmt.Sprintf("process.rlimits[%d]", i)
-		n, ok := process.Rlimit(l.Type)
+		n, ok := names.Rlimits.Find(l.Type)
 		if !ok {
 			return nil, fmt.Errorf("%s.type: %s: %w", where, l.Type, syscall.EINVAL)
 		}
 		what := fmt.Sprintf("%s soft %d hard %d", l.Type, l.Soft, l.Hard)
 		out = append(out, step{where, what, func(pid int) error {
-			if err := sys.Prlimit(pid, n, sys.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
+			if err := sys.Prlimit(pid, int(n), sys.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
 				return fmt.Errorf("%s: %w", what, err)
 			}
 			return nil
@@ -188,13 +189,8 @@ func rlimits(list []specs.POSIXRlimit) (out []step, err error) {
 }
 
 func timeOffsets(offsets map[string]specs.LinuxTimeOffset) step {
-	names := make([]string, 0, len(offsets))
-	for name := range offsets {
-		names = append(names, name)
-	}
-	sort.Strings(names)
 	var b strings.Builder
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(offsets)) {
 		fmt.Fprintf(&b, "%s %d %d\n", name, offsets[name].Secs, offsets[name].Nanosecs)
 	}
 	text := b.String()

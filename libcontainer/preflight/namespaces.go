@@ -12,13 +12,14 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/host"
+	"teu/libcontainer/spec/names"
 )
 
 // namespaces: the kernel has to know the type, and a path has to lead to one of it.
 func (c *checker) namespaces() {
 	for i, n := range c.Linux.Namespaces {
 		where := fmt.Sprintf("linux.namespaces[%d]", i)
-		flag, name := host.NamespaceKind(n.Type)
+		flag, name := names.Namespace(n.Type)
 		if name == "" {
 			continue // validation has said so
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/libcontainer/spec/names"
 )
 
 // namespace is the entry of linux.namespaces of type t, nil if there is none.
@@ -32,12 +34,8 @@ func (c *checker) private(t specs.LinuxNamespaceType) bool {
 func (c *checker) namespaces() {
 	seen := map[specs.LinuxNamespaceType]bool{}
 	for i, n := range c.Linux.Namespaces {
-		switch n.Type {
-		case specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace,
-			specs.UTSNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace:
-		default:
-			c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type)),
-				"one of cgroup, ipc, mount, network, pid, time, user, uts")
+		if flag, _ := names.Namespace(n.Type); flag == 0 {
+			c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type)), "one of "+list(names.Namespaces()))
 		}
 		if seen[n.Type] {
 			c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type))+" again", "each type once")

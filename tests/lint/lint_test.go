@@ -47,7 +47,7 @@ var ranks = []struct {
 	rank int
 }{
 	{"internal/cli", 50},
-	{"libcontainer/preflight", 35}, {"libcontainer/process", 30}, {"libcontainer/spec", 20}, {"libcontainer/host", 20}, {"libcontainer/seccomp", 20},
+	{"libcontainer/preflight", 35}, {"libcontainer/process", 30}, {"libcontainer/spec", 20}, {"libcontainer/spec/names", 10}, {"libcontainer/host", 20}, {"libcontainer/seccomp", 20},
 	{"libcontainer/hooks", 20}, {"libcontainer/lsm", 20}, {"libcontainer/store", 20}, {"libcontainer/console", 20},
 	{"libcontainer/netdev", 20}, {"libcontainer/intelrdt", 20},
 	{"libcontainer", 40},
