@@ -11,6 +11,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/internal/cpulist"
 	"teu/internal/sys"
 	"teu/libcontainer/intelrdt"
 	"teu/libcontainer/netdev"
@@ -74,7 +75,7 @@ func compileOutside(s *specs.Spec, m *netdev.Mover, g *intelrdt.Group) (steps, e
 func compileExecOutside(p *specs.Process) (steps, error) {
 	st, err := processSteps(p)
 	if a := p.ExecCPUAffinity; a != nil && a.Final != "" {
-		mask, lerr := spec.ParseList(a.Final, sys.MaxCPUs)
+		mask, lerr := cpulist.Parse(a.Final, sys.MaxCPUs)
 		if lerr != nil {
 			return st, fmt.Errorf("process.execCPUAffinity.final: %w", lerr)
 		}
@@ -156,7 +157,7 @@ func initialAffinity(p *specs.Process) ([]uint64, error) {
 	if a == nil || a.Initial == "" {
 		return nil, nil
 	}
-	mask, err := spec.ParseList(a.Initial, sys.MaxCPUs)
+	mask, err := cpulist.Parse(a.Initial, sys.MaxCPUs)
 	if err != nil {
 		return nil, fmt.Errorf("process.execCPUAffinity.initial: %w", err)
 	}

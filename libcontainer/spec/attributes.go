@@ -3,6 +3,7 @@ package spec
 import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/internal/cpulist"
 	"teu/internal/sys"
 	"teu/libcontainer/spec/names"
 )
@@ -39,7 +40,7 @@ func MemoryPolicy(p *specs.LinuxMemoryPolicy) (mode uint64, nodes []uint64, ok b
 	}
 	if p.Nodes != "" {
 		var err error
-		nodes, err = ParseList(p.Nodes, MaxNodes)
+		nodes, err = cpulist.Parse(p.Nodes, MaxNodes)
 		ok = ok && err == nil
 	}
 	return mode, nodes, ok

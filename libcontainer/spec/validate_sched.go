@@ -7,6 +7,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/internal/cpulist"
 	"teu/internal/sys"
 	"teu/libcontainer/spec/names"
 )
@@ -121,7 +122,7 @@ func (c *checker) list(path, text string, limit int) {
 	if text == "" {
 		return
 	}
-	if _, err := ParseList(text, limit); err != nil {
+	if _, err := cpulist.Parse(text, limit); err != nil {
 		c.bad(path, quote(text), `a list as "0-3,7", of numbers below `+strconv.Itoa(limit))
 	}
 }
