@@ -10,8 +10,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/internal/mountinfo"
 	"teu/internal/sys"
-	"teu/libcontainer/host"
 	"teu/libcontainer/spec/names"
 )
 
@@ -140,8 +140,8 @@ func emptyDir(fstype, below string) bool {
 	return false
 }
 
-func tooRevealing(mountinfo, fstype string, readonly bool) string {
-	all := host.ParseMounts(mountinfo)
+func tooRevealing(text, fstype string, readonly bool) string {
+	all := mountinfo.Parse(text)
 	why := "no " + fstype + " is mounted here"
 	for i := range all {
 		m := &all[i]
