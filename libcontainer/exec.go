@@ -387,7 +387,7 @@ func (e *execution) execFacts() error {
 	}
 	if !hasHome(e.process.Env) {
 		var err error
-		if p.Home, err = homeIn(e.root, "etc/passwd", e.process.User.UID); err != nil {
+		if p.Home, err = host.Home(e.root, "etc/passwd", e.process.User.UID); err != nil {
 			return err
 		}
 	}
