@@ -9,6 +9,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/console"
+	"teu/libcontainer/hooks"
 	"teu/libcontainer/host"
 	"teu/libcontainer/intelrdt"
 	"teu/libcontainer/netdev"
@@ -49,7 +50,7 @@ type creation struct {
 	inputs   map[string]int
 	preserve []int // descriptors the workload keeps
 
-	hookOutput *pipeTail
+	hookOutput *hooks.Output
 	states     map[specs.ContainerState]int // memfds that container-side hooks read
 	exe        chan protectedExe
 	spawned    chan error // init is there, or could not be started

@@ -144,11 +144,11 @@ func (c *creation) openHooks() error {
 		}
 	}
 	if c.facts.hookOutput(h) {
-		tail, w, err := newPipeTail()
+		output, w, err := hooks.NewOutput()
 		if err != nil {
 			return err
 		}
-		c.hookOutput, c.inputs[inputHooks] = tail, w
+		c.hookOutput, c.inputs[inputHooks] = output, w
 	}
 	return nil
 }
@@ -201,8 +201,8 @@ func (c *creation) explainAt(err error, root int) error {
 		// Our own end has to go for the reader to see the end.
 		sys.Close(c.inputs[inputHooks])
 		delete(c.inputs, inputHooks)
-		if out := c.hookOutput.tail(); out != "" {
-			return fmt.Errorf("%w: %s", err, out)
+		if end, _ := c.hookOutput.End(); end != "" {
+			return fmt.Errorf("%w: %s", err, end)
 		}
 	case program.OpExec, program.OpFind:
 		return explainExec(pe, root)
