@@ -54,17 +54,12 @@ func (f *initFacts) hookOutput(h *specs.Hooks) bool {
 	return len(h.CreateContainer) > 0 || !f.gate && len(h.StartContainer) > 0
 }
 
-func (ns *namespaces) newUser() bool { return ns.fresh&sys.CloneNewUser != 0 }
-
-// userNS: device nodes cannot be made.
-func (ns *namespaces) inUserNS() bool { return ns.all&sys.CloneNewUser != 0 }
-
 // initCompiler compiles the program of a container's first process. Its methods are in the order in which they run.
 type initCompiler struct {
 	b     *program.Builder
 	s     *specs.Spec
 	f     *initFacts
-	ns    namespaces
+	ns    *namespaces
 	slots map[uint64]program.Slot
 
 	control, lock, gate, console, hookOut program.Slot
@@ -74,8 +69,8 @@ type initCompiler struct {
 }
 
 // compileInit compiles the program that `create` and `run` start.
-func compileInit(s *specs.Spec, f *initFacts) (*program.Program, error) {
-	c := &initCompiler{b: program.New(), s: s, f: f, ns: parseNamespaces(s)}
+func compileInit(s *specs.Spec, ns *namespaces, f *initFacts) (*program.Program, error) {
+	c := &initCompiler{b: program.New(), s: s, f: f, ns: ns}
 	sources := c.inputs()
 	c.begin()
 	if err := c.files(sources); err != nil {

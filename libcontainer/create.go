@@ -36,8 +36,9 @@ type creation struct {
 	r    *Runtime
 	o    CreateOptions
 	spec *specs.Spec
-	text []byte // of config.json
-	gate bool   // create; run goes on by itself
+	ns   *namespaces // of spec
+	text []byte      // of config.json
+	gate bool        // create; run goes on by itself
 
 	entry    *store.Container
 	state    store.State
@@ -157,7 +158,7 @@ func (c *creation) load() error {
 	for _, w := range rootfs.Ignored(s.Mounts) {
 		c.r.Log.Warnf("%s", w)
 	}
-	c.spec, c.text, c.facts.bundle = s, text, bundle
+	c.spec, c.ns, c.text, c.facts.bundle = s, parseNamespaces(s), text, bundle
 	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot
 	if c.o.NoPivot {
 		if c.facts.revealing, err = host.Mounts("proc", "sysfs"); err != nil {
@@ -254,8 +255,7 @@ func (c *creation) outside() error {
 		}
 		toFill = false
 	}
-	ns := parseNamespaces(c.spec)
-	if err := c.awaitInit(ns.forks()); err != nil {
+	if err := c.awaitInit(c.ns.forks()); err != nil {
 		return err
 	}
 	c.cgroup.release()
@@ -263,7 +263,7 @@ func (c *creation) outside() error {
 		return err
 	}
 	c.times.mark("apply from outside")
-	steps, err := compileOutside(c.spec, &c.devices, c.rdt)
+	steps, err := compileOutside(c.spec, c.ns, &c.devices, c.rdt)
 	if err != nil {
 		return err
 	}
@@ -312,8 +312,7 @@ func (c *creation) handOver() error {
 	if err := c.moveInto(c.cgroup); err != nil {
 		return err
 	}
-	ns := parseNamespaces(c.spec)
-	if c.cgroup.Manager == nil || !ns.newUser() || ns.fresh&sys.CloneNewCgroup == 0 || !writableCgroup(c.spec.Mounts) {
+	if c.cgroup.Manager == nil || !c.ns.newUser() || c.ns.fresh&sys.CloneNewCgroup == 0 || !writableCgroup(c.spec.Mounts) {
 		return nil
 	}
 	for _, m := range c.spec.Linux.UIDMappings {

@@ -26,7 +26,7 @@ func (c *creation) launch() error {
 	if err := c.makeRdt(); err != nil {
 		return err
 	}
-	start := startOf(c.spec)
+	start := startOf(c.spec, c.ns)
 	start.CgroupDir = c.cgroup.dir()
 	if err := c.spawn(start); err != nil {
 		return err
@@ -44,7 +44,7 @@ func (c *creation) launch() error {
 		return err
 	}
 	c.times.mark("compile")
-	p, err := compileInit(c.spec, &c.facts)
+	p, err := compileInit(c.spec, c.ns, &c.facts)
 	if err != nil {
 		return err
 	}
@@ -52,8 +52,7 @@ func (c *creation) launch() error {
 }
 
 // startOf is what the process is born with.
-func startOf(s *specs.Spec) *nsenter.Start {
-	ns := parseNamespaces(s)
+func startOf(s *specs.Spec, ns *namespaces) *nsenter.Start {
 	start := &nsenter.Start{Namespaces: ns.cloned()}
 	if ns.newUser() {
 		start.UIDs, start.GIDs = idMaps(s.Linux.UIDMappings), idMaps(s.Linux.GIDMappings)
@@ -170,8 +169,7 @@ func (c *creation) open() error {
 	if err := c.entry.KeepConfig(c.text); err != nil {
 		return err
 	}
-	ns := parseNamespaces(c.spec)
-	if err := ns.open(c.inputs); err != nil {
+	if err := c.ns.open(c.inputs); err != nil {
 		return err
 	}
 	if c.gate {
@@ -200,10 +198,10 @@ func (c *creation) open() error {
 		c.inputs["cgroup "+name] = fds[i]
 	}
 	c.facts.joins = names
-	if c.facts.cgroups, err = c.cgroup.mounts(ns.has(sys.CloneNewCgroup)); err != nil {
+	if c.facts.cgroups, err = c.cgroup.mounts(c.ns.has(sys.CloneNewCgroup)); err != nil {
 		return err
 	}
-	return c.openSources(&ns)
+	return c.openSources()
 }
 
 // errNoTerminal: nothing would ever come over the socket, and whoever listens there would wait for ever.

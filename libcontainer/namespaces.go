@@ -19,8 +19,8 @@ type namespaces struct {
 	where map[uint64]string // the place in config.json, by flag
 }
 
-func parseNamespaces(spec *specs.Spec) (ns namespaces) {
-	ns.paths, ns.where = map[uint64]string{}, map[uint64]string{}
+func parseNamespaces(spec *specs.Spec) *namespaces {
+	ns := &namespaces{paths: map[uint64]string{}, where: map[uint64]string{}}
 	if spec.Linux == nil {
 		return ns
 	}
@@ -40,6 +40,12 @@ func parseNamespaces(spec *specs.Spec) (ns namespaces) {
 // has reports whether the container has a namespace of that kind that is not, for all the config says, the host's.
 func (ns *namespaces) has(flag uint64) bool { return ns.all&flag != 0 }
 
+// newUser reports whether the container gets a user namespace of its own.
+func (ns *namespaces) newUser() bool { return ns.fresh&sys.CloneNewUser != 0 }
+
+// inUserNS reports whether the container is in a user namespace, where device nodes cannot be made.
+func (ns *namespaces) inUserNS() bool { return ns.has(sys.CloneNewUser) }
+
 // cloned are the namespaces the process is born in. Two kinds are made by the program instead: a cgroup namespace has to
 // come after the process is in its cgroup, a time namespace after its offsets are known. When a user namespace is joined
 // the new ones have to belong to it, so all are made by the program.
@@ -48,6 +54,11 @@ func (ns *namespaces) cloned() uint64 {
 		return 0
 	}
 	return ns.fresh &^ (sys.CloneNewCgroup | sys.CloneNewTime)
+}
+
+// forks: the process that is started is not the one that becomes the workload.
+func (ns *namespaces) forks() bool {
+	return ns.paths[sys.CloneNewPid] != "" || ns.fresh&^ns.cloned()&sys.CloneNewPid != 0
 }
 
 // joinOrder lists the namespaces that are joined by path. The user namespace comes last: before it the runtime's own

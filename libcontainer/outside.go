@@ -20,11 +20,6 @@ import (
 	"teu/rootfs"
 )
 
-// forks: the process that is started is not the one that becomes the workload.
-func (ns *namespaces) forks() bool {
-	return ns.paths[sys.CloneNewPid] != "" || ns.fresh&^ns.cloned()&sys.CloneNewPid != 0
-}
-
 func idMaps(list []specs.LinuxIDMapping) []syscall.SysProcIDMap {
 	out := make([]syscall.SysProcIDMap, len(list))
 	for i, m := range list {
@@ -39,8 +34,7 @@ func rootfsPath(s *specs.Spec, bundle string) string {
 
 // processFacts asks what compileInit has to know about the process.
 func (c *creation) processFacts() error {
-	ns := parseNamespaces(c.spec)
-	if err := c.identity(c.spec.Process, ns.inUserNS()); err != nil {
+	if err := c.identity(c.spec.Process, c.ns.inUserNS()); err != nil {
 		return err
 	}
 	p := &c.facts.process

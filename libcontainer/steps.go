@@ -57,14 +57,14 @@ func run(list []step, pid int) error {
 
 // compileOutside compiles what is done from outside for a container's first process: m moves its network devices, g is its
 // place in resctrl, nil for none.
-func compileOutside(s *specs.Spec, m *netdev.Mover, g *intelrdt.Group) (steps, error) {
+func compileOutside(s *specs.Spec, ns *namespaces, m *netdev.Mover, g *intelrdt.Group) (steps, error) {
 	st, err := processSteps(s.Process)
 	if err != nil || s.Linux == nil {
 		return st, err
 	}
 	st.early = append(st.early, intelRdt(g)...)
 	st.network = netDevices(s.Linux, m)
-	if ns := parseNamespaces(s); ns.fresh&sys.CloneNewTime != 0 && len(s.Linux.TimeOffsets) > 0 {
+	if ns.fresh&sys.CloneNewTime != 0 && len(s.Linux.TimeOffsets) > 0 {
 		st.offsets = []step{timeOffsets(s.Linux.TimeOffsets)}
 	}
 	return st, nil
