@@ -53,7 +53,7 @@ var ranks = []struct {
 	{"libcontainer", 40},
 	{"rootfs", 30}, {"cgroups/devices", 18}, {"cgroups/limits", 18}, {"cgroups/stats", 19}, {"cgroups/systemd", 19}, {"cgroups", 20},
 	{"nsenter/program", 10}, {"nsenter", 15},
-	{"internal/log", 8}, {"internal/cpulist", 5}, {"internal/gvariant", 5}, {"internal/mountinfo", 5}, {"internal/sys", 5},
+	{"internal/log", 8}, {"internal/cpulist", 5}, {"internal/gvariant", 5}, {"internal/jsonscan", 5}, {"internal/mountinfo", 5}, {"internal/sys", 5},
 }
 
 func rank(pkg string) (int, bool) {
