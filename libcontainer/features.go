@@ -57,7 +57,7 @@ func linuxFeatures() *features.Linux {
 			Schemata:   honoured(func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{Schemata: []string{"L3:0=f"}} }),
 			Monitoring: honoured(func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{EnableMonitoring: true} }),
 		},
-		MemoryPolicy: &features.MemoryPolicy{Modes: names.MemoryModes.Sorted(), Flags: names.MemoryFlags.Sorted()},
+		MemoryPolicy: &features.MemoryPolicy{Modes: names.Sorted(names.MemoryModes), Flags: names.Sorted(names.MemoryFlags)},
 		MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: honoured(func(s *specs.Spec) {
 			ids := []specs.LinuxIDMapping{{HostID: 1, Size: 1}}
 			s.Mounts = []specs.Mount{{Destination: "/x", Source: "/x", Options: []string{"bind", "idmap"}, UIDMappings: ids, GIDMappings: ids}}
@@ -81,9 +81,9 @@ func seccompFeatures() *features.Seccomp {
 				}, ListenerPath: "/x"}
 			})
 		}),
-		Operators:      names.SeccompOperators.Sorted(),
+		Operators:      names.Sorted(names.SeccompOperators),
 		Archs:          seccomp.Archs(),
-		KnownFlags:     names.SeccompFlags.Sorted(),
+		KnownFlags:     names.Sorted(names.SeccompFlags),
 		SupportedFlags: seccomp.SupportedFlags(),
 	}
 }

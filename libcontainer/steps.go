@@ -174,7 +174,7 @@ func oomScoreAdj(n int) step {
 func rlimits(list []specs.POSIXRlimit) (out []step, err error) {
 	for i, l := range list {
 		where := fmt.Sprintf("process.rlimits[%d]", i)
-		n, ok := names.Rlimits.Find(l.Type)
+		n, ok := names.Find(names.Rlimits, l.Type)
 		if !ok {
 			return nil, fmt.Errorf("%s.type: %s: %w", where, l.Type, syscall.EINVAL)
 		}

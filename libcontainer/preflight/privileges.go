@@ -72,7 +72,7 @@ func (c *checker) capabilities(sets *specs.LinuxCapabilities, last int, grantabl
 // rlimits: a process without CAP_SYS_RESOURCE can raise no hard limit above its own (getrlimit(2)).
 func (c *checker) rlimits(list []specs.POSIXRlimit, own func(n int) (hard uint64, ok bool)) {
 	for i, l := range list {
-		n, ok := names.Rlimits.Find(l.Type)
+		n, ok := names.Find(names.Rlimits, l.Type)
 		if !ok {
 			continue
 		}

@@ -22,7 +22,7 @@ func (c *checker) seccomp() {
 		c.seccompActions(s, strings.Fields(string(text)))
 	}
 	if len(s.Flags) > 0 {
-		c.seccompFlags(s, names.SeccompFlags.Names(), seccomp.SupportedFlags())
+		c.seccompFlags(s, names.List(names.SeccompFlags), seccomp.SupportedFlags())
 	}
 	c.listener(s)
 }

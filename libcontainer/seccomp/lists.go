@@ -19,7 +19,7 @@ func Archs() []string {
 		return nil
 	}
 	defer f.Release()
-	for _, name := range names.SeccompArchs.Names() {
+	for _, name := range names.List(names.SeccompArchs) {
 		if a, ok := architecture(specs.Arch(name)); ok && f.AddArch(a.scmp) == nil {
 			list = append(list, name)
 		}
@@ -30,8 +30,8 @@ func Archs() []string {
 // SupportedFlags are those of linux.seccomp.flags[] that this kernel has.
 func SupportedFlags() []string {
 	var list []string
-	for _, name := range names.SeccompFlags.Sorted() {
-		bit, _ := names.SeccompFlags.Find(specs.LinuxSeccompFlag(name))
+	for _, name := range names.Sorted(names.SeccompFlags) {
+		bit, _ := names.Find(names.SeccompFlags, specs.LinuxSeccompFlag(name))
 		if ok, err := kernelHas(uint32(bit)); err == nil && ok {
 			list = append(list, name)
 		}
@@ -43,7 +43,7 @@ func SupportedFlags() []string {
 // would say no more than EINVAL.
 func (f *Filter) CheckFlags(profile *specs.LinuxSeccomp) error {
 	for i, name := range profile.Flags {
-		bit, known := names.SeccompFlags.Find(name)
+		bit, known := names.Find(names.SeccompFlags, name)
 		if !known || uint32(bit)&f.Flags == 0 {
 			continue
 		}

@@ -32,13 +32,13 @@ func TestListsAreWhatIsAccepted(t *testing.T) {
 			return accepted(func(s *specs.LinuxSeccomp) { s.DefaultAction = specs.LinuxSeccompAction(name) }) &&
 				accepted(func(s *specs.LinuxSeccomp) { s.Syscalls[0].Action = specs.LinuxSeccompAction(name) })
 		}},
-		{"operators", names.SeccompOperators.Sorted(), []string{"", "=="}, func(name string) bool {
+		{"operators", names.Sorted(names.SeccompOperators), []string{"", "=="}, func(name string) bool {
 			return accepted(func(s *specs.LinuxSeccomp) { s.Syscalls[0].Args[0].Op = specs.LinuxSeccompOperator(name) })
 		}},
 		{"archs", Archs(), []string{"", "amd64", "SCMP_ARCH_NATIVE", "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_S390X", "SCMP_ARCH_SHEB", "SCMP_ARCH_M68K"}, func(name string) bool {
 			return accepted(func(s *specs.LinuxSeccomp) { s.Architectures = []specs.Arch{specs.Arch(name)} })
 		}},
-		{"flags", names.SeccompFlags.Sorted(), []string{"", "SECCOMP_FILTER_FLAG_NEW_LISTENER"}, func(name string) bool {
+		{"flags", names.Sorted(names.SeccompFlags), []string{"", "SECCOMP_FILTER_FLAG_NEW_LISTENER"}, func(name string) bool {
 			return accepted(func(s *specs.LinuxSeccomp) { s.Flags = []specs.LinuxSeccompFlag{specs.LinuxSeccompFlag(name)} })
 		}},
 	} {
@@ -83,7 +83,7 @@ func TestTranslations(t *testing.T) {
 		seen[a] = name
 	}
 	archs := map[libseccomp.ScmpArch]string{}
-	for _, name := range names.SeccompArchs.Names() {
+	for _, name := range names.List(names.SeccompArchs) {
 		a, ok := architecture(specs.Arch(name))
 		if other, double := archs[a.scmp]; !ok || double {
 			t.Errorf("%s: got architecture %v, %v, also that of %q", name, a.scmp, ok, other)
@@ -94,7 +94,7 @@ func TestTranslations(t *testing.T) {
 
 // TestSupportedFlags: on a kernel of 5.19 or later all of the spec's are there.
 func TestSupportedFlags(t *testing.T) {
-	known, supported := names.SeccompFlags.Sorted(), SupportedFlags()
+	known, supported := names.Sorted(names.SeccompFlags), SupportedFlags()
 	for _, name := range supported {
 		if !slices.Contains(known, name) {
 			t.Errorf("%s is supported, and not known", name)

@@ -71,14 +71,14 @@ func freedom(a libseccomp.ScmpAction) int {
 
 // operator translates an operator: the constants of the Go library are the numbers of the C one.
 func operator(op specs.LinuxSeccompOperator) (libseccomp.ScmpCompareOp, bool) {
-	n, ok := names.SeccompOperators.Find(op)
+	n, ok := names.Find(names.SeccompOperators, op)
 	return libseccomp.ScmpCompareOp(n), ok
 }
 
 // flag is what a flag of the config adds to those of the filter. TSYNC adds nothing: the filter is loaded for the thread that
 // executes the workload, and a listener needs another thread that it does not bind.
 func flag(f specs.LinuxSeccompFlag) (bits uint32, known bool) {
-	bit, known := names.SeccompFlags.Find(f)
+	bit, known := names.Find(names.SeccompFlags, f)
 	if f == names.SeccompTsync {
 		bit = 0
 	}
@@ -102,7 +102,7 @@ type arch struct {
 
 // architecture translates an architecture: libseccomp knows it by the same name without the prefix.
 func architecture(name specs.Arch) (a arch, ok bool) {
-	audit, ok := names.SeccompArchs.Find(name)
+	audit, ok := names.Find(names.SeccompArchs, name)
 	if !ok {
 		return arch{}, false
 	}

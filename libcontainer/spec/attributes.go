@@ -10,9 +10,9 @@ import (
 
 // SchedAttr is process.scheduler as sched_setattr(2) takes it; ok is false for names that the spec has not.
 func SchedAttr(p *specs.Scheduler) (a sys.SchedAttr, ok bool) {
-	policy, ok := names.SchedPolicies.Find(p.Policy)
+	policy, ok := names.Find(names.SchedPolicies, p.Policy)
 	for _, f := range p.Flags {
-		bit, known := names.SchedFlags.Find(f)
+		bit, known := names.Find(names.SchedFlags, f)
 		a.Flags |= bit
 		ok = ok && known
 	}
@@ -23,7 +23,7 @@ func SchedAttr(p *specs.Scheduler) (a sys.SchedAttr, ok bool) {
 
 // IOPriority is process.ioPriority as ioprio_set(2) takes it; ok is false for a class that the spec has not.
 func IOPriority(p *specs.LinuxIOPriority) (prio uint, ok bool) {
-	class, ok := names.IOClasses.Find(p.Class)
+	class, ok := names.Find(names.IOClasses, p.Class)
 	return uint(class)<<13 | uint(p.Priority), ok
 }
 
@@ -32,9 +32,9 @@ const MaxNodes = 1024
 
 // MemoryPolicy is linux.memoryPolicy as set_mempolicy(2) takes it: the mode with its flags, and the nodes.
 func MemoryPolicy(p *specs.LinuxMemoryPolicy) (mode uint64, nodes []uint64, ok bool) {
-	mode, ok = names.MemoryModes.Find(p.Mode)
+	mode, ok = names.Find(names.MemoryModes, p.Mode)
 	for _, f := range p.Flags {
-		bit, known := names.MemoryFlags.Find(f)
+		bit, known := names.Find(names.MemoryFlags, f)
 		mode |= bit
 		ok = ok && known
 	}
@@ -48,5 +48,5 @@ func MemoryPolicy(p *specs.LinuxMemoryPolicy) (mode uint64, nodes []uint64, ok b
 
 // Personality is linux.personality as personality(2) takes it.
 func Personality(p *specs.LinuxPersonality) (persona uint64, ok bool) {
-	return names.Domains.Find(p.Domain)
+	return names.Find(names.Domains, p.Domain)
 }

@@ -82,7 +82,7 @@ func (c *checker) user() {
 func (c *checker) rlimits() {
 	seen := map[string]bool{}
 	for i, l := range c.Process.Rlimits {
-		if !names.Rlimits.Has(l.Type) {
+		if !names.Has(names.Rlimits, l.Type) {
 			c.bad(at("process.rlimits", i)+".type", quote(l.Type), "a name of getrlimit(2), as RLIMIT_NOFILE")
 		}
 		if seen[l.Type] {

@@ -20,7 +20,7 @@ func (c *checker) scheduling() {
 	}
 	if p := c.Process.IOPriority; p != nil && *p != (specs.LinuxIOPriority{}) {
 		if _, ok := IOPriority(p); !ok {
-			c.bad("process.ioPriority.class", quote(string(p.Class)), "one of "+list(names.IOClasses.Sorted()))
+			c.bad("process.ioPriority.class", quote(string(p.Class)), "one of "+list(names.Sorted(names.IOClasses)))
 		}
 		c.number("process.ioPriority.priority", int64(p.Priority), 0, 7)
 	}
@@ -41,12 +41,12 @@ func (c *checker) scheduler(p *specs.Scheduler) {
 	if !HasScheduler(p) {
 		return
 	}
-	if !names.SchedPolicies.Has(p.Policy) {
-		c.bad("process.scheduler.policy", quote(string(p.Policy)), "one of "+list(names.SchedPolicies.Sorted()))
+	if !names.Has(names.SchedPolicies, p.Policy) {
+		c.bad("process.scheduler.policy", quote(string(p.Policy)), "one of "+list(names.Sorted(names.SchedPolicies)))
 	}
 	for i, f := range p.Flags {
-		if !names.SchedFlags.Has(f) {
-			c.bad(at("process.scheduler.flags", i), quote(string(f)), "one of "+list(names.SchedFlags.Sorted()))
+		if !names.Has(names.SchedFlags, f) {
+			c.bad(at("process.scheduler.flags", i), quote(string(f)), "one of "+list(names.Sorted(names.SchedFlags)))
 		}
 		switch f {
 		case specs.SchedFlagReclaim, specs.SchedFlagDLOverrun:
@@ -137,7 +137,7 @@ func (c *checker) personality() {
 		return
 	}
 	if _, ok := Personality(p); !ok {
-		c.bad("linux.personality.domain", quote(string(p.Domain)), "one of "+list(names.Domains.Sorted()))
+		c.bad("linux.personality.domain", quote(string(p.Domain)), "one of "+list(names.Sorted(names.Domains)))
 	}
 	if len(p.Flags) > 0 {
 		c.bad("linux.personality.flags", quote(string(p.Flags[0])), "none: the specification has no flags yet")
@@ -150,12 +150,12 @@ func (c *checker) memoryPolicy() {
 	if p == nil || p.Mode == "" && p.Nodes == "" && len(p.Flags) == 0 {
 		return
 	}
-	if !names.MemoryModes.Has(p.Mode) {
-		c.bad("linux.memoryPolicy.mode", quote(string(p.Mode)), "one of "+list(names.MemoryModes.Sorted()))
+	if !names.Has(names.MemoryModes, p.Mode) {
+		c.bad("linux.memoryPolicy.mode", quote(string(p.Mode)), "one of "+list(names.Sorted(names.MemoryModes)))
 	}
 	for i, f := range p.Flags {
-		if !names.MemoryFlags.Has(f) {
-			c.bad(at("linux.memoryPolicy.flags", i), quote(string(f)), "one of "+list(names.MemoryFlags.Sorted()))
+		if !names.Has(names.MemoryFlags, f) {
+			c.bad(at("linux.memoryPolicy.flags", i), quote(string(f)), "one of "+list(names.Sorted(names.MemoryFlags)))
 		}
 	}
 	static, relative := slices.Contains(p.Flags, specs.MpolFStaticNodes), slices.Contains(p.Flags, specs.MpolFRelativeNodes)

@@ -17,13 +17,13 @@ func (c *checker) seccomp() {
 	}
 	c.seccompAction("linux.seccomp.defaultAction", s.DefaultAction, "linux.seccomp.defaultErrnoRet", s.DefaultErrnoRet)
 	for i, a := range s.Architectures {
-		if !names.SeccompArchs.Has(a) {
+		if !names.Has(names.SeccompArchs, a) {
 			c.bad(at("linux.seccomp.architectures", i), quote(string(a)), "a name as SCMP_ARCH_X86_64")
 		}
 	}
 	for i, f := range s.Flags {
-		if !names.SeccompFlags.Has(f) {
-			c.bad(at("linux.seccomp.flags", i), quote(string(f)), "one of "+list(names.SeccompFlags.Names()))
+		if !names.Has(names.SeccompFlags, f) {
+			c.bad(at("linux.seccomp.flags", i), quote(string(f)), "one of "+list(names.List(names.SeccompFlags)))
 		}
 	}
 	if s.ListenerMetadata != "" && s.ListenerPath == "" {
@@ -64,8 +64,8 @@ func (c *checker) seccompRule(path string, r *specs.LinuxSyscall) {
 		if a.Index > 5 {
 			c.bad(at(path+".args", i)+".index", strconv.FormatUint(uint64(a.Index), 10), "0 to 5")
 		}
-		if !names.SeccompOperators.Has(a.Op) {
-			c.bad(at(path+".args", i)+".op", quote(string(a.Op)), "one of "+list(names.SeccompOperators.Names()))
+		if !names.Has(names.SeccompOperators, a.Op) {
+			c.bad(at(path+".args", i)+".op", quote(string(a.Op)), "one of "+list(names.List(names.SeccompOperators)))
 		}
 	}
 }

@@ -14,8 +14,10 @@ type Entry[T ~string] struct {
 // Table is a list of names and their numbers.
 type Table[T ~string] []Entry[T]
 
+// What follows are functions because methods would be in the binary for each of the tables.
+
 // Find returns the number of name; ok is false for a name that the table does not have.
-func (t Table[T]) Find(name T) (value uint64, ok bool) {
+func Find[T ~string](t Table[T], name T) (value uint64, ok bool) {
 	for i := range t {
 		if t[i].Name == name {
 			return t[i].Value, true
@@ -25,13 +27,13 @@ func (t Table[T]) Find(name T) (value uint64, ok bool) {
 }
 
 // Has reports whether the table has name.
-func (t Table[T]) Has(name T) bool {
-	_, ok := t.Find(name)
+func Has[T ~string](t Table[T], name T) bool {
+	_, ok := Find(t, name)
 	return ok
 }
 
-// Names lists the names in the order of the table.
-func (t Table[T]) Names() []string {
+// List returns the names in the order of the table.
+func List[T ~string](t Table[T]) []string {
 	list := make([]string, len(t))
 	for i := range t {
 		list[i] = string(t[i].Name)
@@ -39,9 +41,9 @@ func (t Table[T]) Names() []string {
 	return list
 }
 
-// Sorted lists the names in alphabetical order.
-func (t Table[T]) Sorted() []string {
-	list := t.Names()
+// Sorted returns the names in alphabetical order.
+func Sorted[T ~string](t Table[T]) []string {
+	list := List(t)
 	slices.Sort(list)
 	return list
 }

@@ -48,7 +48,7 @@ func TestRlimits(t *testing.T) {
 	}
 	found := 0
 	for _, m := range regexp.MustCompile(`(?m)^#\s*define (RLIMIT_[A-Z]+)\s+([0-9]+)`).FindAllStringSubmatch(string(header), -1) {
-		n, ok := Rlimits.Find(m[1])
+		n, ok := Find(Rlimits, m[1])
 		if !ok || fmt.Sprint(n) != m[2] {
 			t.Errorf("%s is %d, %v; want %s", m[1], n, ok, m[2])
 		}
@@ -58,7 +58,7 @@ func TestRlimits(t *testing.T) {
 		t.Errorf("the header has %d limits", found)
 	}
 	for _, name := range []string{"", "NOFILE", "RLIMIT_", "rlimit_nofile", strings.Repeat("RLIMIT_", 2)} {
-		if n, ok := Rlimits.Find(name); ok {
+		if n, ok := Find(Rlimits, name); ok {
 			t.Errorf("%q is limit %d", name, n)
 		}
 	}
