@@ -149,10 +149,7 @@ func (c *creation) load() error {
 	}
 	c.times.mark("validate")
 	report := spec.Validate(s, c.r.hostFacts(s))
-	for _, w := range report.Warnings {
-		c.r.Log.Warnf("%s", w)
-	}
-	if err := report.Err(bundle + "/" + spec.ConfigFile); err != nil {
+	if err := c.r.accept(report, bundle+"/"+spec.ConfigFile); err != nil {
 		return err
 	}
 	for _, w := range rootfs.Ignored(s.Mounts) {
@@ -166,6 +163,14 @@ func (c *creation) load() error {
 		}
 	}
 	return nil
+}
+
+// accept logs the warnings of validation; its problems are an error. file is where the config came from.
+func (r *Runtime) accept(report spec.Report, file string) error {
+	for _, w := range report.Warnings {
+		r.Log.Warnf("%s", w)
+	}
+	return report.Err(file)
 }
 
 // hostFacts tells validation what it has to know of the machine: which of the joined namespaces are the runtime's own, and
@@ -366,7 +371,7 @@ func (c *creation) created() error {
 	if err := c.entry.Write(&c.state); err != nil {
 		return err
 	}
-	if err := c.sendPidfd(); err != nil {
+	if err := c.sendPidfd(c.o.PidfdSocket, console.PidfdOfInit); err != nil {
 		return err
 	}
 	if err := writePidFile(c.o.PidFile, c.init.Pid); err != nil {
@@ -378,19 +383,13 @@ func (c *creation) created() error {
 	return c.init.Go(syncReady)
 }
 
-func (c *creation) sendPidfd() error {
-	if c.o.PidfdSocket == "" {
+// sendPidfd sends a pidfd of the process over the socket at path, if there is to be one. kind is what the receiver is told.
+func (c *creation) sendPidfd(path, kind string) error {
+	if path == "" {
 		return nil
 	}
-	if err := console.SendPidfd(c.o.PidfdSocket, c.init.PidFd, console.PidfdOfInit); err != nil {
+	if err := console.SendPidfd(path, c.init.PidFd, kind); err != nil {
 		return fmt.Errorf("--pidfd-socket: %w", err)
 	}
 	return nil
-}
-
-func (c *creation) specState(status specs.ContainerState) *specs.State {
-	return &specs.State{
-		Version: c.spec.Version, ID: c.o.ID, Status: status, Pid: c.init.Pid,
-		Bundle: c.facts.bundle, Annotations: c.spec.Annotations,
-	}
 }

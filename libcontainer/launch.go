@@ -180,41 +180,49 @@ func (c *creation) open() error {
 		}
 		c.inputs[inputGate] = fd
 	}
-	if c.spec.Process.Terminal {
-		if err := c.openConsole(); err != nil {
-			return err
-		}
-	} else if c.o.ConsoleSocket != "" {
-		return errNoTerminal
+	if err := c.openConsole(c.spec.Process.Terminal, c.o.ConsoleSocket, !c.gate && !c.o.Detach); err != nil {
+		return err
 	}
 	if err := c.openHooks(); err != nil {
 		return err
 	}
-	names, fds, err := c.cgroup.tasks()
-	if err != nil {
+	if err := c.openJoins(c.cgroup); err != nil {
 		return err
 	}
-	for i, name := range names {
-		c.inputs["cgroup "+name] = fds[i]
-	}
-	c.facts.joins = names
 	if c.facts.cgroups, err = c.cgroup.mounts(c.ns.has(sys.CloneNewCgroup)); err != nil {
 		return err
 	}
 	return c.openSources()
 }
 
+// openJoins opens what the process joins the v1 hierarchies of cg by.
+func (c *creation) openJoins(cg *cgroup) error {
+	names, fds, err := cg.tasks()
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		c.inputs[inputCgroup+name] = fds[i]
+	}
+	c.facts.joins = names
+	return nil
+}
+
 // errNoTerminal: nothing would ever come over the socket, and whoever listens there would wait for ever.
 var errNoTerminal = errors.New("--console-socket: process.terminal is false")
 
-func (c *creation) openConsole() error {
-	if c.o.ConsoleSocket != "" {
-		return c.dialConsole(c.o.ConsoleSocket)
-	}
-	if c.gate || c.o.Detach {
+// openConsole connects to the socket that gets the master of the terminal. A caller that stays in front of the process brings a
+// socket of its own when there is none.
+func (c *creation) openConsole(terminal bool, socket string, inFront bool) error {
+	switch {
+	case terminal && socket != "":
+		return c.dialConsole(socket)
+	case terminal && !inFront:
 		return errors.New("process.terminal: true: want --console-socket")
+	case !terminal && socket != "":
+		return errNoTerminal
 	}
-	return nil // run: the caller brings a socket of its own
+	return nil
 }
 
 func (c *creation) dialConsole(path string) error {

@@ -99,7 +99,7 @@ func (c *creation) runtimeHooks() error {
 		return err
 	}
 	h := c.spec.Hooks
-	st := c.specState(specs.StateCreating)
+	st := storedState(&c.state, specs.StateCreating)
 	if err := hooks.Run("hooks.prestart", h.Prestart, st); err != nil { //nolint:staticcheck // deprecated, and in use
 		return err
 	}
@@ -149,7 +149,7 @@ func (c *creation) openHooks() error {
 
 // fillStates writes the states, once the pid is known, before init can come to a hook.
 func (c *creation) fillStates() error {
-	if err := c.fillListener(c.specState(specs.StateCreating)); err != nil {
+	if err := c.fillListener(storedState(&c.state, specs.StateCreating)); err != nil {
 		return err
 	}
 	if len(c.states) == 0 {
@@ -161,20 +161,25 @@ func (c *creation) fillStates() error {
 		return err
 	}
 	for status, fd := range c.states {
-		st := c.specState(status)
+		st := storedState(&c.state, status)
 		st.Pid = inner
-		data, err := json.Marshal(st)
-		if err != nil {
-			return err
-		}
-		if err := sys.WriteAll(fd, data); err != nil {
-			return fmt.Errorf("write state for hooks: %w", err)
-		}
-		if err := sys.Seal(fd); err != nil {
+		if err := writeState(fd, st, "hooks"); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeState fills a memfd with a state that reader is to read.
+func writeState(fd int, state any, reader string) error {
+	data, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	if err := sys.WriteAll(fd, data); err != nil {
+		return fmt.Errorf("write state for %s: %w", reader, err)
+	}
+	return sys.Seal(fd)
 }
 
 // explainAt adds to a failure of init what its parent knows about it: the output of a hook, or what is wrong with the

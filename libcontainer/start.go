@@ -191,9 +191,8 @@ func openGate(entry *store.Container, oom *oomCount) error {
 	if err := g.greet(); err != nil {
 		return err
 	}
-	root := "/proc/" + strconv.Itoa(entry.State.Init.Pid) + "/root"
-	if g.root, err = sys.Openat(sys.AtFdcwd, root, sys.OPath|sys.ODirectory, 0); err != nil {
-		return fmt.Errorf("open %s: %w", root, err)
+	if g.root, err = openRoot(entry.State.Init.Pid); err != nil {
+		return err
 	}
 	output, err := g.open(entry.State)
 	if err != nil {
