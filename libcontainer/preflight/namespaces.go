@@ -41,25 +41,12 @@ func (c *checker) namespaces() {
 	}
 }
 
-// userNS is the entry of linux.namespaces for a user namespace, or nil.
-func userNS(s *specs.Spec) *specs.LinuxNamespace {
-	if s.Linux == nil {
-		return nil
-	}
-	for i := range s.Linux.Namespaces {
-		if n := &s.Linux.Namespaces[i]; n.Type == specs.UserNamespace {
-			return n
-		}
-	}
-	return nil
-}
-
 // inUserNS reports whether the container is in a user namespace that is not, for all the config says, the host's.
-func inUserNS(s *specs.Spec) bool { return userNS(s) != nil }
+func inUserNS(s *specs.Spec) bool { return names.NamespaceIn(s.Linux, specs.UserNamespace) != nil }
 
 // userNamespace: what may keep one from being made, and what cannot be mounted in it.
 func (c *checker) userNamespace() {
-	ns := userNS(c.Spec)
+	ns := names.NamespaceIn(c.Linux, specs.UserNamespace)
 	if ns == nil || ns.Path != "" {
 		return
 	}

@@ -51,6 +51,19 @@ func ProcNamespace(flag uint64) string {
 	return ""
 }
 
+// NamespaceIn returns the first entry of linux.namespaces of type t, nil when there is none; l may be nil.
+func NamespaceIn(l *specs.Linux, t specs.LinuxNamespaceType) *specs.LinuxNamespace {
+	if l == nil {
+		return nil
+	}
+	for i := range l.Namespaces {
+		if n := &l.Namespaces[i]; n.Type == t {
+			return n
+		}
+	}
+	return nil
+}
+
 // MemoryModes are the modes of linux.memoryPolicy (set_mempolicy(2); the kernel's include/uapi/linux/mempolicy.h).
 var MemoryModes = Table[specs.MemoryPolicyModeType]{
 	{specs.MpolDefault, 0}, {specs.MpolPreferred, 1}, {specs.MpolBind, 2}, {specs.MpolInterleave, 3}, {specs.MpolLocal, 4},

@@ -147,6 +147,18 @@ func TestNamespaces(t *testing.T) {
 	}
 }
 
+func TestNamespaceIn(t *testing.T) {
+	l := &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.UserNamespace, Path: "/first"}, {Type: specs.UserNamespace}}}
+	if got := NamespaceIn(l, specs.UserNamespace); got != &l.Namespaces[1] {
+		t.Errorf("user: got %+v, want the entry of /first", got)
+	}
+	for _, l := range []*specs.Linux{nil, {}, l} {
+		if got := NamespaceIn(l, specs.IPCNamespace); got != nil {
+			t.Errorf("ipc of %+v: got %+v, want none", l, got)
+		}
+	}
+}
+
 func TestFindSeccompAction(t *testing.T) {
 	for _, name := range SeccompActions() {
 		a, ok := FindSeccompAction(specs.LinuxSeccompAction(name))
