@@ -298,12 +298,8 @@ func (c *initCompiler) kernel() {
 	if c.s.Linux == nil || len(c.s.Linux.Sysctl) == 0 {
 		return
 	}
-	// A procfs of our own, which nobody has mounted anything over (CVE-2019-16884, CVE-2025-52881).
 	b.At("linux.sysctl", "mount a private proc")
-	fs := b.Fsopen("proc")
-	b.FsCreate(fs)
-	proc := b.Fsmount(fs, sys.MountAttrNosuid|sys.MountAttrNodev|sys.MountAttrNoexec)
-	b.CheckFs(proc, sys.ProcSuperMagic)
+	fs, proc := process.PrivateProc(b)
 	keys := make([]string, 0, len(c.s.Linux.Sysctl))
 	for k := range c.s.Linux.Sysctl {
 		keys = append(keys, k)
