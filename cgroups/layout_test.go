@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"teu/internal/mountinfo"
 	"teu/internal/sys"
 )
 
@@ -37,10 +38,10 @@ func (f fakeHost) source(t *testing.T) source {
 			if m, ok := f.magic[p]; ok {
 				return m, nil
 			}
-			for _, m := range cgroupMounts(f.mountinfo) {
-				if m.point == p && m.kind == "cgroup2" {
+			for _, m := range mountinfo.Parse(f.mountinfo) {
+				if m.Point == p && m.Type == "cgroup2" {
 					return v2, nil
-				} else if m.point == p {
+				} else if m.Point == p {
 					return v1, nil
 				}
 			}
@@ -225,16 +226,4 @@ func TestLinkToMount(t *testing.T) {
 	if l.V1[0].Mountpoint != "/sys/fs/cgroup/cpu" || l.V1[0].Root != "/r" {
 		t.Errorf("got %+v", l.V1)
 	}
-}
-
-func FuzzMountinfo(f *testing.F) {
-	f.Add("31 20 0:27 / /mnt/my\\040cpu rw shared:5 - cgroup cgroup rw,cpu,cpuacct\n")
-	f.Add("31 20 0:27 / /run/cg2 rw - cgroup2 none rw\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		for _, m := range cgroupMounts(text) {
-			if m.kind != "cgroup" && m.kind != "cgroup2" {
-				t.Errorf("%+v", m)
-			}
-		}
-	})
 }

@@ -24,6 +24,7 @@ const (
 	inputConsole = "console" // where the master of the terminal goes
 	inputHooks   = "hooks"   // where createContainer hooks write
 	inputState   = "state "  // + status: the state that container-side hooks read
+	inputCgroup  = "cgroup " // + hierarchy of v1: its tasks file
 )
 
 // initFacts is what compileInit knows beside the spec: answers of the host, none about a path in the container.
@@ -31,7 +32,7 @@ type initFacts struct {
 	bundle  string
 	process process.Config
 	cgroups rootfs.Cgroups
-	// joins lists the cgroup v1 hierarchies that init joins by itself; the inputs "cgroup NAME" are their tasks files.
+	// joins lists the cgroup v1 hierarchies that init joins by itself; their tasks files are inputs.
 	joins []string
 	// parentSources lists what the parent opens on init's behalf: "root", "mounts[3].source".
 	parentSources []string
@@ -46,17 +47,41 @@ func (f *initFacts) hookOutput(h *specs.Hooks) bool {
 	return len(h.CreateContainer) > 0 || !f.gate && len(h.StartContainer) > 0
 }
 
-func (ns *namespaces) newUser() bool { return ns.fresh&sys.CloneNewUser != 0 }
+func (f *initFacts) declareJoins(b *program.Builder) (slots []program.Slot) {
+	for _, name := range f.joins {
+		slots = append(slots, b.Input(inputCgroup+name))
+	}
+	return slots
+}
 
-// userNS: device nodes cannot be made.
-func (ns *namespaces) inUserNS() bool { return ns.all&sys.CloneNewUser != 0 }
+// join joins the cgroups whose tasks files are at slots.
+func (f *initFacts) join(b *program.Builder, where string, slots []program.Slot) {
+	for i, s := range slots {
+		b.At(where, "join the cgroup of "+f.joins[i])
+		b.Write(s, "0")
+		b.Close(s)
+	}
+}
+
+func becomeRoot(b *program.Builder, where string) {
+	b.At(where, "become root of the user namespace")
+	b.Setresgid(0)
+	b.Setresuid(0)
+}
+
+// enterPidNamespace goes on in a child, which is the parent's: setns(2) and unshare(2) move only children.
+func enterPidNamespace(b *program.Builder, where string, control program.Slot) {
+	b.At(where, "enter the pid namespace")
+	b.Fork(control, sys.CloneParent)
+	process.OwnedByParent(b)
+}
 
 // initCompiler compiles the program of a container's first process. Its methods are in the order in which they run.
 type initCompiler struct {
 	b     *program.Builder
 	s     *specs.Spec
 	f     *initFacts
-	ns    namespaces
+	ns    *namespaces
 	slots map[uint64]program.Slot
 
 	control, lock, gate, console, hookOut program.Slot
@@ -66,8 +91,8 @@ type initCompiler struct {
 }
 
 // compileInit compiles the program that `create` and `run` start.
-func compileInit(s *specs.Spec, f *initFacts) (*program.Program, error) {
-	c := &initCompiler{b: program.New(), s: s, f: f, ns: parseNamespaces(s)}
+func compileInit(s *specs.Spec, ns *namespaces, f *initFacts) (*program.Program, error) {
+	c := &initCompiler{b: program.New(), s: s, f: f, ns: ns}
 	sources := c.inputs()
 	c.begin()
 	if err := c.files(sources); err != nil {
@@ -101,9 +126,7 @@ func (c *initCompiler) inputs() map[string]program.Slot {
 		}
 	}
 	declareListener(b, &c.f.process)
-	for _, name := range c.f.joins {
-		c.joins = append(c.joins, b.Input("cgroup "+name))
-	}
+	c.joins = c.f.declareJoins(b)
 	c.slots = c.ns.inputs(b)
 	sources := map[string]program.Slot{}
 	for _, name := range c.f.parentSources {
@@ -128,18 +151,14 @@ func (c *initCompiler) begin() {
 	}
 	fresh := c.ns.fresh &^ c.ns.cloned() &^ (sys.CloneNewCgroup | sys.CloneNewTime)
 	if c.ns.inUserNS() && !c.ns.newUser() {
-		b.At(c.ns.where[sys.CloneNewUser], "become root of the user namespace")
-		b.Setresgid(0)
-		b.Setresuid(0)
+		becomeRoot(b, c.ns.where[sys.CloneNewUser])
 	}
 	if fresh != 0 {
 		b.At("linux.namespaces", "make "+program.CloneFlags(fresh))
 		b.Unshare(fresh)
 	}
 	if c.ns.paths[sys.CloneNewPid] != "" || fresh&sys.CloneNewPid != 0 {
-		b.At(c.ns.where[sys.CloneNewPid], "enter the pid namespace")
-		b.Fork(c.control, sys.CloneParent)
-		process.OwnedByParent(b)
+		enterPidNamespace(b, c.ns.where[sys.CloneNewPid], c.control)
 	}
 	c.timeNamespace()
 	c.network()
@@ -187,11 +206,7 @@ func (c *initCompiler) cgroup() {
 	b := c.b
 	b.At("linux.cgroupsPath", "join the cgroup")
 	b.Sync(c.control, program.ByteCgroup, program.ByteCgroup)
-	for i, s := range c.joins {
-		b.At("linux.cgroupsPath", "join the cgroup of "+c.f.joins[i])
-		b.Write(s, "0")
-		b.Close(s)
-	}
+	c.f.join(b, "linux.cgroupsPath", c.joins)
 	if c.ns.fresh&sys.CloneNewCgroup != 0 {
 		b.At(c.ns.where[sys.CloneNewCgroup], "make a cgroup namespace")
 		b.Unshare(sys.CloneNewCgroup)
@@ -275,12 +290,8 @@ func (c *initCompiler) kernel() {
 	if c.s.Linux == nil || len(c.s.Linux.Sysctl) == 0 {
 		return
 	}
-	// A procfs of our own, which nobody has mounted anything over (CVE-2019-16884, CVE-2025-52881).
 	b.At("linux.sysctl", "mount a private proc")
-	fs := b.Fsopen("proc")
-	b.FsCreate(fs)
-	proc := b.Fsmount(fs, sys.MountAttrNosuid|sys.MountAttrNodev|sys.MountAttrNoexec)
-	b.CheckFs(proc, sys.ProcSuperMagic)
+	fs, proc := process.PrivateProc(b)
 	keys := make([]string, 0, len(c.s.Linux.Sysctl))
 	for k := range c.s.Linux.Sysctl {
 		keys = append(keys, k)

@@ -24,26 +24,17 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 		consoleSock = b.Stream(inputConsole)
 	}
 	declareListener(b, &f.process)
-	var joins []program.Slot
-	for _, name := range f.joins {
-		joins = append(joins, b.Input("cgroup "+name))
-	}
+	joins := f.declareJoins(b)
 	process.Begin(b)
 	f.process.OpenProc(b)
-	for i, s := range joins {
-		b.At("", "join the cgroup of "+f.joins[i])
-		b.Write(s, "0")
-		b.Close(s)
-	}
+	f.join(b, "", joins)
 	if joined != 0 {
 		b.At("", "join the container's namespaces")
 		b.Setns(init, joined)
 	}
 	b.Close(init)
 	if joined&sys.CloneNewUser != 0 {
-		b.At("", "become root of the user namespace")
-		b.Setresgid(0)
-		b.Setresuid(0)
+		becomeRoot(b, "")
 	}
 	if root != program.None {
 		// Without a mount namespace of its own the container is in the host's, below a root of its own.
@@ -55,9 +46,7 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 		f.process.NoDev = true
 	}
 	if joined&sys.CloneNewPid != 0 {
-		b.At("", "enter the pid namespace")
-		b.Fork(control, sys.CloneParent)
-		process.OwnedByParent(b)
+		enterPidNamespace(b, "", control)
 	}
 	slave := program.None
 	if p.Terminal {

@@ -9,10 +9,12 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/console"
+	"teu/libcontainer/hooks"
 	"teu/libcontainer/host"
 	"teu/libcontainer/intelrdt"
 	"teu/libcontainer/netdev"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 	"teu/libcontainer/store"
 	"teu/nsenter"
 	"teu/nsenter/program"
@@ -35,8 +37,9 @@ type creation struct {
 	r    *Runtime
 	o    CreateOptions
 	spec *specs.Spec
-	text []byte // of config.json
-	gate bool   // create; run goes on by itself
+	ns   *namespaces // of spec
+	text []byte      // of config.json
+	gate bool        // create; run goes on by itself
 
 	entry    *store.Container
 	state    store.State
@@ -49,7 +52,7 @@ type creation struct {
 	inputs   map[string]int
 	preserve []int // descriptors the workload keeps
 
-	hookOutput *pipeTail
+	hookOutput *hooks.Output
 	states     map[specs.ContainerState]int // memfds that container-side hooks read
 	exe        chan protectedExe
 	spawned    chan error // init is there, or could not be started
@@ -149,16 +152,13 @@ func (c *creation) load() error {
 	}
 	c.step("validate")
 	report := spec.Validate(s, c.r.hostFacts(s))
-	for _, w := range report.Warnings {
-		c.r.Log.Warnf("%s", w)
-	}
-	if err := report.Err(bundle + "/" + spec.ConfigFile); err != nil {
+	if err := c.r.accept(report, bundle+"/"+spec.ConfigFile); err != nil {
 		return err
 	}
 	for _, w := range rootfs.Ignored(s.Mounts) {
 		c.r.Log.Warnf("%s", w)
 	}
-	c.spec, c.text, c.facts.bundle = s, text, bundle
+	c.spec, c.ns, c.text, c.facts.bundle = s, parseNamespaces(s), text, bundle
 	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot
 	if c.o.NoPivot {
 		if c.facts.revealing, err = host.Mounts("proc", "sysfs"); err != nil {
@@ -166,6 +166,14 @@ func (c *creation) load() error {
 		}
 	}
 	return nil
+}
+
+// accept logs the warnings of validation; its problems are an error. file is where the config came from.
+func (r *Runtime) accept(report spec.Report, file string) error {
+	for _, w := range report.Warnings {
+		r.Log.Warnf("%s", w)
+	}
+	return report.Err(file)
 }
 
 // hostFacts tells validation what it has to know of the machine: which of the joined namespaces are the runtime's own, and
@@ -179,7 +187,7 @@ func (r *Runtime) hostFacts(s *specs.Spec) spec.Facts {
 	f.Systemd = r.CgroupManager == Systemd
 	f.Own = map[specs.LinuxNamespaceType]bool{}
 	for _, n := range l.Namespaces {
-		if _, name := host.NamespaceKind(n.Type); n.Path != "" && name != "" {
+		if _, name := names.Namespace(n.Type); n.Path != "" && name != "" {
 			// A path that leads nowhere is found out, and reported, when it is opened.
 			if same, err := host.SameNamespace(n.Path, name); err == nil && same {
 				f.Own[n.Type] = true
@@ -256,8 +264,7 @@ func (c *creation) outside() error {
 		}
 		toFill = false
 	}
-	ns := parseNamespaces(c.spec)
-	if err := c.awaitInit(ns.forks()); err != nil {
+	if err := c.awaitInit(c.ns.forks()); err != nil {
 		return err
 	}
 	c.cgroup.release()
@@ -265,7 +272,7 @@ func (c *creation) outside() error {
 		return err
 	}
 	c.step("apply from outside")
-	steps, err := compileOutside(c.spec, &c.devices, c.rdt)
+	steps, err := compileOutside(c.spec, c.ns, &c.devices, c.rdt)
 	if err != nil {
 		return err
 	}
@@ -314,8 +321,7 @@ func (c *creation) handOver() error {
 	if err := c.moveInto(c.cgroup); err != nil {
 		return err
 	}
-	ns := parseNamespaces(c.spec)
-	if c.cgroup.Manager == nil || !ns.newUser() || ns.fresh&sys.CloneNewCgroup == 0 || !writableCgroup(c.spec.Mounts) {
+	if c.cgroup.Manager == nil || !c.ns.newUser() || c.ns.fresh&sys.CloneNewCgroup == 0 || !writableCgroup(c.spec.Mounts) {
 		return nil
 	}
 	for _, m := range c.spec.Linux.UIDMappings {
@@ -356,7 +362,7 @@ func (c *creation) created() error {
 	if err := c.entry.Write(&c.state); err != nil {
 		return err
 	}
-	if err := c.sendPidfd(); err != nil {
+	if err := c.sendPidfd(c.o.PidfdSocket, console.PidfdOfInit); err != nil {
 		return err
 	}
 	if err := writePidFile(c.o.PidFile, c.init.Pid); err != nil {
@@ -368,19 +374,13 @@ func (c *creation) created() error {
 	return c.init.Go(program.ByteReady)
 }
 
-func (c *creation) sendPidfd() error {
-	if c.o.PidfdSocket == "" {
+// sendPidfd sends a pidfd of the process over the socket at path, if there is to be one. kind is what the receiver is told.
+func (c *creation) sendPidfd(path, kind string) error {
+	if path == "" {
 		return nil
 	}
-	if err := console.SendPidfd(c.o.PidfdSocket, c.init.PidFd, console.PidfdOfInit); err != nil {
+	if err := console.SendPidfd(path, c.init.PidFd, kind); err != nil {
 		return fmt.Errorf("--pidfd-socket: %w", err)
 	}
 	return nil
-}
-
-func (c *creation) specState(status specs.ContainerState) *specs.State {
-	return &specs.State{
-		Version: c.spec.Version, ID: c.o.ID, Status: status, Pid: c.init.Pid,
-		Bundle: c.facts.bundle, Annotations: c.spec.Annotations,
-	}
 }

@@ -1,7 +1,6 @@
 package libcontainer
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"teu/libcontainer/console"
 	"teu/libcontainer/host"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 	"teu/libcontainer/store"
 	"teu/nsenter"
 	"teu/nsenter/program"
@@ -122,10 +122,8 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := run(steps.late, e.init.Pid); err != nil {
 		return err
 	}
-	if e.x.PidfdSocket != "" {
-		if err := console.SendPidfd(e.x.PidfdSocket, e.init.PidFd, console.PidfdOfExec); err != nil {
-			return fmt.Errorf("--pidfd-socket: %w", err)
-		}
+	if err := e.sendPidfd(e.x.PidfdSocket, console.PidfdOfExec); err != nil {
+		return err
 	}
 	if err := writePidFile(e.x.PidFile, e.init.Pid); err != nil {
 		return err
@@ -157,15 +155,8 @@ func (e *execution) join() error {
 // terminal finds out where the master of the terminal goes, if there is to be one.
 func (e *execution) terminal(fg *foreground) error {
 	terminal, socket := e.process.Terminal, e.x.ConsoleSocket
-	switch {
-	case terminal && socket == "" && e.x.Detach:
-		return errors.New("process.terminal: true: want --console-socket")
-	case !terminal && socket != "":
-		return errNoTerminal
-	case terminal && socket != "":
-		if err := e.dialConsole(socket); err != nil {
-			return err
-		}
+	if err := e.openConsole(terminal, socket, !e.x.Detach); err != nil {
+		return err
 	}
 	return fg.terminal(terminal, socket, e.inputs)
 }
@@ -200,11 +191,11 @@ func (e *execution) find(id string) error {
 		return fmt.Errorf("cannot exec in container %q: it is paused (use --ignore-paused to override)", id)
 	}
 	pid := strconv.Itoa(st.Init.Pid)
-	if e.root, err = sys.Openat(sys.AtFdcwd, "/proc/"+pid+"/root", sys.OPath|sys.ODirectory, 0); err != nil {
-		return fmt.Errorf("open /proc/%s/root: %w", pid, err)
+	if e.root, err = openRoot(st.Init.Pid); err != nil {
+		return err
 	}
 	for _, flag := range joinOrder {
-		name := nsName(flag)
+		name := names.ProcNamespace(flag)
 		same, err := host.SameNamespace("/proc/"+pid+"/ns/"+name, name)
 		if err != nil {
 			return err
@@ -238,14 +229,11 @@ func (e *execution) describe() error {
 		return err
 	}
 	report := spec.ValidateProcess(e.process, lsmFacts(e.process, ""))
-	for _, w := range report.Warnings {
-		e.r.Log.Warnf("%s", w)
-	}
 	where := e.x.ProcessFile
 	if where == "" {
 		where = "exec"
 	}
-	if err := report.Err(where); err != nil {
+	if err := e.r.accept(report, where); err != nil {
 		return err
 	}
 	e.at, err = e.cgroup.below(e.x.Cgroups)
@@ -338,17 +326,13 @@ func (e *execution) launchExec() (err error) {
 	if err := e.execFacts(); err != nil {
 		return err
 	}
-	names, fds, err := e.at.tasks()
+	err = e.openJoins(e.at)
 	if err != nil && len(e.x.Cgroups) > 0 {
 		err = fmt.Errorf("--cgroup: %w", err)
 	}
 	if err != nil {
 		return err
 	}
-	for i, name := range names {
-		e.inputs["cgroup "+name] = fds[i]
-	}
-	e.facts.joins = names
 	if e.inputs["init"], err = sys.Dup(e.pidfd); err != nil {
 		return err
 	}
@@ -389,7 +373,7 @@ func (e *execution) execFacts() error {
 	}
 	if !hasHome(e.process.Env) {
 		var err error
-		if p.Home, err = homeIn(e.root, "etc/passwd", e.process.User.UID); err != nil {
+		if p.Home, err = host.Home(e.root, "etc/passwd", e.process.User.UID); err != nil {
 			return err
 		}
 	}

@@ -7,10 +7,9 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
 	"teu/cgroups/limits"
-	"teu/libcontainer/host"
-	"teu/libcontainer/process"
 	"teu/libcontainer/seccomp"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 	"teu/rootfs"
 )
 
@@ -40,7 +39,8 @@ func Features(annotations map[string]string) *features.Features {
 func linuxFeatures() *features.Linux {
 	yes := true
 	l := &features.Linux{
-		Capabilities: process.CapNames(),
+		Namespaces:   names.Namespaces(),
+		Capabilities: names.Capabilities(),
 		Cgroup: &features.Cgroup{
 			V1: &yes, V2: &yes, Systemd: &yes, SystemdUser: &yes,
 			Rdma: limitable(&specs.LinuxResources{Rdma: map[string]specs.LinuxRdma{"x": {HcaHandles: new(uint32)}}}),
@@ -57,7 +57,7 @@ func linuxFeatures() *features.Linux {
 			Schemata:   honoured(func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{Schemata: []string{"L3:0=f"}} }),
 			Monitoring: honoured(func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{EnableMonitoring: true} }),
 		},
-		MemoryPolicy: &features.MemoryPolicy{Modes: spec.MemoryPolicyModes(), Flags: spec.MemoryPolicyFlags()},
+		MemoryPolicy: &features.MemoryPolicy{Modes: names.Sorted(names.MemoryModes), Flags: names.Sorted(names.MemoryFlags)},
 		MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: honoured(func(s *specs.Spec) {
 			ids := []specs.LinuxIDMapping{{HostID: 1, Size: 1}}
 			s.Mounts = []specs.Mount{{Destination: "/x", Source: "/x", Options: []string{"bind", "idmap"}, UIDMappings: ids, GIDMappings: ids}}
@@ -66,26 +66,24 @@ func linuxFeatures() *features.Linux {
 			s.Linux.NetDevices = map[string]specs.LinuxNetDevice{"x": {}}
 		})},
 	}
-	for _, t := range host.NamespaceTypes() {
-		l.Namespaces = append(l.Namespaces, string(t))
-	}
-	slices.Sort(l.Namespaces)
 	return l
 }
 
 func seccompFeatures() *features.Seccomp {
+	actions := names.SeccompActions()
+	slices.Sort(actions)
 	return &features.Seccomp{
 		Enabled: honoured(func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow} }),
-		Actions: slices.DeleteFunc(seccomp.Actions(), func(a string) bool {
+		Actions: slices.DeleteFunc(actions, func(a string) bool {
 			return !*honoured(func(s *specs.Spec) {
 				s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
 					{Names: []string{"mkdirat"}, Action: specs.LinuxSeccompAction(a)},
 				}, ListenerPath: "/x"}
 			})
 		}),
-		Operators:      seccomp.Operators(),
+		Operators:      names.Sorted(names.SeccompOperators),
 		Archs:          seccomp.Archs(),
-		KnownFlags:     seccomp.KnownFlags(),
+		KnownFlags:     names.Sorted(names.SeccompFlags),
 		SupportedFlags: seccomp.SupportedFlags(),
 	}
 }

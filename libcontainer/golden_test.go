@@ -72,7 +72,7 @@ func planned(t *testing.T, s *specs.Spec, f *initFacts) *plan {
 
 func compiled(t *testing.T, s *specs.Spec, f *initFacts) *program.Program {
 	t.Helper()
-	p, err := compileInit(s, f)
+	p, err := compileInit(s, parseNamespaces(s), f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func bundleFacts(s *specs.Spec, name string) *initFacts {
 
 // sourcesOf lists what the parent opens for a process that may not reach it.
 func sourcesOf(s *specs.Spec) (names []string) {
-	list, _ := compileSources(s, "/bundle") // what is wrong the compiler says as well
+	list, _ := compileSources(s, parseNamespaces(s), "/bundle") // what is wrong the compiler says as well
 	for i := range list {
 		names = append(names, list[i].name)
 	}
@@ -139,7 +139,7 @@ func BenchmarkCompile(b *testing.B) {
 	f := bundleFacts(s, "docker")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := compileInit(s, f); err != nil {
+		if _, err := compileInit(s, parseNamespaces(s), f); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -147,7 +147,7 @@ func BenchmarkCompile(b *testing.B) {
 
 func benchmarkProgram(b *testing.B) *program.Program {
 	s := bundle(b, "docker")
-	p, err := compileInit(s, bundleFacts(s, "docker"))
+	p, err := compileInit(s, parseNamespaces(s), bundleFacts(s, "docker"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func (c *creation) launch() error {
 	if err := c.makeRdt(); err != nil {
 		return err
 	}
-	start := startOf(c.spec)
+	start := startOf(c.spec, c.ns)
 	start.CgroupDir = c.cgroup.dir()
 	if err := c.spawn(start); err != nil {
 		return err
@@ -44,7 +44,7 @@ func (c *creation) launch() error {
 		return err
 	}
 	c.step("compile")
-	p, err := compileInit(c.spec, &c.facts)
+	p, err := compileInit(c.spec, c.ns, &c.facts)
 	if err != nil {
 		return err
 	}
@@ -52,8 +52,7 @@ func (c *creation) launch() error {
 }
 
 // startOf is what the process is born with.
-func startOf(s *specs.Spec) *nsenter.Start {
-	ns := parseNamespaces(s)
+func startOf(s *specs.Spec, ns *namespaces) *nsenter.Start {
 	start := &nsenter.Start{Namespaces: ns.cloned()}
 	if ns.newUser() {
 		start.UIDs, start.GIDs = idMaps(s.Linux.UIDMappings), idMaps(s.Linux.GIDMappings)
@@ -194,8 +193,7 @@ func (c *creation) open() error {
 	if err := c.entry.KeepConfig(c.text); err != nil {
 		return err
 	}
-	ns := parseNamespaces(c.spec)
-	if err := ns.open(c.inputs); err != nil {
+	if err := c.ns.open(c.inputs); err != nil {
 		return err
 	}
 	if c.gate {
@@ -206,41 +204,49 @@ func (c *creation) open() error {
 		}
 		c.inputs[inputGate] = fd
 	}
-	if c.spec.Process.Terminal {
-		if err := c.openConsole(); err != nil {
-			return err
-		}
-	} else if c.o.ConsoleSocket != "" {
-		return errNoTerminal
+	if err := c.openConsole(c.spec.Process.Terminal, c.o.ConsoleSocket, !c.gate && !c.o.Detach); err != nil {
+		return err
 	}
 	if err := c.openHooks(); err != nil {
 		return err
 	}
-	names, fds, err := c.cgroup.tasks()
+	if err := c.openJoins(c.cgroup); err != nil {
+		return err
+	}
+	if c.facts.cgroups, err = c.cgroup.mounts(c.ns.has(sys.CloneNewCgroup)); err != nil {
+		return err
+	}
+	return c.openSources()
+}
+
+// openJoins opens what the process joins the v1 hierarchies of cg by.
+func (c *creation) openJoins(cg *cgroup) error {
+	names, fds, err := cg.tasks()
 	if err != nil {
 		return err
 	}
 	for i, name := range names {
-		c.inputs["cgroup "+name] = fds[i]
+		c.inputs[inputCgroup+name] = fds[i]
 	}
 	c.facts.joins = names
-	if c.facts.cgroups, err = c.cgroup.mounts(ns.has(sys.CloneNewCgroup)); err != nil {
-		return err
-	}
-	return c.openSources(&ns)
+	return nil
 }
 
 // errNoTerminal: nothing would ever come over the socket, and whoever listens there would wait for ever.
 var errNoTerminal = errors.New("--console-socket: process.terminal is false")
 
-func (c *creation) openConsole() error {
-	if c.o.ConsoleSocket != "" {
-		return c.dialConsole(c.o.ConsoleSocket)
-	}
-	if c.gate || c.o.Detach {
+// openConsole connects to the socket that gets the master of the terminal. A caller that stays in front of the process brings a
+// socket of its own when there is none.
+func (c *creation) openConsole(terminal bool, socket string, inFront bool) error {
+	switch {
+	case terminal && socket != "":
+		return c.dialConsole(socket)
+	case terminal && !inFront:
 		return errors.New("process.terminal: true: want --console-socket")
+	case !terminal && socket != "":
+		return errNoTerminal
 	}
-	return nil // run: the caller brings a socket of its own
+	return nil
 }
 
 func (c *creation) dialConsole(path string) error {

@@ -1,7 +1,6 @@
 package libcontainer
 
 import (
-	"encoding/json"
 	"fmt"
 	"syscall"
 	"time"
@@ -75,14 +74,7 @@ func (c *creation) fillListener(st *specs.State) error {
 	if !ok {
 		return nil
 	}
-	data, err := json.Marshal(processState(c.spec.Linux.Seccomp, c.init.Pid, st))
-	if err != nil {
-		return err
-	}
-	if err := sys.WriteAll(fd, data); err != nil {
-		return fmt.Errorf("write state for linux.seccomp.listenerPath: %w", err)
-	}
-	return sys.Seal(fd)
+	return writeState(fd, processState(c.spec.Linux.Seccomp, c.init.Pid, st), "linux.seccomp.listenerPath")
 }
 
 // processState is config-linux.md, "The Container Process State".

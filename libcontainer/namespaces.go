@@ -7,19 +7,9 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
-	"teu/libcontainer/host"
+	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
-
-// nsName is the name below /proc/PID/ns of the namespaces of a clone flag.
-func nsName(flag uint64) string {
-	for _, t := range host.NamespaceTypes() {
-		if f, name := host.NamespaceKind(t); f == flag {
-			return name
-		}
-	}
-	return ""
-}
 
 // namespaces is how the container comes by its namespaces.
 type namespaces struct {
@@ -29,13 +19,13 @@ type namespaces struct {
 	where map[uint64]string // the place in config.json, by flag
 }
 
-func parseNamespaces(spec *specs.Spec) (ns namespaces) {
-	ns.paths, ns.where = map[uint64]string{}, map[uint64]string{}
+func parseNamespaces(spec *specs.Spec) *namespaces {
+	ns := &namespaces{paths: map[uint64]string{}, where: map[uint64]string{}}
 	if spec.Linux == nil {
 		return ns
 	}
 	for i, n := range spec.Linux.Namespaces {
-		flag, _ := host.NamespaceKind(n.Type)
+		flag, _ := names.Namespace(n.Type)
 		ns.all |= flag
 		ns.where[flag] = fmt.Sprintf("linux.namespaces[%d]", i)
 		if n.Path != "" {
@@ -50,6 +40,12 @@ func parseNamespaces(spec *specs.Spec) (ns namespaces) {
 // has reports whether the container has a namespace of that kind that is not, for all the config says, the host's.
 func (ns *namespaces) has(flag uint64) bool { return ns.all&flag != 0 }
 
+// newUser reports whether the container gets a user namespace of its own.
+func (ns *namespaces) newUser() bool { return ns.fresh&sys.CloneNewUser != 0 }
+
+// inUserNS reports whether the container is in a user namespace, where device nodes cannot be made.
+func (ns *namespaces) inUserNS() bool { return ns.has(sys.CloneNewUser) }
+
 // cloned are the namespaces the process is born in. Two kinds are made by the program instead: a cgroup namespace has to
 // come after the process is in its cgroup, a time namespace after its offsets are known. When a user namespace is joined
 // the new ones have to belong to it, so all are made by the program.
@@ -58,6 +54,11 @@ func (ns *namespaces) cloned() uint64 {
 		return 0
 	}
 	return ns.fresh &^ (sys.CloneNewCgroup | sys.CloneNewTime)
+}
+
+// forks: the process that is started is not the one that becomes the workload.
+func (ns *namespaces) forks() bool {
+	return ns.paths[sys.CloneNewPid] != "" || ns.fresh&^ns.cloned()&sys.CloneNewPid != 0
 }
 
 // joinOrder lists the namespaces that are joined by path. The user namespace comes last: before it the runtime's own

@@ -10,6 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/hooks"
 	"teu/libcontainer/host"
 	"teu/libcontainer/lsm"
 	"teu/libcontainer/preflight"
@@ -18,11 +19,6 @@ import (
 	"teu/nsenter/program"
 	"teu/rootfs"
 )
-
-// forks: the process that is started is not the one that becomes the workload.
-func (ns *namespaces) forks() bool {
-	return ns.paths[sys.CloneNewPid] != "" || ns.fresh&^ns.cloned()&sys.CloneNewPid != 0
-}
 
 func idMaps(list []specs.LinuxIDMapping) []syscall.SysProcIDMap {
 	out := make([]syscall.SysProcIDMap, len(list))
@@ -38,8 +34,7 @@ func rootfsPath(s *specs.Spec, bundle string) string {
 
 // processFacts asks what compileInit has to know about the process.
 func (c *creation) processFacts() error {
-	ns := parseNamespaces(c.spec)
-	if err := c.identity(c.spec.Process, ns.inUserNS()); err != nil {
+	if err := c.identity(c.spec.Process, c.ns.inUserNS()); err != nil {
 		return err
 	}
 	p := &c.facts.process
@@ -104,7 +99,7 @@ func (c *creation) runtimeHooks() error {
 		return err
 	}
 	h := c.spec.Hooks
-	st := c.specState(specs.StateCreating)
+	st := storedState(&c.state, specs.StateCreating)
 	if err := c.r.runHooks("hooks.prestart", h.Prestart, st); err != nil { //nolint:staticcheck // deprecated, and in use
 		return err
 	}
@@ -143,18 +138,18 @@ func (c *creation) openHooks() error {
 		}
 	}
 	if c.facts.hookOutput(h) {
-		tail, w, err := newPipeTail()
+		output, w, err := hooks.NewOutput()
 		if err != nil {
 			return err
 		}
-		c.hookOutput, c.inputs[inputHooks] = tail, w
+		c.hookOutput, c.inputs[inputHooks] = output, w
 	}
 	return nil
 }
 
 // fillStates writes the states, once the pid is known, before init can come to a hook.
 func (c *creation) fillStates() error {
-	if err := c.fillListener(c.specState(specs.StateCreating)); err != nil {
+	if err := c.fillListener(storedState(&c.state, specs.StateCreating)); err != nil {
 		return err
 	}
 	if len(c.states) == 0 {
@@ -166,20 +161,25 @@ func (c *creation) fillStates() error {
 		return err
 	}
 	for status, fd := range c.states {
-		st := c.specState(status)
+		st := storedState(&c.state, status)
 		st.Pid = inner
-		data, err := json.Marshal(st)
-		if err != nil {
-			return err
-		}
-		if err := sys.WriteAll(fd, data); err != nil {
-			return fmt.Errorf("write state for hooks: %w", err)
-		}
-		if err := sys.Seal(fd); err != nil {
+		if err := writeState(fd, st, "hooks"); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeState fills a memfd with a state that reader is to read.
+func writeState(fd int, state any, reader string) error {
+	data, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	if err := sys.WriteAll(fd, data); err != nil {
+		return fmt.Errorf("write state for %s: %w", reader, err)
+	}
+	return sys.Seal(fd)
 }
 
 // explainAt adds to a failure of init what its parent knows about it: the output of a hook, or what is wrong with the
@@ -200,8 +200,8 @@ func (c *creation) explainAt(err error, root int) error {
 		// Our own end has to go for the reader to see the end.
 		sys.Close(c.inputs[inputHooks])
 		delete(c.inputs, inputHooks)
-		if out := c.hookOutput.tail(); out != "" {
-			return fmt.Errorf("%w: %s", err, out)
+		if end, _ := c.hookOutput.End(); end != "" {
+			return fmt.Errorf("%w: %s", err, end)
 		}
 	case program.OpExec, program.OpFind:
 		return explainExec(pe, root)

@@ -54,7 +54,7 @@ func planOf(s *specs.Spec, f *initFacts) (*plan, error) {
 		}
 		fmt.Fprintf(&b, "# listener state: %s\n", text)
 	}
-	prog, err := compileInit(s, f)
+	prog, err := compileInit(s, parseNamespaces(s), f)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func planRecord(b *strings.Builder, s *specs.Spec) error {
 }
 
 func planStart(b *strings.Builder, s *specs.Spec) error {
-	start := startOf(s)
+	start := startOf(s, parseNamespaces(s))
 	fmt.Fprintf(b, "# born: %s", program.CloneFlags(start.Namespaces))
 	if start.UIDs != nil {
 		fmt.Fprintf(b, " uids %v gids %v", start.UIDs, start.GIDs)
@@ -190,7 +190,7 @@ func planOutside(b *strings.Builder, s *specs.Spec) error {
 			fmt.Fprintf(b, "# resctrl: %s", line)
 		}
 	}
-	st, err := compileOutside(s, new(netdev.Mover), g)
+	st, err := compileOutside(s, parseNamespaces(s), new(netdev.Mover), g)
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func planOutside(b *strings.Builder, s *specs.Spec) error {
 
 // planSources has the mounts whose ids are translated.
 func planSources(b *strings.Builder, s *specs.Spec) error {
-	list, err := compileSources(s, "/bundle")
+	list, err := compileSources(s, parseNamespaces(s), "/bundle")
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func (c *creation) run(fg *foreground) error {
 	if fg.notify, err = openNotify(c.entry, c.init.Pid); err != nil {
 		return err
 	}
-	root, err := c.initRoot()
+	root, err := openRoot(c.init.Pid)
 	if err != nil {
 		return err
 	}
@@ -98,9 +98,9 @@ func (c *creation) run(fg *foreground) error {
 	return c.r.poststart(&c.state)
 }
 
-// initRoot opens init's root, to find out later what was wrong with the executable: it is gone when init is.
-func (c *creation) initRoot() (int, error) {
-	path := "/proc/" + strconv.Itoa(c.init.Pid) + "/root"
+// openRoot opens the root of process pid, to find out later what was wrong with the executable: it is gone when the process is.
+func openRoot(pid int) (int, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/root"
 	fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath|sys.ODirectory, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open %s: %w", path, err)

@@ -37,8 +37,7 @@ type source struct {
 }
 
 // compileSources lists what the parent opens for s.
-func compileSources(s *specs.Spec, bundle string) (list []source, err error) {
-	ns := parseNamespaces(s)
+func compileSources(s *specs.Spec, ns *namespaces, bundle string) (list []source, err error) {
 	if !ns.has(sys.CloneNewNs) {
 		return nil, nil
 	}
@@ -81,13 +80,13 @@ func translated(list []source) bool {
 // In a user namespace it is opened in init's mount namespace, when init has it from birth: there the kernel has locked what
 // the host's mounts are read-only, nosuid, nodev for, and what is mounted below them (mount_namespaces(7)), so that root of
 // the container can undo neither.
-func (c *creation) openSources(ns *namespaces) error {
-	list, err := compileSources(c.spec, c.facts.bundle)
+func (c *creation) openSources() error {
+	list, err := compileSources(c.spec, c.ns, c.facts.bundle)
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	born := ns.inUserNS() && ns.cloned()&sys.CloneNewNs != 0
-	if ns.newUser() {
+	born := c.ns.inUserNS() && c.ns.cloned()&sys.CloneNewNs != 0
+	if c.ns.newUser() {
 		if err := <-c.spawned; err != nil {
 			return err
 		}

@@ -197,11 +197,10 @@ func openGate(entry *store.Container, oom *oomCount) error {
 	if err := g.greet(); err != nil {
 		return err
 	}
-	root := "/proc/" + strconv.Itoa(entry.State.Init.Pid) + "/root"
-	if g.root, err = sys.Openat(sys.AtFdcwd, root, sys.OPath|sys.ODirectory, 0); err != nil {
-		return fmt.Errorf("open %s: %w", root, err)
+	if g.root, err = openRoot(entry.State.Init.Pid); err != nil {
+		return err
 	}
-	tail, err := g.open(entry.State)
+	output, err := g.open(entry.State)
 	if err != nil {
 		return fmt.Errorf("open the gate: %w", err)
 	}
@@ -209,7 +208,7 @@ func openGate(entry *store.Container, oom *oomCount) error {
 		return fmt.Errorf("wait for exec: %w", err)
 	}
 	killed := func() bool { return !executed(entry.State.Init.Pid) && oom.grew() && ended(pidfd) }
-	if err = g.outcome(tail, killed); err == nil {
+	if err = g.outcome(output, killed); err == nil {
 		return nil
 	}
 	// Until init is gone the container would show as running.
@@ -220,7 +219,7 @@ func openGate(entry *store.Container, oom *oomCount) error {
 }
 
 // open says go. startContainer hooks get a pipe for their output, whose end is returned.
-func (g *gateConn) open(st *store.State) (*pipeTail, error) {
+func (g *gateConn) open(st *store.State) (*hooks.Output, error) {
 	h, err := lateHooks(st)
 	if err != nil {
 		return nil, err
@@ -228,16 +227,16 @@ func (g *gateConn) open(st *store.State) (*pipeTail, error) {
 	if h == nil || len(h.StartContainer) == 0 {
 		return nil, sys.SendFDs(g.sock, []byte{program.ByteGo})
 	}
-	tail, w, err := newPipeTail()
+	output, w, err := hooks.NewOutput()
 	if err != nil {
 		return nil, err
 	}
 	defer sys.Close(w)
-	return tail, sys.SendFDs(g.sock, []byte{program.ByteGo}, w)
+	return output, sys.SendFDs(g.sock, []byte{program.ByteGo}, w)
 }
 
 // outcome says how it went after init has let go of the connection. killed tells whether that was in execve(2).
-func (g *gateConn) outcome(tail *pipeTail, killed func() bool) error {
+func (g *gateConn) outcome(output *hooks.Output, killed func() bool) error {
 	var head [program.ReportHeader]byte
 	n, err := sys.Pread(g.report, head[:], 0)
 	if err != nil {
@@ -264,9 +263,9 @@ func (g *gateConn) outcome(tail *pipeTail, killed func() bool) error {
 		return err
 	}
 	perr := &program.Error{Report: report, Notes: notes}
-	if perr.Note().Op == program.OpHook && tail != nil {
-		if out := tail.tail(); out != "" {
-			return fmt.Errorf("%w: %s", perr, out)
+	if perr.Note().Op == program.OpHook && output != nil {
+		if end, _ := output.End(); end != "" {
+			return fmt.Errorf("%w: %s", perr, end)
 		}
 	}
 	return explainExec(perr, g.root)

@@ -7,6 +7,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/libcontainer/host"
 	"teu/libcontainer/store"
 )
 
@@ -44,7 +45,7 @@ func (r *Runtime) statusOf(st *store.State) (*Status, error) {
 	}
 	return &Status{
 		Version: st.Version, ID: st.ID, InitProcessPid: pid, Status: status, Bundle: st.Bundle, Rootfs: st.Rootfs,
-		Created: st.Created, Annotations: st.Annotations, Owner: store.OwnerName(st.UID),
+		Created: st.Created, Annotations: st.Annotations, Owner: host.UserName(st.UID),
 	}, nil
 }
 

@@ -3,18 +3,20 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/internal/cpulist"
 	"teu/internal/sys"
 	"teu/libcontainer/intelrdt"
 	"teu/libcontainer/netdev"
-	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 )
 
 /*
@@ -55,14 +57,14 @@ func run(list []step, pid int) error {
 
 // compileOutside compiles what is done from outside for a container's first process: m moves its network devices, g is its
 // place in resctrl, nil for none.
-func compileOutside(s *specs.Spec, m *netdev.Mover, g *intelrdt.Group) (steps, error) {
+func compileOutside(s *specs.Spec, ns *namespaces, m *netdev.Mover, g *intelrdt.Group) (steps, error) {
 	st, err := processSteps(s.Process)
 	if err != nil || s.Linux == nil {
 		return st, err
 	}
 	st.early = append(st.early, intelRdt(g)...)
 	st.network = netDevices(s.Linux, m)
-	if ns := parseNamespaces(s); ns.fresh&sys.CloneNewTime != 0 && len(s.Linux.TimeOffsets) > 0 {
+	if ns.fresh&sys.CloneNewTime != 0 && len(s.Linux.TimeOffsets) > 0 {
 		st.offsets = []step{timeOffsets(s.Linux.TimeOffsets)}
 	}
 	return st, nil
@@ -73,7 +75,7 @@ func compileOutside(s *specs.Spec, m *netdev.Mover, g *intelrdt.Group) (steps, e
 func compileExecOutside(p *specs.Process) (steps, error) {
 	st, err := processSteps(p)
 	if a := p.ExecCPUAffinity; a != nil && a.Final != "" {
-		mask, lerr := spec.ParseList(a.Final, sys.MaxCPUs)
+		mask, lerr := cpulist.Parse(a.Final, sys.MaxCPUs)
 		if lerr != nil {
 			return st, fmt.Errorf("process.execCPUAffinity.final: %w", lerr)
 		}
@@ -155,7 +157,7 @@ func initialAffinity(p *specs.Process) ([]uint64, error) {
 	if a == nil || a.Initial == "" {
 		return nil, nil
 	}
-	mask, err := spec.ParseList(a.Initial, sys.MaxCPUs)
+	mask, err := cpulist.Parse(a.Initial, sys.MaxCPUs)
 	if err != nil {
 		return nil, fmt.Errorf("process.execCPUAffinity.initial: %w", err)
 	}
@@ -172,13 +174,13 @@ func oomScoreAdj(n int) step {
 func rlimits(list []specs.POSIXRlimit) (out []step, err error) {
 	for i, l := range list {
 		where := fmt.Sprintf("process.rlimits[%d]", i)
-		n, ok := process.Rlimit(l.Type)
+		n, ok := names.Find(names.Rlimits, l.Type)
 		if !ok {
 			return nil, fmt.Errorf("%s.type: %s: %w", where, l.Type, syscall.EINVAL)
 		}
 		what := fmt.Sprintf("%s soft %d hard %d", l.Type, l.Soft, l.Hard)
 		out = append(out, step{where, what, func(pid int) error {
-			if err := sys.Prlimit(pid, n, sys.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
+			if err := sys.Prlimit(pid, int(n), sys.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
 				return fmt.Errorf("%s: %w", what, err)
 			}
 			return nil
@@ -188,13 +190,8 @@ func rlimits(list []specs.POSIXRlimit) (out []step, err error) {
 }
 
 func timeOffsets(offsets map[string]specs.LinuxTimeOffset) step {
-	names := make([]string, 0, len(offsets))
-	for name := range offsets {
-		names = append(names, name)
-	}
-	sort.Strings(names)
 	var b strings.Builder
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(offsets)) {
 		fmt.Fprintf(&b, "%s %d %d\n", name, offsets[name].Secs, offsets[name].Nanosecs)
 	}
 	text := b.String()

@@ -119,16 +119,16 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 		}
 	}
 	v.warnings(rootfs.Ignored(s.Mounts))
-	_, err := compileSources(s, bundle)
+	_, err := compileSources(s, ns, bundle)
 	v.problem(err)
-	p, err := compileInit(s, facts)
+	p, err := compileInit(s, ns, facts)
 	if err == nil && len(p.Insns) > program.MaxInsns {
 		err = fmt.Errorf("more than there is room for in a program of %d system calls: fewer mounts, paths, devices", program.MaxInsns)
 	}
 	v.problem(err)
 	g, err := surveyRdt("validate", s)
 	v.problem(err)
-	_, err = compileOutside(s, new(netdev.Mover), g)
+	_, err = compileOutside(s, ns, new(netdev.Mover), g)
 	v.problem(err)
 }
 

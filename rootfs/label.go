@@ -1,12 +1,12 @@
 package rootfs
 
 import (
-	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
 
@@ -32,8 +32,7 @@ func mountLabel(s *specs.Spec, fstype string, data []string) (label string, by l
 	case "proc", "sysfs", "cgroup", "cgroup2":
 		return "", labelNot
 	case "mqueue":
-		ipc := func(n specs.LinuxNamespace) bool { return n.Type == specs.IPCNamespace }
-		if !slices.ContainsFunc(s.Linux.Namespaces, ipc) {
+		if names.NamespaceIn(s.Linux, specs.IPCNamespace) == nil {
 			return "", labelNot
 		}
 		return label, labelRoot

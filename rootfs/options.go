@@ -9,6 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/spec/names"
 )
 
 // effect is what kind of thing a mount option is about.
@@ -32,7 +33,7 @@ type option struct {
 
 // What the runtime does about a mount.
 const (
-	bind uint64 = 1 << iota
+	bind uint64 = 1 << iota // by names.IsBind
 	recursive
 	remount
 	copyUp       // a tmpfs starts with what it covers
@@ -66,7 +67,7 @@ var mountOptions = [...]option{
 	{"async", superblock, 0, sbSync},
 	{"atime", attribute, sys.MountAttrRelatime, sys.MountAttrAtime},
 	{"auto", nothing, 0, 0},
-	{"bind", feature, bind, 0},
+	{"bind", feature, 0, 0},
 	{"copy-symlink", feature, copySymlink, 0},
 	{"defaults", nothing, 0, 0},
 	{"dest-nofollow", feature, destNofollow, 0},
@@ -96,7 +97,7 @@ var mountOptions = [...]option{
 	{"nouser", nothing, 0, 0},
 	{"owner", attribute, sys.MountAttrNosuid | sys.MountAttrNodev, 0},
 	{"private", propagates, sys.MsPrivate, 0},
-	{"rbind", feature, bind | recursive, 0},
+	{"rbind", feature, recursive, 0},
 	{"relatime", attribute, sys.MountAttrRelatime, sys.MountAttrAtime},
 	{"remount", feature, remount, 0},
 	{"ridmap", feature, idmap, 0},
@@ -202,7 +203,7 @@ func propagationOption(name string) (p propagation, ok bool) {
 // "Linux mount options").
 func optionsOf(m *specs.Mount) (options, error) {
 	var o options
-	if m.Type == "bind" {
+	if names.IsBind(m) {
 		o.does = bind
 	}
 	long := -1

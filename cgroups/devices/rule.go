@@ -141,19 +141,28 @@ func parseEntry(d *specs.LinuxDeviceCgroup) (r Rule, err error) {
 	if d.Access == "" {
 		return r, fmt.Errorf("access: is empty")
 	}
-	for _, c := range []byte(d.Access) {
-		switch c {
-		case 'r':
-			r.Access |= Read
-		case 'w':
-			r.Access |= Write
-		case 'm':
-			r.Access |= Mknod
-		default:
-			return r, fmt.Errorf("access: %q: must be made of r, w and m", d.Access)
-		}
+	var ok bool
+	if r.Access, ok = parseAccess(d.Access); !ok {
+		return r, fmt.Errorf("access: %q: must be made of r, w and m", d.Access)
 	}
 	return r, nil
+}
+
+// parseAccess reads an access of the letters r, w and m; ok is false for one with another letter.
+func parseAccess(text string) (a Access, ok bool) {
+	for _, c := range []byte(text) {
+		switch c {
+		case 'r':
+			a |= Read
+		case 'w':
+			a |= Write
+		case 'm':
+			a |= Mknod
+		default:
+			return 0, false
+		}
+	}
+	return a, true
 }
 
 func parseNumber(n *int64) (int64, error) {

@@ -164,17 +164,8 @@ func parseLine(line string) (r Rule, ok bool) {
 		return r, false
 	}
 	r.Kind, r.Entry = kind[0], -1
-	for _, c := range []byte(access) {
-		switch c {
-		case 'r':
-			r.Access |= Read
-		case 'w':
-			r.Access |= Write
-		case 'm':
-			r.Access |= Mknod
-		default:
-			return r, false
-		}
+	if r.Access, ok = parseAccess(access); !ok {
+		return r, false
 	}
 	for _, n := range []struct {
 		text string

@@ -1,11 +1,6 @@
 package limits
 
-import (
-	"strconv"
-	"strings"
-
-	specs "github.com/opencontainers/runtime-spec/specs-go"
-)
+import specs "github.com/opencontainers/runtime-spec/specs-go"
 
 // cpuset: both versions take the same list format in files of the same names.
 func (c *compiler) cpuset(r *specs.LinuxResources) error {
@@ -25,18 +20,4 @@ func (c *compiler) cpuset(r *specs.LinuxResources) error {
 		c.write(Write{Controller: "cpuset", File: f.file, Value: f.value, Field: f.field})
 	}
 	return nil
-}
-
-// ParseRange reads a part of a list of CPUs or memory nodes, "0-3" or "7" (cpuset(7), "List format"), whose numbers have to
-// fit into bits.
-func ParseRange(part string, bits int) (first, last uint64, err error) {
-	from, to, isRange := strings.Cut(part, "-")
-	if !isRange {
-		to = from
-	}
-	if first, err = strconv.ParseUint(from, 10, bits); err != nil {
-		return 0, 0, err
-	}
-	last, err = strconv.ParseUint(to, 10, bits)
-	return first, last, err
 }

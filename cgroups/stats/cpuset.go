@@ -1,11 +1,11 @@
 package stats
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
 	"teu/cgroups/limits"
+	"teu/internal/cpulist"
 )
 
 // CPUSet is what the files of a v1 cpuset say, for which v2 has no counterparts.
@@ -56,27 +56,10 @@ func (r *reader) list(file string) []uint16 {
 	if !ok {
 		return nil
 	}
-	list, err := parseList(strings.TrimSuffix(text, "\n"))
+	if text = strings.TrimSuffix(text, "\n"); text == "" {
+		return nil
+	}
+	mask, err := cpulist.Parse(text, 1<<16)
 	r.fail(file, err)
-	return list
-}
-
-// parseList reads the list format of cpuset(7), "0-3,8".
-func parseList(text string) (list []uint16, err error) {
-	if text == "" {
-		return nil, nil
-	}
-	for part := range strings.SplitSeq(text, ",") {
-		first, last, err := limits.ParseRange(part, 16)
-		if err != nil {
-			return nil, err
-		}
-		if first > last {
-			return nil, fmt.Errorf("range %q: runs backwards", part)
-		}
-		for n := first; n <= last; n++ {
-			list = append(list, uint16(n))
-		}
-	}
-	return list, nil
+	return cpulist.Numbers(mask)
 }

@@ -1,17 +1,22 @@
 package systemd
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
 
 	"teu/cgroups/devices"
 	"teu/cgroups/limits"
+	"teu/internal/cpulist"
+	"teu/internal/sys"
 )
 
 // Property is a property of a unit.
@@ -189,25 +194,22 @@ func cpuQuota(writes []limits.Write, now func(limits.Write, string) string) []Pr
 	return []Property{property("CPUQuotaPeriodUSec", p), property("CPUQuotaPerSecUSec", perSecond)}
 }
 
-// bitmask is a list of CPUs or memory nodes as systemd takes it: a bit each, the lowest in the first byte.
+// bitmask is a list of CPUs or memory nodes as systemd takes it: a bit each, the lowest in the first byte. Like the
+// kernel it takes white space for a comma and passes over empty parts.
 func bitmask(list string) ([]byte, error) {
-	mask := []byte{}
-	for part := range strings.SplitSeq(strings.TrimSpace(list), ",") {
-		if part == "" {
-			continue
-		}
-		first, last, err := limits.ParseRange(part, 13)
-		if err != nil {
-			return nil, err
-		}
-		for n := first; n <= last; n++ {
-			for len(mask) <= int(n/8) {
-				mask = append(mask, 0)
-			}
-			mask[n/8] |= 1 << (n % 8)
-		}
+	parts := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	if len(parts) == 0 {
+		return []byte{}, nil
 	}
-	return mask, nil
+	words, err := cpulist.Parse(strings.Join(parts, ","), sys.MaxCPUs)
+	if err != nil {
+		return nil, err
+	}
+	mask := make([]byte, 0, 8*len(words))
+	for _, w := range words {
+		mask = binary.LittleEndian.AppendUint64(mask, w)
+	}
+	return bytes.TrimRight(mask, "\x00"), nil
 }
 
 // throttle is an entry of IOReadBandwidthMax and its like.

@@ -125,6 +125,8 @@ func TestLimits(t *testing.T) {
 		{"cpu.weight", unified("cpu.weight", "33"), "-", "CPUWeight t 33"},
 		{"pids.max", unified("pids.max", "max"), "-", "TasksMax t infinity"},
 		{"cpuset.cpus", unified("cpuset.cpus", "1"), "-", "AllowedCPUs ay [2]"},
+		{"cpuset.cpus, with what the kernel passes over", unified("cpuset.cpus", "1,,2 3\n"), "-", "AllowedCPUs ay [14]"},
+		{"cpuset.cpus, backwards", unified("cpuset.cpus", "3-1"), "-", ""}, // the kernel is to say so
 		{"cpuset.cpus, none", unified("cpuset.cpus", ""), "-", "AllowedCPUs ay []"},
 		{"io.max", unified("io.max", "8:0 rbps=5 wiops=max\n8:16 riops=7"), "-",
 			"IOReadBandwidthMax a(st) [{/dev/block/8:0 5}]\nIOWriteIOPSMax a(st) [{/dev/block/8:0 18446744073709551615}]\nIOReadIOPSMax a(st) [{/dev/block/8:16 7}]"},

@@ -123,7 +123,7 @@ const (
 	CloneParent    = unix.CLONE_PARENT
 )
 
-// prctl(2), keyctl(2), seccomp(2), ioctl(2) and close_range(2) operations.
+// prctl(2), keyctl(2), seccomp(2), ioctl(2) and close_range(2) operations; capabilities(7).
 const (
 	PrSetDumpable        = unix.PR_SET_DUMPABLE
 	PrSetPdeathsig       = unix.PR_SET_PDEATHSIG
@@ -154,6 +154,9 @@ const (
 	IffUp    = unix.IFF_UP
 
 	CapVersion3 = unix.LINUX_CAPABILITY_VERSION_3
+
+	CapSysAdmin    = unix.CAP_SYS_ADMIN
+	CapSysResource = unix.CAP_SYS_RESOURCE
 )
 
 // File types of stat(2), and magic numbers of statfs(2).

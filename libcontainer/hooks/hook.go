@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -17,19 +16,14 @@ import (
 	"teu/internal/sys"
 )
 
-// keep is how much of a hook's output its error tells: the end, where programs say
-// what they died of.
-const keep = 4096
-
 // hook is one hook to be run. Its errors begin with what follows
 // "hooks.createRuntime[1]": the field at fault, or ": " and the path.
 type hook struct {
 	spec  *specs.Hook
 	input int    // the state
 	dir   string // working directory, "" for teu's own
-	out   int    // our end of the pipe that takes its output
-	tail  []byte // the last of the output
-	cut   bool   // there was more before it
+	out   *Output
+	said  string // ": " and the end of its output, "" for none
 }
 
 func (h *hook) run() error {
@@ -52,19 +46,18 @@ func (h *hook) run() error {
 		p.Kill()
 	}
 	st, werr := p.Wait()
-	h.drain()
-	sys.Close(h.out)
+	h.said = ending(h.out)
 	sys.Close(pidfd)
 	switch {
 	case err != nil:
 		return fmt.Errorf(": %s: %w", h.spec.Path, err)
 	case !ended:
 		return fmt.Errorf(": %s: killed after its timeout of %d s: %w%s",
-			h.spec.Path, *h.spec.Timeout, syscall.ETIMEDOUT, h.output())
+			h.spec.Path, *h.spec.Timeout, syscall.ETIMEDOUT, h.said)
 	case werr != nil:
 		return fmt.Errorf(": %s: wait: %w", h.spec.Path, werr)
 	case !st.Success():
-		return fmt.Errorf(": %s: %v%s", h.spec.Path, st, h.output())
+		return fmt.Errorf(": %s: %v%s", h.spec.Path, st, h.said)
 	}
 	return nil
 }
@@ -92,16 +85,12 @@ func (h *hook) start() (p *os.Process, pidfd int, err error) {
 		return nil, -1, err
 	}
 	defer stdin.Close()
-	r, w, err := sys.Pipe()
+	out, w, err := NewOutput()
 	if err != nil {
 		return nil, -1, err
 	}
 	output := os.NewFile(uintptr(w), "output")
 	defer output.Close()
-	if err := sys.SetNonblock(r, true); err != nil {
-		sys.Close(r)
-		return nil, -1, err
-	}
 	args := h.spec.Args
 	if len(args) == 0 {
 		args = []string{h.spec.Path}
@@ -119,22 +108,18 @@ func (h *hook) start() (p *os.Process, pidfd int, err error) {
 		err = syscall.ENOSYS
 	}
 	if err != nil {
-		sys.Close(r)
+		out.End()
 		return nil, -1, err
 	}
-	h.out = r
+	h.out = out
 	return p, pidfd, nil
 }
 
-// watch reads the output until the hook has ended, and not until the output has: what
-// the hook leaves in the background may hold it open for ever. ended is false when
-// time was up, or with err.
+// watch waits until the hook has ended, and not until its output has: what the hook leaves in the background may hold it open
+// for ever. ended is false when time was up, or with err.
 func (h *hook) watch(pidfd int, timeout time.Duration) (ended bool, err error) {
 	deadline := time.Now().Add(timeout)
-	fds := [2]sys.PollFD{
-		{Fd: int32(pidfd), Events: sys.PollIn},
-		{Fd: int32(h.out), Events: sys.PollIn},
-	}
+	fds := [1]sys.PollFD{{Fd: int32(pidfd), Events: sys.PollIn}}
 	for {
 		ms := -1
 		if timeout >= 0 {
@@ -150,52 +135,17 @@ func (h *hook) watch(pidfd int, timeout time.Duration) (ended bool, err error) {
 		if fds[0].Revents != 0 {
 			return true, nil
 		}
-		if fds[1].Revents != 0 {
-			if _, end := h.read(); end {
-				fds[1].Fd = -1
-			}
-		}
 	}
 }
 
-// read takes what there is of the output, a piece at most.
-func (h *hook) read() (n int, end bool) {
-	var buf [keep]byte
-	n, err := sys.Read(h.out, buf[:])
-	if err != nil {
-		return 0, err != syscall.EAGAIN
-	}
-	h.tail = append(h.tail, buf[:n]...)
-	if len(h.tail) > 2*keep {
-		h.tail, h.cut = append(h.tail[:0], h.tail[len(h.tail)-keep:]...), true
-	}
-	return n, n == 0
-}
-
-// drain reads what was written before the hook ended, which is at most what a pipe
-// holds; more than that comes from a process it left behind.
-func (h *hook) drain() {
-	const pipeSize = 64 << 10
-	for left := pipeSize; left > 0; {
-		n, _ := h.read()
-		if n == 0 {
-			return
-		}
-		left -= n
-	}
-}
-
-// output is ": " and the end of the output in one line.
-func (h *hook) output() string {
-	if len(h.tail) > keep {
-		h.tail, h.cut = h.tail[len(h.tail)-keep:], true
-	}
-	s := strings.Join(strings.FieldsFunc(string(h.tail), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
-	if s = strings.TrimSpace(s); s == "" {
+// ending is ": " and the end of the output, or "".
+func ending(o *Output) string {
+	s, cut := o.End()
+	switch {
+	case s == "":
 		return ""
-	}
-	if h.cut {
-		s = "…" + s
+	case cut:
+		return ": …" + s
 	}
 	return ": " + s
 }

@@ -6,7 +6,7 @@
 //	for each hook:
 //	  open /proc/self/fd/N           its own offset into the state
 //	  pipe2 · clone · execve         (os.StartProcess)
-//	  poll{pipe, pidfd}              read output until it ends or time is up
+//	  poll{pidfd}                    while output is read, until it ends or time is up
 //	  kill · waitid
 //
 // The state comes from a file and not through a pipe: a hook that never reads it

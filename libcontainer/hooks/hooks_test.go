@@ -80,7 +80,7 @@ func TestEnvironmentAndArgumentsAreAsGiven(t *testing.T) {
 		if err := h.run(); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.TrimPrefix(h.output(), ": "); got != c.want {
+		if got := strings.TrimPrefix(h.said, ": "); got != c.want {
 			t.Errorf("environment %q, want %q", got, c.want)
 		}
 	}
@@ -89,8 +89,8 @@ func TestEnvironmentAndArgumentsAreAsGiven(t *testing.T) {
 		": arg0 and two": {"x", "-c", "echo $0 and $1", "arg0", "two"},
 	} {
 		h := hookFor(t, st, &specs.Hook{Path: "/bin/sh", Args: args})
-		if err := h.run(); err != nil || h.output() != want {
-			t.Errorf("%v: %q, want %q, %v", args, h.output(), want, err)
+		if err := h.run(); err != nil || h.said != want {
+			t.Errorf("%v: %q, want %q, %v", args, h.said, want, err)
 		}
 	}
 	script := filepath.Join(t.TempDir(), "hook")
@@ -98,8 +98,8 @@ func TestEnvironmentAndArgumentsAreAsGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := hookFor(t, st, &specs.Hook{Path: script})
-	if err := h.run(); err != nil || h.output() != ": "+script+" 0" {
-		t.Errorf("no args: %q, %v", h.output(), err)
+	if err := h.run(); err != nil || h.said != ": "+script+" 0" {
+		t.Errorf("no args: %q, %v", h.said, err)
 	}
 }
 

@@ -3,8 +3,8 @@ package host
 import (
 	"fmt"
 	"slices"
-	"strings"
 
+	"teu/internal/mountinfo"
 	"teu/internal/sys"
 )
 
@@ -16,41 +16,9 @@ func Mounts(types ...string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
-	return mountsOf(string(text), types), nil
-}
-
-func mountsOf(text string, types []string) []string {
 	var points []string
-	for _, m := range ParseMounts(text) {
-		if slices.Contains(types, m.Type) {
-			points = append(points, m.Point)
-		}
+	for _, m := range slices.Backward(mountinfo.Parse(string(text), types...)) {
+		points = append(points, m.Point)
 	}
-	slices.Reverse(points)
-	return points
-}
-
-// MountInfo is a line of mountinfo (proc_pid_mountinfo(5)).
-type MountInfo struct {
-	ID, Parent  string
-	Root, Point string // what of the filesystem is mounted, and where
-	Options     string // of the mount
-	Type        string
-}
-
-// ParseMounts reads mountinfo: id, parent, device, root, mountpoint, options, optional fields that a lone "-" ends, type.
-func ParseMounts(text string) (list []MountInfo) {
-	for line := range strings.Lines(text) {
-		head, tail, _ := strings.Cut(line, " - ")
-		kind, _, _ := strings.Cut(tail, " ")
-		if f := strings.Fields(head); len(f) > 5 {
-			list = append(list, MountInfo{ID: f[0], Parent: f[1], Root: unescape(f[3]), Point: unescape(f[4]), Options: f[5], Type: kind})
-		}
-	}
-	return list
-}
-
-// unescape undoes the octal escapes for space, tab, newline and backslash.
-func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+	return points, nil
 }

@@ -10,15 +10,16 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/internal/mountinfo"
 	"teu/internal/sys"
-	"teu/libcontainer/host"
+	"teu/libcontainer/spec/names"
 )
 
 // namespaces: the kernel has to know the type, and a path has to lead to one of it.
 func (c *checker) namespaces() {
 	for i, n := range c.Linux.Namespaces {
 		where := fmt.Sprintf("linux.namespaces[%d]", i)
-		flag, name := host.NamespaceKind(n.Type)
+		flag, name := names.Namespace(n.Type)
 		if name == "" {
 			continue // validation has said so
 		}
@@ -40,25 +41,12 @@ func (c *checker) namespaces() {
 	}
 }
 
-// userNS is the entry of linux.namespaces for a user namespace, or nil.
-func userNS(s *specs.Spec) *specs.LinuxNamespace {
-	if s.Linux == nil {
-		return nil
-	}
-	for i := range s.Linux.Namespaces {
-		if n := &s.Linux.Namespaces[i]; n.Type == specs.UserNamespace {
-			return n
-		}
-	}
-	return nil
-}
-
 // inUserNS reports whether the container is in a user namespace that is not, for all the config says, the host's.
-func inUserNS(s *specs.Spec) bool { return userNS(s) != nil }
+func inUserNS(s *specs.Spec) bool { return names.NamespaceIn(s.Linux, specs.UserNamespace) != nil }
 
 // userNamespace: what may keep one from being made, and what cannot be mounted in it.
 func (c *checker) userNamespace() {
-	ns := userNS(c.Spec)
+	ns := names.NamespaceIn(c.Linux, specs.UserNamespace)
 	if ns == nil || ns.Path != "" {
 		return
 	}
@@ -139,8 +127,8 @@ func emptyDir(fstype, below string) bool {
 	return false
 }
 
-func tooRevealing(mountinfo, fstype string, readonly bool) string {
-	all := host.ParseMounts(mountinfo)
+func tooRevealing(text, fstype string, readonly bool) string {
+	all := mountinfo.Parse(text)
 	why := "no " + fstype + " is mounted here"
 	for i := range all {
 		m := &all[i]

@@ -22,6 +22,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 )
 
 // checker gathers what it finds.
@@ -92,7 +93,7 @@ func (c *checker) root() {
 func (c *checker) sources() {
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
-		if !isBind(m) || m.Source == "" || hasOption(m, "remount") {
+		if !names.IsBind(m) || m.Source == "" || hasOption(m, "remount") {
 			continue
 		}
 		path := c.abs(m.Source)
@@ -103,10 +104,6 @@ func (c *checker) sources() {
 		}
 		c.exists(fmt.Sprintf("mounts[%d].source", i), path, "the path of what to bind", nil)
 	}
-}
-
-func isBind(m *specs.Mount) bool {
-	return hasOption(m, "bind") || hasOption(m, "rbind") || m.Type == "bind"
 }
 
 func hasOption(m *specs.Mount, name string) bool { return slices.Contains(m.Options, name) }
@@ -125,7 +122,7 @@ func (c *checker) filesystems() {
 		}
 	}
 	for i := range c.Mounts {
-		if m := &c.Mounts[i]; !isBind(m) && m.Type != "" && m.Type != "none" && !known[m.Type] {
+		if m := &c.Mounts[i]; !names.IsBind(m) && m.Type != "" && m.Type != "none" && !known[m.Type] {
 			c.warn(fmt.Sprintf("mounts[%d].type", i), fmt.Sprintf("%q, which is not in %s", m.Type, file), "a filesystem of this kernel, or a module that brings it")
 		}
 	}

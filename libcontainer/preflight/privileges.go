@@ -11,11 +11,8 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/host"
-	"teu/libcontainer/process"
+	"teu/libcontainer/spec/names"
 )
-
-// capSysResource is the number of CAP_SYS_RESOURCE.
-const capSysResource = 24
 
 // process: what takes a privilege that the runtime has not.
 func (c *checker) process() {
@@ -33,7 +30,7 @@ func (c *checker) process() {
 		return
 	}
 	_, permitted, _, err := sys.CapGet()
-	if err != nil || permitted>>capSysResource&1 != 0 {
+	if err != nil || permitted>>sys.CapSysResource&1 != 0 {
 		return
 	}
 	c.rlimits(p.Rlimits, func(n int) (uint64, bool) {
@@ -58,7 +55,7 @@ func (c *checker) capabilities(sets *specs.LinuxCapabilities, last int, grantabl
 		{"permitted", sets.Permitted}, {"ambient", sets.Ambient},
 	} {
 		for i, name := range set.list {
-			n, known := process.CapNumber(name)
+			n, known := names.Capability(name)
 			if !known || told[n] || n <= last && grantable>>n&1 != 0 {
 				continue
 			}
@@ -75,11 +72,11 @@ func (c *checker) capabilities(sets *specs.LinuxCapabilities, last int, grantabl
 // rlimits: a process without CAP_SYS_RESOURCE can raise no hard limit above its own (getrlimit(2)).
 func (c *checker) rlimits(list []specs.POSIXRlimit, own func(n int) (hard uint64, ok bool)) {
 	for i, l := range list {
-		n, ok := process.Rlimit(l.Type)
+		n, ok := names.Find(names.Rlimits, l.Type)
 		if !ok {
 			continue
 		}
-		if hard, ok := own(n); ok && l.Hard > hard {
+		if hard, ok := own(int(n)); ok && l.Hard > hard {
 			c.bad(fmt.Sprintf("process.rlimits[%d].hard", i), fmt.Sprintf("%d, and the runtime has no CAP_SYS_RESOURCE", l.Hard),
 				fmt.Sprintf("at most its own hard limit, %d", hard))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/seccomp"
+	"teu/libcontainer/spec/names"
 )
 
 // seccomp: what the kernel has to know to load the filter, and who listens to it.
@@ -21,7 +22,7 @@ func (c *checker) seccomp() {
 		c.seccompActions(s, strings.Fields(string(text)))
 	}
 	if len(s.Flags) > 0 {
-		c.seccompFlags(s, seccomp.KnownFlags(), seccomp.SupportedFlags())
+		c.seccompFlags(s, names.List(names.SeccompFlags), seccomp.SupportedFlags())
 	}
 	c.listener(s)
 }
@@ -29,7 +30,7 @@ func (c *checker) seccomp() {
 // seccompActions: each action has a name of the kernel's in actions_avail (seccomp(2), "/proc interfaces").
 func (c *checker) seccompActions(s *specs.LinuxSeccomp, available []string) {
 	check := func(path string, a specs.LinuxSeccompAction) {
-		if name := kernelAction(a); name != "" && !slices.Contains(available, name) {
+		if t, known := names.FindSeccompAction(a); known && !slices.Contains(available, t.Kernel) {
 			c.bad(path, fmt.Sprintf("%q, which this kernel does not know", a), "one of those for "+strings.Join(available, ", "))
 		}
 	}
@@ -37,28 +38,6 @@ func (c *checker) seccompActions(s *specs.LinuxSeccomp, available []string) {
 	for i := range s.Syscalls {
 		check(fmt.Sprintf("linux.seccomp.syscalls[%d].action", i), s.Syscalls[i].Action)
 	}
-}
-
-func kernelAction(a specs.LinuxSeccompAction) string {
-	switch a {
-	case specs.ActKill, specs.ActKillThread:
-		return "kill_thread"
-	case specs.ActKillProcess:
-		return "kill_process"
-	case specs.ActTrap:
-		return "trap"
-	case specs.ActErrno:
-		return "errno"
-	case specs.ActTrace:
-		return "trace"
-	case specs.ActAllow:
-		return "allow"
-	case specs.ActLog:
-		return "log"
-	case specs.ActNotify:
-		return "user_notif"
-	}
-	return ""
 }
 
 func (c *checker) seccompFlags(s *specs.LinuxSeccomp, known, supported []string) {

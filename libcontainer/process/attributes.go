@@ -50,11 +50,19 @@ func (c *Config) OpenProc(b *program.Builder) {
 		return
 	}
 	b.At("process", "mount a private proc for labels")
-	fs := b.Fsopen("proc")
-	b.FsCreate(fs)
-	c.attrs = b.Fsmount(fs, sys.MountAttrNosuid|sys.MountAttrNodev|sys.MountAttrNoexec)
-	b.CheckFs(c.attrs, sys.ProcSuperMagic)
+	var fs program.Slot
+	fs, c.attrs = PrivateProc(b)
 	b.Close(fs)
+}
+
+// PrivateProc mounts a procfs on a descriptor of its own, where nobody can have mounted anything over it (CVE-2019-16884,
+// CVE-2025-52881). fs is its filesystem context.
+func PrivateProc(b *program.Builder) (fs, proc program.Slot) {
+	fs = b.Fsopen("proc")
+	b.FsCreate(fs)
+	proc = b.Fsmount(fs, sys.MountAttrNosuid|sys.MountAttrNodev|sys.MountAttrNoexec)
+	b.CheckFs(proc, sys.ProcSuperMagic)
+	return fs, proc
 }
 
 // attr writes text to the first of the files that is there (proc_pid_attr(5)).

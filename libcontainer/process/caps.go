@@ -1,46 +1,15 @@
 package process
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
-
-// CapNames lists the capabilities of Linux 5.9 to 6.18, each at its number (capabilities(7)).
-func CapNames() []string {
-	return []string{
-		"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-		"CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
-		"CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO",
-		"CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE",
-		"CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE",
-		"CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM",
-		"CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
-	}
-}
-
-// capSysAdmin is the number of CAP_SYS_ADMIN.
-const capSysAdmin = 21
-
-// CapNumber returns the number of a capability, or false for a name this runtime does not know.
-func CapNumber(name string) (int, bool) {
-	i := slices.Index(CapNames(), name)
-	return i, i >= 0
-}
-
-// CapName returns the name of capability number c.
-func CapName(c int) string {
-	if names := CapNames(); c < len(names) {
-		return names[c]
-	}
-	return fmt.Sprintf("capability %d", c)
-}
 
 // Caps are capability sets as bit masks.
 type Caps struct {
@@ -57,7 +26,7 @@ func ParseCaps(spec *specs.LinuxCapabilities, grantable uint64) (c Caps, warning
 	var ungranted uint64
 	mask := func(list []string) (m uint64) {
 		for _, name := range list {
-			if n, ok := CapNumber(name); ok {
+			if n, ok := names.Capability(name); ok {
 				m |= 1 << n
 			}
 		}
@@ -75,13 +44,13 @@ func ParseCaps(spec *specs.LinuxCapabilities, grantable uint64) (c Caps, warning
 }
 
 func capList(m uint64) string {
-	var names []string
+	var list []string
 	for i := range 64 {
 		if m>>i&1 != 0 {
-			names = append(names, CapName(i))
+			list = append(list, names.CapabilityName(i))
 		}
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(list, ", ")
 }
 
 // bounding drops what the bounding set must not hold. It comes before the user changes: it takes CAP_SETPCAP.
@@ -102,7 +71,7 @@ func capset(b *program.Builder, c Caps) {
 	b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll)
 	for i := range 64 {
 		if c.Ambient>>i&1 != 0 {
-			b.At("process.capabilities.ambient", "raise "+CapName(i))
+			b.At("process.capabilities.ambient", "raise "+names.CapabilityName(i))
 			b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientRaise, uint64(i))
 			// It takes the permitted and the inheritable set: without, the spec has us go on.
 			b.Ignore(syscall.EPERM)

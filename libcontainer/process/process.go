@@ -223,7 +223,7 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 		// Without no_new_privs loading a filter takes CAP_SYS_ADMIN, which becoming another user took out of the
 		// effective set.
 		b.At("linux.seccomp", "keep CAP_SYS_ADMIN for the filter")
-		b.Capset(1<<capSysAdmin, c.Caps.Permitted|1<<capSysAdmin, c.Caps.Inheritable)
+		b.Capset(1<<sys.CapSysAdmin, c.Caps.Permitted|1<<sys.CapSysAdmin, c.Caps.Inheritable)
 		c.closeFds(b)
 		c.seccomp(b)
 		capset(b, c.Caps)

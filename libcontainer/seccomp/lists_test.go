@@ -6,8 +6,10 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	libseccomp "github.com/seccomp/libseccomp-golang"
 
 	"teu/internal/sys"
+	"teu/libcontainer/spec/names"
 )
 
 // What the lists say is what Compile takes, and nothing else is.
@@ -26,17 +28,17 @@ func TestListsAreWhatIsAccepted(t *testing.T) {
 		others  []string
 		accepts func(name string) bool
 	}{
-		{"actions", Actions(), []string{"", "SCMP_ACT_USER_NOTIF", "allow"}, func(name string) bool {
+		{"actions", sorted(names.SeccompActions()), []string{"", "SCMP_ACT_USER_NOTIF", "allow"}, func(name string) bool {
 			return accepted(func(s *specs.LinuxSeccomp) { s.DefaultAction = specs.LinuxSeccompAction(name) }) &&
 				accepted(func(s *specs.LinuxSeccomp) { s.Syscalls[0].Action = specs.LinuxSeccompAction(name) })
 		}},
-		{"operators", Operators(), []string{"", "=="}, func(name string) bool {
+		{"operators", names.Sorted(names.SeccompOperators), []string{"", "=="}, func(name string) bool {
 			return accepted(func(s *specs.LinuxSeccomp) { s.Syscalls[0].Args[0].Op = specs.LinuxSeccompOperator(name) })
 		}},
 		{"archs", Archs(), []string{"", "amd64", "SCMP_ARCH_NATIVE", "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_S390X", "SCMP_ARCH_SHEB", "SCMP_ARCH_M68K"}, func(name string) bool {
 			return accepted(func(s *specs.LinuxSeccomp) { s.Architectures = []specs.Arch{specs.Arch(name)} })
 		}},
-		{"flags", KnownFlags(), []string{"", "SECCOMP_FILTER_FLAG_NEW_LISTENER"}, func(name string) bool {
+		{"flags", names.Sorted(names.SeccompFlags), []string{"", "SECCOMP_FILTER_FLAG_NEW_LISTENER"}, func(name string) bool {
 			return accepted(func(s *specs.LinuxSeccomp) { s.Flags = []specs.LinuxSeccompFlag{specs.LinuxSeccompFlag(name)} })
 		}},
 	} {
@@ -51,9 +53,48 @@ func TestListsAreWhatIsAccepted(t *testing.T) {
 	}
 }
 
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
+}
+
+// The numbers of names.SeccompOperators are the constants of the Go library.
+func TestOperatorNumbers(t *testing.T) {
+	for name, want := range map[specs.LinuxSeccompOperator]libseccomp.ScmpCompareOp{
+		specs.OpNotEqual: libseccomp.CompareNotEqual, specs.OpLessThan: libseccomp.CompareLess,
+		specs.OpLessEqual: libseccomp.CompareLessOrEqual, specs.OpEqualTo: libseccomp.CompareEqual,
+		specs.OpGreaterEqual: libseccomp.CompareGreaterEqual, specs.OpGreaterThan: libseccomp.CompareGreater,
+		specs.OpMaskedEqual: libseccomp.CompareMaskedEqual,
+	} {
+		if got, ok := operator(name); got != want || !ok {
+			t.Errorf("%s: got %v, %v, want %v", name, got, ok, want)
+		}
+	}
+}
+
+// Each action and each architecture of the tables has one of libseccomp's, and no two share one but those that are the same.
+func TestTranslations(t *testing.T) {
+	seen := map[libseccomp.ScmpAction]string{}
+	for _, name := range names.SeccompActions() {
+		a := scmpAction(specs.LinuxSeccompAction(name))
+		if other, ok := seen[a]; a == libseccomp.ActInvalid || ok && name != string(specs.ActKillThread) {
+			t.Errorf("%s: got action %v, also that of %q", name, a, other)
+		}
+		seen[a] = name
+	}
+	archs := map[libseccomp.ScmpArch]string{}
+	for _, name := range names.List(names.SeccompArchs) {
+		a, ok := architecture(specs.Arch(name))
+		if other, double := archs[a.scmp]; !ok || double {
+			t.Errorf("%s: got architecture %v, %v, also that of %q", name, a.scmp, ok, other)
+		}
+		archs[a.scmp] = name
+	}
+}
+
 // TestSupportedFlags: on a kernel of 5.19 or later all of the spec's are there.
 func TestSupportedFlags(t *testing.T) {
-	known, supported := KnownFlags(), SupportedFlags()
+	known, supported := names.Sorted(names.SeccompFlags), SupportedFlags()
 	for _, name := range supported {
 		if !slices.Contains(known, name) {
 			t.Errorf("%s is supported, and not known", name)
@@ -75,11 +116,12 @@ func TestCheckFlags(t *testing.T) {
 		t.Error(err)
 	}
 	// As though this kernel were older.
-	old := flags
-	defer func() { flags = old }()
-	for i := range flags {
-		if flags[i].name == specs.LinuxSeccompFlagLog {
-			flags[i].bit = 1 << 30
+	old := names.SeccompFlags
+	names.SeccompFlags = slices.Clone(old)
+	defer func() { names.SeccompFlags = old }()
+	for i := range names.SeccompFlags {
+		if f := &names.SeccompFlags[i]; f.Name == specs.LinuxSeccompFlagLog {
+			f.Value = 1 << 30
 		}
 	}
 	err := (&Filter{Flags: 1 << 30}).CheckFlags(profile)

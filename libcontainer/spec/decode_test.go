@@ -76,16 +76,16 @@ func TestDecodeGivesEveryField(t *testing.T) {
 	}
 }
 
-// names visits each JSON name of t with the path that leads there.
-func names(t reflect.Type, visit func(name string, f reflect.StructField)) {
+// eachName visits each JSON name of t with the path that leads there.
+func eachName(t reflect.Type, visit func(name string, f reflect.StructField)) {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
-		names(t.Elem(), visit)
+		eachName(t.Elem(), visit)
 	case reflect.Struct:
 		for _, f := range reflect.VisibleFields(t) {
 			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && onLinux(f) {
 				visit(name, f)
-				names(f.Type, visit)
+				eachName(f.Type, visit)
 			}
 		}
 	}
@@ -100,7 +100,7 @@ func TestDecodeTakesNamesInAnyCase(t *testing.T) {
 		t.Fatal(err)
 	}
 	upper := string(text)
-	names(reflect.TypeFor[specs.Spec](), func(name string, _ reflect.StructField) {
+	eachName(reflect.TypeFor[specs.Spec](), func(name string, _ reflect.StructField) {
 		upper = strings.ReplaceAll(upper, `"`+name+`":`, `"`+strings.ToUpper(name)+`":`)
 	})
 	if upper == string(text) {

@@ -66,13 +66,14 @@ func Read(bundle string) (*Reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := decoder{s: string(data), keepSkipped: true}
+	d := newDecoder(string(data))
+	d.keepSkipped = true
 	r := &Reading{Spec: decodeWith(&d, (*decoder).readVersioned)}
-	if r.Errors = d.errors(name); d.msg != "" {
+	if r.Errors = d.errors(name); d.Failed() {
 		r.Spec = nil
 	}
 	for _, at := range d.skipped {
-		r.Ignored = append(r.Ignored, ignored(d.s, at))
+		r.Ignored = append(r.Ignored, ignored(d.Text, at))
 	}
 	return r, nil
 }
@@ -123,9 +124,9 @@ func decode[T any](name string, data []byte, read func(*decoder, *T)) (*T, error
 	if len(data) > MaxSize {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EFBIG}
 	}
-	d := decoder{s: string(data)}
+	d := newDecoder(string(data))
 	v := decodeWith(&d, read)
-	if d.msg != "" || len(d.notes) > 0 {
+	if d.Failed() || len(d.Notes) > 0 {
 		all := d.errors(name)
 		all[0].More = len(all) - 1
 		return nil, all[0]
@@ -136,17 +137,17 @@ func decode[T any](name string, data []byte, read func(*decoder, *T)) (*T, error
 func decodeWith[T any](d *decoder, read func(*decoder, *T)) *T {
 	v := new(T)
 	switch {
-	case d.peek() == 0 && d.i == len(d.s):
-		d.fail(d.i, "the file is empty")
-	case strings.HasPrefix(d.s, "\xef\xbb\xbf"):
-		d.fail(0, "the file begins with a byte order mark, want UTF-8 without one")
-	case d.peek() != '{':
-		d.mistyped("object")
+	case d.Peek() == 0 && d.Pos == len(d.Text):
+		d.Fail(d.Pos, "the file is empty")
+	case strings.HasPrefix(d.Text, "\xef\xbb\xbf"):
+		d.Fail(0, "the file begins with a byte order mark, want UTF-8 without one")
+	case d.Peek() != '{':
+		d.Mistyped("object")
 	default:
 		read(d, v)
 	}
-	if d.peek(); d.i < len(d.s) {
-		d.fail(d.i, "unexpected text after the end of the object")
+	if d.Peek(); d.Pos < len(d.Text) {
+		d.Fail(d.Pos, "unexpected text after the end of the object")
 	}
 	return v
 }

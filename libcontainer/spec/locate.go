@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"teu/internal/jsonscan"
 )
 
 // Error is a config.json that cannot be read as JSON of the right types.
@@ -30,19 +32,19 @@ func (e *Error) Error() string {
 
 // errors are all that the decoder has found.
 func (d *decoder) errors(file string) (list []*Error) {
-	for _, n := range d.notes {
-		list = append(list, errorAt(file, d.s, n.at, n.msg))
+	for _, n := range d.Notes {
+		list = append(list, errorAt(file, d.Text, n.At, n.Msg))
 	}
-	if d.msg != "" {
-		list = append(list, errorAt(file, d.s, d.at, d.msg))
+	if d.Failed() {
+		list = append(list, errorAt(file, d.Text, d.Stop.At, d.Stop.Msg))
 	}
 	return list
 }
 
 // ignored is the warning about the name at offset at of text.
 func ignored(text string, at int) Problem {
-	d := decoder{s: text, i: at}
-	name := d.text()
+	d := jsonscan.Scanner{Text: text, Pos: at}
+	name := d.Str()
 	object := pathAt(text[:at])
 	path := object + member(object == "", name)
 	if platform := platformOf(object, name); platform != "" {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/libcontainer/spec/names"
 )
 
 // MountIDs is how the ids of a mount are translated: those of the filesystem are containerID, those that the host sees
@@ -53,15 +55,11 @@ func MountIDsOf(m *specs.Mount, l *specs.Linux) (*MountIDs, *Problem) {
 		return ids, nil
 	case text != "":
 		return ids.parse(path, text, l)
-	case !hasUserNamespace(l):
+	case names.NamespaceIn(l, specs.UserNamespace) == nil:
 		return nil, &Problem{path, name, "uidMappings and gidMappings, as the container has no user namespace"}
 	}
 	ids.Container = true
 	return ids, nil
-}
-
-func hasUserNamespace(l *specs.Linux) bool {
-	return l != nil && slices.ContainsFunc(l.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.UserNamespace })
 }
 
 // parse reads the text behind "idmap=". A half that it leaves out is the container's.

@@ -8,23 +8,13 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
-)
 
-// namespace is the entry of linux.namespaces of type t, nil if there is none.
-func (c *checker) namespace(t specs.LinuxNamespaceType) *specs.LinuxNamespace {
-	if c.Linux != nil {
-		for i := range c.Linux.Namespaces {
-			if n := &c.Linux.Namespaces[i]; n.Type == t {
-				return n
-			}
-		}
-	}
-	return nil
-}
+	"teu/libcontainer/spec/names"
+)
 
 // private reports whether the container has a namespace of type t that is not the runtime's own.
 func (c *checker) private(t specs.LinuxNamespaceType) bool {
-	n := c.namespace(t)
+	n := names.NamespaceIn(c.Linux, t)
 	return n != nil && (n.Path == "" || !c.facts.Own[t])
 }
 
@@ -32,12 +22,8 @@ func (c *checker) private(t specs.LinuxNamespaceType) bool {
 func (c *checker) namespaces() {
 	seen := map[specs.LinuxNamespaceType]bool{}
 	for i, n := range c.Linux.Namespaces {
-		switch n.Type {
-		case specs.PIDNamespace, specs.NetworkNamespace, specs.MountNamespace, specs.IPCNamespace,
-			specs.UTSNamespace, specs.UserNamespace, specs.CgroupNamespace, specs.TimeNamespace:
-		default:
-			c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type)),
-				"one of cgroup, ipc, mount, network, pid, time, user, uts")
+		if flag, _ := names.Namespace(n.Type); flag == 0 {
+			c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type)), "one of "+list(names.Namespaces()))
 		}
 		if seen[n.Type] {
 			c.bad(at("linux.namespaces", i)+".type", quote(string(n.Type))+" again", "each type once")
@@ -57,7 +43,7 @@ func (c *checker) namespaces() {
 // namespace has mappings of its own; callers repeat them in the config, and they are not used.
 func (c *checker) userNamespace() {
 	uids, gids := c.Linux.UIDMappings, c.Linux.GIDMappings
-	ns := c.namespace(specs.UserNamespace)
+	ns := names.NamespaceIn(c.Linux, specs.UserNamespace)
 	if ns == nil {
 		if len(uids) > 0 {
 			c.bad("linux.uidMappings", "mappings without a user namespace", "one in linux.namespaces")
@@ -138,7 +124,7 @@ func (c *checker) timeNamespace() {
 	if len(offsets) == 0 {
 		return
 	}
-	switch ns := c.namespace(specs.TimeNamespace); {
+	switch ns := names.NamespaceIn(c.Linux, specs.TimeNamespace); {
 	case ns == nil:
 		c.bad("linux.timeOffsets", "offsets without a time namespace", "one in linux.namespaces")
 	case ns.Path != "":

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/libcontainer/spec/names"
 )
 
 // mounts: config.md, "Mounts".
@@ -31,17 +33,13 @@ func (c *checker) mounts() {
 
 // mountKind checks that type, source and options go together.
 func (c *checker) mountKind(i int, m *specs.Mount) {
-	has := func(names ...string) bool {
-		return slices.ContainsFunc(m.Options, func(o string) bool { return slices.Contains(names, o) })
-	}
-	remount, bind := has("remount"), has("bind", "rbind")
+	remount, bind := slices.Contains(m.Options, "remount"), names.IsBind(m)
 	if m.Type == "" && !bind && !remount {
 		c.bad(at("mounts", i)+".type", "nothing", `a filesystem type, or "bind" in the options`)
 	}
-	if m.Source == "" && (bind || m.Type == "bind") && !remount {
+	if m.Source == "" && bind && !remount {
 		c.bad(at("mounts", i)+".source", "nothing", "the path to bind")
 	}
-	bind = bind || m.Type == "bind"
 	for j, o := range m.Options {
 		path := at(at("mounts", i)+".options", j)
 		switch o {

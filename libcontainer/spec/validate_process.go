@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/libcontainer/spec/names"
 )
 
 // process: config.md, "Process".
@@ -80,7 +82,7 @@ func (c *checker) user() {
 func (c *checker) rlimits() {
 	seen := map[string]bool{}
 	for i, l := range c.Process.Rlimits {
-		if !knownRlimit(l.Type) {
+		if !names.Has(names.Rlimits, l.Type) {
 			c.bad(at("process.rlimits", i)+".type", quote(l.Type), "a name of getrlimit(2), as RLIMIT_NOFILE")
 		}
 		if seen[l.Type] {
@@ -92,16 +94,6 @@ func (c *checker) rlimits() {
 				"at most the hard limit, "+strconv.FormatUint(l.Hard, 10))
 		}
 	}
-}
-
-func knownRlimit(name string) bool {
-	switch name {
-	case "RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_LOCKS", "RLIMIT_MEMLOCK",
-		"RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_RSS", "RLIMIT_RTPRIO",
-		"RLIMIT_RTTIME", "RLIMIT_SIGPENDING", "RLIMIT_STACK":
-		return true
-	}
-	return false
 }
 
 // capabilities warns of unknown names, as config.md asks: each name once, at the first place.
@@ -122,27 +114,12 @@ func (c *checker) capabilities() {
 		{"ambient", caps.Ambient},
 	} {
 		for i, name := range set.caps {
-			if !knownCapability(name) && !told[name] {
+			if _, known := names.Capability(name); !known && !told[name] {
 				told[name] = true
 				c.warn(at("process.capabilities."+set.name, i), quote(name), "a name of capabilities(7), as CAP_CHOWN")
 			}
 		}
 	}
-}
-
-// knownCapability knows the capabilities of Linux 5.9 and later.
-func knownCapability(name string) bool {
-	switch name {
-	case "CAP_AUDIT_CONTROL", "CAP_AUDIT_READ", "CAP_AUDIT_WRITE", "CAP_BLOCK_SUSPEND", "CAP_BPF",
-		"CAP_CHECKPOINT_RESTORE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID",
-		"CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_KILL", "CAP_LEASE", "CAP_LINUX_IMMUTABLE", "CAP_MAC_ADMIN",
-		"CAP_MAC_OVERRIDE", "CAP_MKNOD", "CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_RAW",
-		"CAP_PERFMON", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_ADMIN", "CAP_SYS_BOOT",
-		"CAP_SYS_CHROOT", "CAP_SYS_MODULE", "CAP_SYS_NICE", "CAP_SYS_PACCT", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO",
-		"CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_SYSLOG", "CAP_WAKE_ALARM":
-		return true
-	}
-	return false
 }
 
 // mapped reports whether a user namespace with these mappings has id.

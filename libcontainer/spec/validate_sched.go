@@ -7,7 +7,9 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/internal/cpulist"
 	"teu/internal/sys"
+	"teu/libcontainer/spec/names"
 )
 
 // scheduling checks what process says about CPUs and I/O: scheduler, ioPriority, execCPUAffinity. An empty object, which
@@ -18,7 +20,7 @@ func (c *checker) scheduling() {
 	}
 	if p := c.Process.IOPriority; p != nil && *p != (specs.LinuxIOPriority{}) {
 		if _, ok := IOPriority(p); !ok {
-			c.bad("process.ioPriority.class", quote(string(p.Class)), "one of "+list(namesOf(ioClasses[:])))
+			c.bad("process.ioPriority.class", quote(string(p.Class)), "one of "+list(names.Sorted(names.IOClasses)))
 		}
 		c.number("process.ioPriority.priority", int64(p.Priority), 0, 7)
 	}
@@ -39,12 +41,12 @@ func (c *checker) scheduler(p *specs.Scheduler) {
 	if !HasScheduler(p) {
 		return
 	}
-	if _, ok := find(schedPolicies[:], p.Policy); !ok {
-		c.bad("process.scheduler.policy", quote(string(p.Policy)), "one of "+list(namesOf(schedPolicies[:])))
+	if !names.Has(names.SchedPolicies, p.Policy) {
+		c.bad("process.scheduler.policy", quote(string(p.Policy)), "one of "+list(names.Sorted(names.SchedPolicies)))
 	}
 	for i, f := range p.Flags {
-		if _, ok := find(schedFlags[:], f); !ok {
-			c.bad(at("process.scheduler.flags", i), quote(string(f)), "one of "+list(namesOf(schedFlags[:])))
+		if !names.Has(names.SchedFlags, f) {
+			c.bad(at("process.scheduler.flags", i), quote(string(f)), "one of "+list(names.Sorted(names.SchedFlags)))
 		}
 		switch f {
 		case specs.SchedFlagReclaim, specs.SchedFlagDLOverrun:
@@ -120,13 +122,13 @@ func (c *checker) list(path, text string, limit int) {
 	if text == "" {
 		return
 	}
-	if _, err := ParseList(text, limit); err != nil {
+	if _, err := cpulist.Parse(text, limit); err != nil {
 		c.bad(path, quote(text), `a list as "0-3,7", of numbers below `+strconv.Itoa(limit))
 	}
 }
 
-// list is names as they stand in a sentence.
-func list(names []string) string { return strings.Join(names, ", ") }
+// list is words as they stand in a sentence.
+func list(words []string) string { return strings.Join(words, ", ") }
 
 // personality: config-linux.md, "Personality".
 func (c *checker) personality() {
@@ -135,7 +137,7 @@ func (c *checker) personality() {
 		return
 	}
 	if _, ok := Personality(p); !ok {
-		c.bad("linux.personality.domain", quote(string(p.Domain)), "one of "+list(namesOf(domains[:])))
+		c.bad("linux.personality.domain", quote(string(p.Domain)), "one of "+list(names.Sorted(names.Domains)))
 	}
 	if len(p.Flags) > 0 {
 		c.bad("linux.personality.flags", quote(string(p.Flags[0])), "none: the specification has no flags yet")
@@ -148,12 +150,12 @@ func (c *checker) memoryPolicy() {
 	if p == nil || p.Mode == "" && p.Nodes == "" && len(p.Flags) == 0 {
 		return
 	}
-	if _, ok := find(memoryModes[:], p.Mode); !ok {
-		c.bad("linux.memoryPolicy.mode", quote(string(p.Mode)), "one of "+list(MemoryPolicyModes()))
+	if !names.Has(names.MemoryModes, p.Mode) {
+		c.bad("linux.memoryPolicy.mode", quote(string(p.Mode)), "one of "+list(names.Sorted(names.MemoryModes)))
 	}
 	for i, f := range p.Flags {
-		if _, ok := find(memoryFlags[:], f); !ok {
-			c.bad(at("linux.memoryPolicy.flags", i), quote(string(f)), "one of "+list(MemoryPolicyFlags()))
+		if !names.Has(names.MemoryFlags, f) {
+			c.bad(at("linux.memoryPolicy.flags", i), quote(string(f)), "one of "+list(names.Sorted(names.MemoryFlags)))
 		}
 	}
 	static, relative := slices.Contains(p.Flags, specs.MpolFStaticNodes), slices.Contains(p.Flags, specs.MpolFRelativeNodes)

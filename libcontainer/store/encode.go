@@ -49,7 +49,7 @@ func appendRaw(b []byte, key string, raw []byte) ([]byte, error) {
 	if len(raw) == 0 {
 		return b, nil
 	}
-	s := scanner{data: raw}
+	s := newScanner(raw, maxDepth)
 	if s.skip(); !s.end() {
 		return b, errRaw
 	}

@@ -3,9 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -49,22 +47,4 @@ func (s *Store) List() (all []*State, bad []error, err error) {
 		}
 	}
 	return all, bad, nil
-}
-
-// OwnerName is the name of a user for `list`, read from /etc/passwd as runc does:
-// "#uid" when it has none.
-func OwnerName(uid uint32) string { return lookupUID("/etc/passwd", uid) }
-
-func lookupUID(passwd string, uid uint32) string {
-	want := strconv.FormatUint(uint64(uid), 10)
-	data, err := os.ReadFile(passwd)
-	if err == nil {
-		for line := range strings.SplitSeq(string(data), "\n") {
-			f := strings.SplitN(line, ":", 4)
-			if len(f) == 4 && f[2] == want && f[0] != "" && f[0][0] != '+' && f[0][0] != '-' {
-				return f[0]
-			}
-		}
-	}
-	return "#" + want
 }

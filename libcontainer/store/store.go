@@ -175,18 +175,24 @@ func hasRecord(dir int, prefix string) bool {
 	return false
 }
 
-// Open locks an existing container, waiting at most wait, and reads its record.
-// A half-made container is no error: see [Container.Damage]. Errors:
-// [InvalidIDError], [NotExistError], [BusyError], or what the file system says.
-func (s *Store) Open(id string, wait time.Duration) (*Container, error) {
+// rootOf opens the root for a container that is to be there.
+func (s *Store) rootOf(id string) (*os.File, error) {
 	if err := ValidateID(id); err != nil {
 		return nil, err
 	}
 	root, err := s.openRoot()
+	if err == syscall.ENOENT {
+		return nil, &NotExistError{ID: id}
+	}
+	return root, err
+}
+
+// Open locks an existing container, waiting at most wait, and reads its record.
+// A half-made container is no error: see [Container.Damage]. Errors:
+// [InvalidIDError], [NotExistError], [BusyError], or what the file system says.
+func (s *Store) Open(id string, wait time.Duration) (*Container, error) {
+	root, err := s.rootOf(id)
 	if err != nil {
-		if err == syscall.ENOENT {
-			err = &NotExistError{ID: id}
-		}
 		return nil, err
 	}
 	c, err := lockDir(root, id, wait)
@@ -205,14 +211,8 @@ func (s *Store) Open(id string, wait time.Duration) (*Container, error) {
 // [InvalidIDError], [NotExistError]; a half-made container gives an error that
 // wraps [ErrHalfMade] or tells what is wrong with its record.
 func (s *Store) Read(id string) (*State, error) {
-	if err := ValidateID(id); err != nil {
-		return nil, err
-	}
-	root, err := s.openRoot()
+	root, err := s.rootOf(id)
 	if err != nil {
-		if err == syscall.ENOENT {
-			err = &NotExistError{ID: id}
-		}
 		return nil, err
 	}
 	defer root.Close()

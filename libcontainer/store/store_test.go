@@ -387,16 +387,3 @@ func TestIDs(t *testing.T) {
 		t.Errorf("a refused id made the root: %v", err)
 	}
 }
-
-func TestOwnerName(t *testing.T) {
-	passwd := filepath.Join(t.TempDir(), "passwd")
-	os.WriteFile(passwd, []byte("# 0\nroot:x:0:0:root:/root:/bin/sh\nshort:x\n+nis:x:7:7::\nfirst:x:9:9::\nsecond:x:9:9::\n"), 0o600)
-	for uid, want := range map[uint32]string{0: "root", 9: "first", 7: "#7", 4294967295: "#4294967295"} {
-		if got := lookupUID(passwd, uid); got != want {
-			t.Errorf("%d: %s, want %s", uid, got, want)
-		}
-	}
-	if got := lookupUID(passwd+"none", 1); got != "#1" {
-		t.Errorf("without passwd: %s", got)
-	}
-}

@@ -7,9 +7,6 @@ import (
 	"teu/internal/sys"
 )
 
-// capSysAdmin is the number of CAP_SYS_ADMIN, which loading a filter takes without no_new_privs (seccomp(2)).
-const capSysAdmin = 21
-
 // identity checks and records the last steps: who the process is and what it may do.
 func (f *flow) identity(in *Insn) error {
 	switch in.Nr {
@@ -43,7 +40,8 @@ func (f *flow) identity(in *Insn) error {
 		}
 		f.undo(admin | ambient)
 		f.do(caps)
-		if binary.NativeEndian.Uint32([]byte(in.Args[1].Text))>>capSysAdmin&1 != 0 {
+		// Loading a filter takes CAP_SYS_ADMIN without no_new_privs (seccomp(2)).
+		if binary.NativeEndian.Uint32([]byte(in.Args[1].Text))>>sys.CapSysAdmin&1 != 0 {
 			f.do(admin)
 		}
 	case sys.SysSeccomp:

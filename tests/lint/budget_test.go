@@ -43,25 +43,32 @@ func makefile(t *testing.T, name string) string {
 	return string(m[1])
 }
 
-// linked is what `go list` says is linked.
-func linked(t *testing.T) (list []string) {
+// listed is a line of `go list -deps` for each package that is linked, in a format of its own.
+func listed(t *testing.T, format string) []string {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-deps", "-tags", makefile(t, "TAGS"), "-f", "{{.ImportPath}} {{.Standard}}", ".")
+	cmd := exec.Command("go", "list", "-deps", "-tags", makefile(t, "TAGS"), "-f", format, ".")
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "GOOS=linux", "GOARCH=amd64")
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list: %v", err)
+		t.Fatalf("%v: %v", cmd, err)
 	}
-	for line := range strings.Lines(string(out)) {
-		path, standard, _ := strings.Cut(strings.TrimSpace(line), " ")
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// linked are the packages that are linked, without the inside of the standard library and teu's own.
+func linked(t *testing.T) (list []string) {
+	t.Helper()
+	for _, line := range listed(t, "{{.ImportPath}} {{.Standard}}") {
+		path, standard, _ := strings.Cut(line, " ")
 		elements := strings.Split(path, "/")
 		inside := standard == "true" && (slices.Contains(elements, "internal") || elements[0] == "vendor")
 		if !inside && elements[0] != "teu" {
 			list = append(list, path)
 		}
 	}
-	slices.Sort(list)
 	return list
 }
 

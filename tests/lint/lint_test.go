@@ -44,13 +44,13 @@ var ranks = []struct {
 	rank int
 }{
 	{"internal/cli", 50},
-	{"libcontainer/preflight", 35}, {"libcontainer/process", 30}, {"libcontainer/spec", 20}, {"libcontainer/host", 20}, {"libcontainer/seccomp", 20},
+	{"libcontainer/preflight", 35}, {"libcontainer/process", 30}, {"libcontainer/spec", 20}, {"libcontainer/spec/names", 10}, {"libcontainer/host", 20}, {"libcontainer/seccomp", 20},
 	{"libcontainer/hooks", 20}, {"libcontainer/lsm", 20}, {"libcontainer/store", 20}, {"libcontainer/console", 20},
 	{"libcontainer/netdev", 20}, {"libcontainer/intelrdt", 20},
 	{"libcontainer", 40},
 	{"rootfs", 30}, {"cgroups/devices", 18}, {"cgroups/limits", 18}, {"cgroups/stats", 19}, {"cgroups/systemd", 19}, {"cgroups", 20},
 	{"nsenter/program", 10}, {"nsenter", 15},
-	{"internal/log", 8}, {"internal/sys", 5},
+	{"internal/log", 8}, {"internal/cpulist", 5}, {"internal/jsonscan", 5}, {"internal/mountinfo", 5}, {"internal/sys", 5},
 }
 
 func rank(pkg string) (int, bool) {

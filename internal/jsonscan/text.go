@@ -1,58 +1,59 @@
-package spec
+package jsonscan
 
 import (
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// text consumes the string under the cursor and returns its value. As in encoding/json, bytes that are not
-// UTF-8 and lone surrogates become U+FFFD; other than there, a NUL is refused: all strings of a config end as
-// C strings, where it would cut them short.
-func (d *decoder) text() string {
-	start := d.i + 1
-	for i := start; i < len(d.s); i++ {
-		c := d.s[i]
+// Str consumes the string under the cursor and returns its value. Lone surrogates become U+FFFD, as in encoding/json.
+func (s *Scanner) Str() string {
+	start := s.Pos + 1
+	for i := start; i < len(s.Text); i++ {
+		c := s.Text[i]
 		if c == '"' {
-			d.i = i + 1
-			return d.s[start:i]
+			s.Pos = i + 1
+			return s.Text[start:i]
 		}
-		if c == '\\' || c < ' ' || c >= utf8.RuneSelf {
-			return d.unescape(start, i)
+		if c == '\\' || c < ' ' || c >= utf8.RuneSelf && !s.KeepBytes {
+			return s.unescape(start, i)
 		}
 	}
-	d.fail(len(d.s), "unexpected end of file in a string")
+	s.Fail(len(s.Text), "unexpected end of file in a string")
 	return ""
 }
 
-// unescape is text for a string that starts at start and is plain up to i.
-func (d *decoder) unescape(start, i int) string {
-	buf := append(make([]byte, 0, 64), d.s[start:i]...)
-	for i < len(d.s) {
-		switch c := d.s[i]; {
+// unescape is Str for a string that starts at start and is plain up to i.
+func (s *Scanner) unescape(start, i int) string {
+	buf := append(make([]byte, 0, 64), s.Text[start:i]...)
+	for i < len(s.Text) {
+		switch c := s.Text[i]; {
 		case c == '"':
-			d.i = i + 1
+			s.Pos = i + 1
 			return string(buf)
 		case c == '\\':
-			r, n, msg := escape(d.s[i:])
+			r, n, msg := escape(s.Text[i:])
 			if msg != "" {
-				d.fail(i, msg)
+				s.Fail(i, msg)
 				return ""
 			}
-			if r == 0 {
-				d.note(i, "NUL character in a string")
+			if r == 0 && !s.KeepBytes {
+				s.Note(i, "NUL character in a string")
 			}
 			buf = utf8.AppendRune(buf, r)
 			i += n
 		case c < ' ':
-			d.fail(i, "control character in a string")
+			s.Fail(i, "control character in a string")
 			return ""
+		case s.KeepBytes:
+			buf = append(buf, c)
+			i++
 		default:
-			r, n := utf8.DecodeRuneInString(d.s[i:])
+			r, n := utf8.DecodeRuneInString(s.Text[i:])
 			buf = utf8.AppendRune(buf, r)
 			i += n
 		}
 	}
-	d.fail(len(d.s), "unexpected end of file in a string")
+	s.Fail(len(s.Text), "unexpected end of file in a string")
 	return ""
 }
 

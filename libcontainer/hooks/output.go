@@ -1,0 +1,80 @@
+package hooks
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"teu/internal/sys"
+)
+
+// keep is how much of the output of hooks an error tells: the end, where programs say what they died of.
+const keep = 4096
+
+// pipeSize is how much a pipe holds, by default (pipe(7)).
+const pipeSize = 64 << 10
+
+// Output keeps the end of what hooks write to a pipe. Writers never wait.
+type Output struct {
+	r    *os.File
+	fd   int // of r
+	done chan struct{}
+	last []byte
+	cut  bool // there was more before last
+}
+
+// NewOutput returns the reader and the descriptor to write to, which is the caller's to close.
+func NewOutput() (*Output, int, error) {
+	r, w, err := sys.Pipe()
+	if err != nil {
+		return nil, -1, err
+	}
+	if err := sys.SetNonblock(r, true); err != nil {
+		sys.Close(r)
+		sys.Close(w)
+		return nil, -1, err
+	}
+	o := &Output{r: os.NewFile(uintptr(r), "pipe"), fd: r, done: make(chan struct{})}
+	go o.read()
+	return o, w, nil
+}
+
+func (o *Output) read() {
+	defer close(o.done)
+	buf := make([]byte, keep)
+	for {
+		n, err := o.r.Read(buf)
+		o.add(buf[:n])
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (o *Output) add(text []byte) {
+	o.last = append(o.last, text...)
+	if over := len(o.last) - keep; over > 0 {
+		o.last, o.cut = o.last[over:], true
+	}
+}
+
+// End ends the reading and returns the end of the output in one line; cut says that there was more before it. The writer has
+// ended. What it left behind in the background may hold the pipe open for ever, and is not waited for: more than the pipe holds
+// by now comes from there.
+func (o *Output) End() (line string, cut bool) {
+	if o.r.SetReadDeadline(time.Now()) == nil {
+		<-o.done
+		buf := make([]byte, keep)
+		for left := pipeSize; left > 0; {
+			n, err := sys.Read(o.fd, buf)
+			if err != nil || n == 0 {
+				break
+			}
+			o.add(buf[:n])
+			left -= n
+		}
+	}
+	o.r.Close()
+	lines := strings.FieldsFunc(string(o.last), func(r rune) bool { return r == '\n' || r == '\r' })
+	return strings.TrimSpace(strings.Join(lines, "; ")), o.cut
+}
