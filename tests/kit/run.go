@@ -128,15 +128,18 @@ func (b *Bundle) OK(args ...string) Result {
 	return res
 }
 
-// Fails runs a teu command that has to fail, with an error of one line that holds each of want.
+// Fails runs a teu command that has to fail, with an error of one line that holds each of want. The usage may stand below it.
 func (b *Bundle) Fails(args []string, want ...string) Result {
 	b.T.Helper()
 	res := b.Teu(args...)
 	if res.Code == 0 {
 		b.T.Fatalf("%v: want it to fail", res)
 	}
-	last := strings.TrimSuffix(res.Stderr, "\n")
-	last = last[strings.LastIndexByte(last, '\n')+1:]
+	lines := strings.Split(strings.TrimSuffix(res.Stderr, "\n"), "\n")
+	if n := len(lines) - 1; n > 0 && strings.HasPrefix(lines[n], "usage: ") {
+		lines = lines[:n]
+	}
+	last := lines[len(lines)-1]
 	for _, w := range want {
 		if !strings.Contains(last, w) {
 			b.T.Errorf("%v: want %q", res, w)
