@@ -51,6 +51,7 @@ func jobs(o options) []job {
 	containerd := append(slices.Clone(caller), "containerd", "containernetworking-plugins")
 	docker := append(slices.Clone(caller), "docker.io", "docker-compose", "debootstrap")
 	podman := append(slices.Clone(caller), "podman", "conmon", "netavark", "aardvark-dns", "catatonit", "fuse-overlayfs")
+	machines := []string{"qemu-system-x86", "busybox-static", "cpio", "debootstrap", "e2fsprogs", "kmod", "lz4", "xz-utils", "zstd"}
 	fuzzers := []string{"clang", "libclang-rt-14-dev"}
 
 	list := []job{
@@ -78,7 +79,7 @@ func jobs(o options) []job {
 		{name: "fields, controllers that are free", tier: core, alone: true, args: []string{"-run", freeControllers, "./tests/fields"}},
 	}
 	for _, g := range guests.All {
-		list = append(list, job{name: "guest " + g.Name, tier: rest, rows: true, args: []string{"go", "run", "./tests/vm", "-tags", o.tags, "-guest", g.Name}})
+		list = append(list, job{name: "guest " + g.Name, tier: rest, rows: true, debs: machines, args: []string{"go", "run", "./tests/vm", "-tags", o.tags, "-guest", g.Name}})
 	}
 	return append(list,
 		job{name: "fault loop: fail", tier: rest, minutes: 30, args: []string{"-skip", "^TestKill$", "./tests/fault"}},

@@ -25,9 +25,6 @@ type runner struct {
 
 	mu  sync.Mutex // of out: a line is written whole
 	out io.Writer
-
-	installing chan struct{} // closed when the packages are there, or could not be had
-	packages   error
 }
 
 // say prints a line with the time since the beginning.
@@ -37,9 +34,8 @@ func (r *runner) say(format string, args ...any) {
 	fmt.Fprintf(r.out, "%5.0f s  %s\n", time.Since(r.begin).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// prepare builds what rooted suites share, and begins to install what the jobs need.
+// prepare installs the packages that the jobs need, and builds what rooted suites share.
 func (r *runner) prepare(list []job) error {
-	r.installing = make(chan struct{})
 	var debs []string
 	rooted := false
 	for _, j := range list {
@@ -47,52 +43,40 @@ func (r *runner) prepare(list []job) error {
 		rooted = rooted || j.tier != check
 	}
 	slices.Sort(debs)
-	debs = slices.Compact(debs)
-	go func() {
-		defer close(r.installing)
-		if len(debs) == 0 {
-			return
+	if debs = slices.Compact(debs); len(debs) > 0 {
+		install := exec.Command("tests/deps", debs...)
+		if out, err := install.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", install, err, out)
 		}
-		if out, err := exec.Command("tests/deps", debs...).CombinedOutput(); err != nil {
-			r.packages = fmt.Errorf("tests/deps %s: %w: %s", strings.Join(debs, " "), err, out)
-		}
-	}()
+	}
 	if !rooted {
 		return nil
 	}
 	return errors.Join(build("TEU_PAYLOAD", "build", "tests/payload"), build("TEU_ATTACKER", "build", "tests/security/attacker"))
 }
 
-// all runs the jobs in their order, as many at a time as there are processors, and those that wait beside them. Jobs that need
-// packages come when these are there, so that none waits for them with a processor in its hands; last come those that run alone.
+// all runs the jobs in their order: as many at a time as there are processors, and one of those that wait beside them. Last come
+// those that run alone.
 func (r *runner) all(list []job, processors int) []results.Row {
 	rows := make([][]results.Row, len(list))
-	free := make(chan struct{}, processors)
+	busy, idle := make(chan struct{}, processors), make(chan struct{}, 1)
 	var wg sync.WaitGroup
-	start := func(which func(job) bool) {
+	lane := func(places chan struct{}, which func(job) bool) {
 		for i, j := range list {
-			if !which(j) {
-				continue
-			}
-			if !j.idle {
-				free <- struct{}{}
-			}
-			wg.Go(func() {
-				if !j.idle {
-					defer func() { <-free }()
-				}
-				rows[i] = r.one(j)
-			})
-			if j.alone {
-				wg.Wait()
+			if which(j) {
+				places <- struct{}{}
+				wg.Go(func() {
+					rows[i] = r.one(j)
+					<-places
+				})
 			}
 		}
 	}
-	start(func(j job) bool { return !j.alone && len(j.debs) == 0 })
-	<-r.installing
-	start(func(j job) bool { return !j.alone && len(j.debs) > 0 })
+	wg.Go(func() { lane(idle, func(j job) bool { return j.idle && !j.alone }) })
+	lane(busy, func(j job) bool { return !j.idle && !j.alone })
 	wg.Wait()
-	start(func(j job) bool { return j.alone })
+	lane(idle, func(j job) bool { return j.alone })
+	wg.Wait()
 	return slices.Concat(rows...)
 }
 
@@ -128,9 +112,6 @@ func (r *runner) one(j job) []results.Row {
 // run runs the job's command and returns what it did; an error is of something else than tests.
 func (r *runner) run(j job, log *os.File) ([]results.Row, error) {
 	one := make([]results.Row, 1)
-	if len(j.debs) > 0 && r.packages != nil {
-		return one, r.packages
-	}
 	args := j.args
 	var file string
 	switch {
