@@ -115,7 +115,7 @@ func (r *row) give(t *testing.T, format string) (msg string) {
 func must(b *kit.Bundle, err error) {
 	b.T.Helper()
 	if err != nil {
-		b.T.Fatal(err)
+		b.T.Fatalf("unexpected error: %v", err)
 	}
 }
 

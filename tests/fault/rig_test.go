@@ -88,7 +88,7 @@ func (r *rig) sub(name string, f func()) {
 func (r *rig) must(err error) {
 	r.t.Helper()
 	if err != nil {
-		r.t.Fatal(err)
+		r.t.Fatalf("unexpected error: %v", err)
 	}
 }
 

@@ -63,7 +63,7 @@ func (c *resctrl) file(path string) string {
 	c.T.Helper()
 	text, err := os.ReadFile(filepath.Join(c.tree, path))
 	if err != nil {
-		c.T.Fatal(err)
+		c.T.Fatalf("read a file of resctrl: %v", err)
 	}
 	return string(text)
 }

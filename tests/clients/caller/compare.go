@@ -47,7 +47,7 @@ func (t *T) Fatalf(format string, args ...any) {
 // Check ends the check when there is an error.
 func (t *T) Check(err error) {
 	if err != nil {
-		t.Fatalf("%v", err)
+		t.Fatalf("unexpected error: %v", err)
 	}
 }
 

@@ -83,7 +83,7 @@ func StartContainerd(t testing.TB, r Runtime, disabled []string, config string) 
 func (c *Containerd) check(err error) {
 	c.t.Helper()
 	if err != nil {
-		c.t.Fatal(err)
+		c.t.Fatalf("unexpected error: %v", err)
 	}
 }
 

@@ -23,7 +23,7 @@ func Busybox(t testing.TB) []byte {
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("unexpected error: %v", err)
 		}
 	}
 	var buf bytes.Buffer

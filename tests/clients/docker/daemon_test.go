@@ -43,7 +43,7 @@ func start(t testing.TB, r caller.Runtime, flags ...string) docker {
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("unexpected error: %v", err)
 		}
 	}
 	for _, dir := range []string{"", "/bin", "/home"} {

@@ -76,7 +76,7 @@ func start(t testing.TB, r caller.Runtime) podman {
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("unexpected error: %v", err)
 		}
 	}
 	for _, dir := range []string{p.top, p.Dir} {
