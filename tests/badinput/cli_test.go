@@ -139,10 +139,10 @@ func TestRoot(t *testing.T) {
 	root := func(f func(dir string) error) func(*kit.Bundle) {
 		return func(b *kit.Bundle) {
 			if err := os.Mkdir(b.Root, 0o700); err != nil {
-				b.T.Fatal(err)
+				b.T.Fatalf("make the root: %v", err)
 			}
 			if err := f(b.Root); err != nil {
-				b.T.Fatal(err)
+				b.T.Fatalf("prepare the root: %v", err)
 			}
 		}
 	}
@@ -163,7 +163,7 @@ func TestRoot(t *testing.T) {
 		{name: "on a full filesystem", set: func(b *kit.Bundle) {
 			tmpfs("size=4k")(b)
 			if err := os.WriteFile(b.Root+"/full", make([]byte, 4096), 0o600); err != nil {
-				b.T.Fatal(err)
+				b.T.Fatalf("fill the filesystem of the root: %v", err)
 			}
 			b.T.Cleanup(func() { os.Remove(b.Root + "/full") })
 		}, args: create, want: []string{`write record of container "$ID"`, "no space left on device"}},

@@ -96,7 +96,7 @@ func TestTerminal(t *testing.T) {
 		{name: "a socket that nobody listens at", spec: terminal, args: create, set: func(b *kit.Bundle) {
 			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: b.Dir + "/sock"})
 			if err != nil {
-				b.T.Fatal(err)
+				b.T.Fatalf("listen at the console socket: %v", err)
 			}
 			l.SetUnlinkOnClose(false)
 			l.Close()
@@ -154,7 +154,7 @@ func TestHooks(t *testing.T) {
 	script := func(text string) func(*kit.Bundle) {
 		return func(b *kit.Bundle) {
 			if err := os.WriteFile(b.Dir+"/hook", []byte(text), 0o755); err != nil {
-				b.T.Fatal(err)
+				b.T.Fatalf("write the hook: %v", err)
 			}
 		}
 	}

@@ -182,7 +182,7 @@ func TestUnknownSyscalls(t *testing.T) {
 			res := b.Teu("create", b.ID)
 			warned := strings.Contains(res.Stderr, "level=warning") && strings.Contains(res.Stderr, "linux.seccomp.syscalls[0].names[0]: frobnicate")
 			if res.Code != 0 || warned != c.warns || strings.Count(res.Stderr, "\n") > 1 {
-				t.Error(res)
+				t.Errorf("%v: want exit code 0, one line at most, and a warning of the system call: %v", res, c.warns)
 			}
 		})
 	}
@@ -261,18 +261,18 @@ func TestFrozenCgroup(t *testing.T) {
 	}
 	write := func(b *kit.Bundle, text string) {
 		if err := os.WriteFile(filepath.Join(dir, b.ID, file), []byte(text), 0o644); err != nil {
-			b.T.Error(err)
+			b.T.Errorf("change the freezer: %v", err)
 		}
 	}
 	r := row{name: "frozen", set: func(b *kit.Bundle) {
 		if err := os.Mkdir(filepath.Join(dir, b.ID), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			b.T.Fatal(err)
+			b.T.Fatalf("make the cgroup to freeze: %v", err)
 		}
 		write(b, frozen)
 		b.T.Cleanup(func() {
 			write(b, thawed)
 			if err := os.Remove(filepath.Join(dir, b.ID)); err != nil {
-				b.T.Error(err)
+				b.T.Errorf("remove the frozen cgroup: %v", err)
 			}
 		})
 		b.Edit(linux(func(l *specs.Linux) { l.CgroupsPath = "/" + b.ID }))

@@ -37,7 +37,7 @@ func (r *row) run(t *testing.T) {
 	t.Run(r.name, func(t *testing.T) {
 		text := r.give(t, "text")
 		if asJSON := r.give(t, "json"); asJSON != text {
-			t.Errorf("the log as JSON says %q, as text %q", asJSON, text)
+			t.Errorf("error in the log as JSON: got %q, want %q as in that as text", asJSON, text)
 		}
 		t.Logf("%s", text)
 	})
@@ -84,7 +84,7 @@ func (r *row) give(t *testing.T, format string) (msg string) {
 		stderr, ok = strings.CutSuffix(stderr, "usage: "+r.usage+"\n")
 	}
 	if !ok {
-		t.Errorf("%v: want the usage %q", res, r.usage)
+		t.Errorf("%v: want the usage %q at the end of stderr", res, r.usage)
 	}
 	if format == "json" {
 		msg, ok = jsonError(b, logFile, stderr)
@@ -97,17 +97,17 @@ func (r *row) give(t *testing.T, format string) (msg string) {
 	}
 	for _, w := range r.want {
 		if !strings.Contains(msg, named.Replace(w)) {
-			t.Errorf("%q: want %q", msg, named.Replace(w))
+			t.Errorf("the error: got %q, want %q in it", msg, named.Replace(w))
 		}
 	}
 	if left := before.Left(); len(left) > 0 {
-		t.Errorf("%q: left: %s", msg, strings.Join(left, "; "))
+		t.Errorf("after the error %q: left: %s; want nothing", msg, strings.Join(left, "; "))
 	}
 	if now := entries(b); !r.leaves && !slices.Equal(now, state) {
-		t.Errorf("%q: the state directory holds %q, before %q", msg, now, state)
+		t.Errorf("state directory after the error %q: got %q, want %q as before", msg, now, state)
 	}
 	if _, err := os.Lstat(b.Dir + "/pid"); err == nil && r.args == nil {
-		t.Errorf("%q: left a pid file", msg)
+		t.Errorf("after the error %q: got a pid file, want none", msg)
 	}
 	return pids.ReplaceAllString(unnamed.Replace(msg), "/proc/PID/")
 }
@@ -115,7 +115,7 @@ func (r *row) give(t *testing.T, format string) (msg string) {
 func must(b *kit.Bundle, err error) {
 	b.T.Helper()
 	if err != nil {
-		b.T.Fatal(err)
+		b.T.Fatalf("unexpected error: %v", err)
 	}
 }
 

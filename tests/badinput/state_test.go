@@ -22,14 +22,14 @@ func tmpfs(options string) func(*kit.Bundle) {
 			data += "," + options
 		}
 		if err := os.Mkdir(b.Root, 0o700); err != nil {
-			b.T.Fatal(err)
+			b.T.Fatalf("make the root: %v", err)
 		}
 		if err := syscall.Mount("tmpfs", b.Root, "tmpfs", flags, data); err != nil {
-			b.T.Fatal(err)
+			b.T.Fatalf("mount a tmpfs (%s) on %s: %v", options, b.Root, err)
 		}
 		b.T.Cleanup(func() {
 			if err := syscall.Unmount(b.Root, 0); err != nil {
-				b.T.Error(err)
+				b.T.Errorf("unmount %s: %v", b.Root, err)
 			}
 		})
 	}
@@ -75,7 +75,7 @@ func TestExec(t *testing.T) {
 		return func(b *kit.Bundle) {
 			b.Start("sleep", "forever")
 			if err := os.WriteFile(b.Dir+"/process.json", []byte(text), 0o644); err != nil {
-				b.T.Fatal(err)
+				b.T.Fatalf("write the process file: %v", err)
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func TestBrokenRecord(t *testing.T) {
 	write := func(text string) func(t *testing.T, path string) {
 		return func(t *testing.T, path string) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
+				t.Fatalf("write the record: %v", err)
 			}
 		}
 	}
@@ -143,12 +143,12 @@ func TestBrokenRecord(t *testing.T) {
 		{"of runc", write(`{"id":"$ID","init_process_pid":1,"init_process_start":1,"created":"2026-01-01T00:00:00Z","config":{}}`), "state.json"},
 		{"a FIFO", func(t *testing.T, path string) {
 			if err := syscall.Mkfifo(path, 0o600); err != nil {
-				t.Fatal(err)
+				t.Fatalf("make the FIFO %s: %v", path, err)
 			}
 		}, "state.json"},
 		{"a symlink", func(t *testing.T, path string) {
 			if err := os.Symlink("/etc/passwd", path); err != nil {
-				t.Fatal(err)
+				t.Fatalf("put a symlink in the place of the record: %v", err)
 			}
 		}, "state.json"},
 	} {
@@ -156,7 +156,7 @@ func TestBrokenRecord(t *testing.T) {
 			b := kit.New(t)
 			b.OK("create", b.ID+"-good")
 			if err := os.Mkdir(b.Root+"/"+b.ID, 0o700); err != nil {
-				t.Fatal(err)
+				t.Fatalf("make the container's directory: %v", err)
 			}
 			c.damage(t, b.Root+"/"+b.ID+"/state.json")
 			for _, verb := range [][]string{{"start"}, {"state"}, {"kill"}, {"delete"}, {"exec"}} {
@@ -166,15 +166,15 @@ func TestBrokenRecord(t *testing.T) {
 				}
 				res := b.Teu(args...)
 				if msg, ok := textError(res.Stderr); res.Code != code || !ok || !strings.Contains(msg, b.ID) || !strings.Contains(msg, c.want) {
-					t.Errorf("%v: want %q", res, c.want)
+					t.Errorf("%v: want exit code %d, and one line with %s and %q", res, code, b.ID, c.want)
 				}
 			}
 			listed(b, b.ID+"-good", b.ID)
 			if res := b.Teu("delete", "--force", b.ID); res.Code != 0 {
-				t.Error(res)
+				t.Errorf("%v: want exit code 0", res)
 			}
 			if _, err := os.Lstat(b.Root + "/" + b.ID); err == nil {
-				t.Error("still there")
+				t.Error("the container's directory is left after delete --force, want it removed")
 			}
 		})
 	}
@@ -189,7 +189,7 @@ func TestTornRecord(t *testing.T) {
 	b.Fails([]string{"delete", b.ID}, b.ID, "state.json")
 	b.OK("delete", "--force", b.ID)
 	if left := before.Left(); len(left) > 0 {
-		t.Error(left)
+		t.Errorf("left after delete --force by a torn record: %v; want nothing", left)
 	}
 }
 
@@ -218,7 +218,7 @@ func TestForeign(t *testing.T) {
 		"socket": syscall.Mknod(b.Root+"/socket", syscall.S_IFSOCK|0o600, 0),
 	} {
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("put %q into the root: %v", name, err)
 		}
 		t.Cleanup(func() { os.Remove(b.Root + "/" + name) })
 		listed(b, b.ID, name)
@@ -231,6 +231,6 @@ func listed(b *kit.Bundle, good, other string) {
 	res := b.Teu("list", "--format", "json")
 	all := kit.JSON[[]specs.State](b, res.Stdout)
 	if res.Code != 0 || len(all) != 1 || all[0].ID != good || !strings.Contains(res.Stderr, other) {
-		b.T.Errorf("%v: want %s, and on standard error %q", res, good, other)
+		b.T.Errorf("%v: want exit code 0, %s alone on stdout, and %q in stderr", res, good, other)
 	}
 }

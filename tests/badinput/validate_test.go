@@ -15,7 +15,7 @@ func TestValidate(t *testing.T) {
 	t.Parallel()
 	b := kit.New(t)
 	if res := b.Teu("validate"); res.Code != 0 || res.Stdout != b.Dir+"/config.json: no problems, no warnings\n" {
-		t.Error(res)
+		t.Errorf("valid configuration: %v: want exit code 0, no problems and no warnings", res)
 	}
 	b.Edit(func(s *specs.Spec) {
 		s.Version, s.Process.Cwd, s.Root.Path = "x", "tmp", "absent"
@@ -31,18 +31,18 @@ func TestValidate(t *testing.T) {
 		"problem: /linux/resources/memory/swappiness: 101", "warning: /mounts/7/type: got \"teufs\"", b.Dir + "/config.json: 6 problems, 1 warning\n",
 	} {
 		if !strings.Contains(res.Stdout, want) {
-			t.Errorf("%v: want %q", res, want)
+			t.Errorf("%v: want %q in stdout", res, want)
 		}
 	}
 	if res.Code != 1 || res.Stderr != "" {
-		t.Error(res)
+		t.Errorf("%v: want exit code 1 and nothing on stderr", res)
 	}
 	var found struct {
 		Problems, Warnings []struct{ Pointer, Path, Found, Want string }
 	}
 	res = b.Teu("validate", "--format", "json")
 	if err := json.Unmarshal([]byte(res.Stdout), &found); err != nil || res.Code != 1 || len(found.Problems) != 6 || len(found.Warnings) != 1 {
-		t.Errorf("%v: %v", res, err)
+		t.Errorf("%v: parsed with error %v; want exit code 1, 6 problems and 1 warning as JSON", res, err)
 	}
 	b.Fails([]string{"create", b.ID}, "config.json: 4 problems: ", "ociVersion", "process.cwd", "linux.namespaces[1].type", "kernel/panic")
 }
@@ -56,10 +56,10 @@ func TestValidateUnreadable(t *testing.T) {
 	} {
 		b.WriteConfig([]byte(text))
 		if res := b.Teu("validate"); res.Code != 1 || !strings.Contains(res.Stdout, want) || !strings.Contains(res.Stdout, ", no warnings") {
-			t.Errorf("%q: %v: want %q", text, res, want)
+			t.Errorf("%q: %v: want exit code 1, and %q and no warnings in stdout", text, res, want)
 		}
 		if res := b.Teu("validate", "-f", "json"); res.Code != 1 || !json.Valid([]byte(res.Stdout)) {
-			t.Errorf("%q: %v", text, res)
+			t.Errorf("%q: %v: want exit code 1 and JSON on stdout", text, res)
 		}
 	}
 	b.Fails([]string{"validate", "/absent"}, "/absent/config.json", "no such file or directory")
@@ -85,11 +85,11 @@ func TestValidateTypes(t *testing.T) {
 	lines := strings.Split(res.Stdout, "\n")
 	for i, w := range want {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], w) {
-			t.Fatalf("%v: want %q", res, w)
+			t.Fatalf("%v: want a line %d that begins with %q", res, i+1, w)
 		}
 	}
 	if res.Code != 1 || res.Stderr != "" {
-		t.Error(res)
+		t.Errorf("%v: want exit code 1 and nothing on stderr", res)
 	}
 	b.Fails([]string{"create", b.ID}, "config.json:1:59: hostname: want string, got number (and 3 more)")
 }
@@ -112,11 +112,11 @@ func TestValidateHost(t *testing.T) {
 		": 4 problems, 1 warning\n",
 	} {
 		if !strings.Contains(res.Stdout, w) {
-			t.Errorf("%v: want %q", res, w)
+			t.Errorf("%v: want %q in stdout", res, w)
 		}
 	}
 	if res.Code != 1 {
-		t.Error(res)
+		t.Errorf("%v: want exit code 1", res)
 	}
 }
 
@@ -137,13 +137,13 @@ func TestOverMountedProc(t *testing.T) {
 		return b.Do(c)
 	}
 	if res := b.Teu("validate"); res.Code != 0 {
-		t.Errorf("nothing in the way: %v", res)
+		t.Errorf("nothing mounted over proc: %v: want exit code 0", res)
 	}
 	const why = "/proc/tty is mounted over"
 	if res := covered("validate"); res.Code != 1 || !strings.Contains(res.Stdout, "problem: /mounts/0: got a new proc in a user namespace, and "+why) {
-		t.Error(res)
+		t.Errorf("%v: want exit code 1 and the problem of /mounts/0: %q", res, why)
 	}
 	if res := covered("create", b.ID); res.Code != 1 || !strings.Contains(res.Stderr, "mounts[0]") || !strings.Contains(res.Stderr, why) {
-		t.Error(res)
+		t.Errorf("%v: want exit code 1, and mounts[0] and %q in stderr", res, why)
 	}
 }

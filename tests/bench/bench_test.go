@@ -19,14 +19,14 @@ func TestQuantileIsAMeasuredValue(t *testing.T) {
 		q, want float64
 	}{{0, 1}, {0.5, 3}, {0.9, 4}, {1, 5}} {
 		if got := quantile(values, test.q); got != test.want {
-			t.Errorf("quantile %v of %v is %v, want %v", test.q, values, got, test.want)
+			t.Errorf("quantile %v of %v: got %v, want %v", test.q, values, got, test.want)
 		}
 	}
 	if !slices.Equal(values, []float64{5, 1, 4, 2, 3}) {
-		t.Errorf("quantile reordered its argument: %v", values)
+		t.Errorf("argument after quantile: got %v, want it unchanged", values)
 	}
 	if got := quantile(nil, 0.5); got != 0 {
-		t.Errorf("quantile of nothing is %v, want 0", got)
+		t.Errorf("quantile of nothing: got %v, want 0", got)
 	}
 }
 
@@ -38,7 +38,7 @@ func TestSummarize(t *testing.T) {
 	})
 	want := summary{Runs: 3, WallMin: 1, WallMed: 2.5, WallP90: 2.5, CPUMin: 10, CPUMed: 20}
 	if got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+		t.Errorf("summary: got %+v, want %+v", got, want)
 	}
 }
 
@@ -67,7 +67,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := strings.Join(testReport(test.teu).misses(test.by), "; "); got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
+				t.Errorf("misses: got %q, want %q", got, test.want)
 			}
 		})
 	}
@@ -78,7 +78,7 @@ func TestPublish(t *testing.T) {
 	var out strings.Builder
 	missed, err := testReport(true).publish(&out, options{json: file, check: true, by: "median"})
 	if err != nil || !missed {
-		t.Errorf("missed %v, error %v; want true and none", missed, err)
+		t.Errorf("publish: got missed %v, error %v; want true and none", missed, err)
 	}
 	for _, want := range []string{
 		"Linux 6.1, 2 CPUs, cgroup v2",
@@ -86,19 +86,19 @@ func TestPublish(t *testing.T) {
 		"| run | 0.60 / 0.90 (≤ 0.70) |",
 	} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, out.String())
+			t.Errorf("report: got\n%s\nwant %q in it", out.String(), want)
 		}
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("read the report: %v", err)
 	}
 	var back report
 	if err := json.Unmarshal(text, &back); err != nil {
-		t.Fatal(err)
+		t.Fatalf("parse the report: %v", err)
 	}
 	if got := back.Rows[0].Ratios["crun"].Median; got != 0.9 {
-		t.Errorf("ratio in the file is %v, want 0.9", got)
+		t.Errorf("ratio in the file: got %v, want 0.9", got)
 	}
 }
 
@@ -107,17 +107,17 @@ func TestPublishWithoutTargetsDoesNotPassACheck(t *testing.T) {
 	rep.add(operation{name: "exec"}, "crun", summary{WallMin: 1, WallMed: 1})
 	missed, err := rep.publish(&strings.Builder{}, options{check: true, by: "min"})
 	if err != nil || !missed {
-		t.Errorf("missed %v, error %v; want true and none", missed, err)
+		t.Errorf("publish: got missed %v, error %v; want true and none", missed, err)
 	}
 }
 
 func TestSelectCases(t *testing.T) {
 	if _, err := selectCases([]string{"run", "nonsense"}); err == nil {
-		t.Error("an unknown case was accepted")
+		t.Error("select an unknown case: got no error, want one")
 	}
 	cases, err := selectCases([]string{"memory", "exec"})
 	if err != nil || len(cases) != 2 || cases[0].name != "memory" || cases[1].name != "exec" {
-		t.Errorf("got %v, %v", cases, err)
+		t.Errorf("select cases: got %v, %v; want memory and exec", cases, err)
 	}
 }
 
@@ -126,7 +126,7 @@ func TestDefaultSpecHasCgroupNamespaceOnlyOnUnifiedHosts(t *testing.T) {
 	for _, unified := range []bool{false, true} {
 		spec := defaultSpec("/rootfs", unified, "/bin/true")
 		if got := slices.ContainsFunc(spec.Linux.Namespaces, isCgroup); got != unified {
-			t.Errorf("unified %v: cgroup namespace %v", unified, got)
+			t.Errorf("cgroup namespace, unified %v: got %v, want %v", unified, got, unified)
 		}
 	}
 }
@@ -137,13 +137,13 @@ func TestDockerSeccompIsAsLargeAsDockers(t *testing.T) {
 	for _, rule := range dockerSeccomp().Syscalls {
 		for _, name := range rule.Names {
 			if names[name] && len(rule.Args) == 0 {
-				t.Errorf("%s is there twice", name)
+				t.Errorf("%s: got it in two rules without arguments, want one", name)
 			}
 			names[name] = true
 		}
 	}
 	if len(names) < least {
-		t.Errorf("%d names, want at least %d", len(names), least)
+		t.Errorf("names of the profile: got %d, want at least %d", len(names), least)
 	}
 }
 
@@ -151,7 +151,7 @@ func TestSpecsShareNothing(t *testing.T) {
 	docker := dockerSpec("/rootfs", "/etc", false, "/bin/true")
 	plain := defaultSpec("/rootfs", false, "/bin/true")
 	if len(docker.Linux.MaskedPaths) != len(plain.Linux.MaskedPaths)+1 || plain.Linux.Seccomp != nil {
-		t.Error("the Docker-like bundle changed the default one")
+		t.Errorf("default bundle beside the Docker-like one: got %d masked paths, seccomp %v; want %d, none", len(plain.Linux.MaskedPaths), plain.Linux.Seccomp, len(docker.Linux.MaskedPaths)-1)
 	}
 }
 
@@ -167,16 +167,16 @@ func TestBareRuns(t *testing.T) {
 	}
 	work, err := newWorkspace()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make the workspace: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := work.remove(); err != nil {
-			t.Error(err)
+			t.Errorf("remove the workspace: %v", err)
 		}
 	})
 	bare, err := work.compile("bare", bareSource)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("compile bare: %v", err)
 	}
 	const script = `cd /bin; PATH=; for a in hostname "cat /proc/self/status" "stat -c %t:%T /dev/null" "wc -c /proc/keys" mount; do
 		./busybox $a; done; echo x > /tmp/file || echo read-only; exit 7`
@@ -189,11 +189,11 @@ func TestBareRuns(t *testing.T) {
 		"devpts on /dev/pts", "mqueue on /dev/mqueue", "proc on /proc/sys type proc (ro", "on /sys/fs/cgroup", "read-only",
 	} {
 		if !strings.Contains(string(out), want) {
-			t.Errorf("no %q in\n%s", want, out)
+			t.Errorf("output: got\n%s\nwant %q in it", out, want)
 		}
 	}
 	left, err := leftovers(work)
 	if err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("left behind: got %v, %v; want nothing", left, err)
 	}
 }

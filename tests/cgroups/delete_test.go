@@ -89,7 +89,7 @@ func TestDeleteNested(t *testing.T) {
 		b.Until("the processes have ended", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
 		b.OK("delete", b.ID)
 		if exists(dir) {
-			t.Errorf("%s is left", dir)
+			t.Errorf("%s is left after delete, want it removed", dir)
 		}
 	}
 }
@@ -118,7 +118,7 @@ func TestDeleteOdd(t *testing.T) {
 	b.OK("delete", "--force", b.ID)
 	for _, dir := range []string{mine.v2, mine.v1["freezer"]} {
 		if dir != "" && exists(dir) {
-			t.Errorf("%s is left", dir)
+			t.Errorf("%s is left after delete --force, want it removed", dir)
 		}
 	}
 }

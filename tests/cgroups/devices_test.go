@@ -73,16 +73,16 @@ func TestUpdateDevices(t *testing.T) {
 	}
 	for i := range 40 {
 		if res := update(b, `{"devices":[`+lists[i%len(lists)]+`]}`, "--resources", "-"); res.Code != 0 {
-			t.Fatal(res)
+			t.Fatalf("update number %d: %v: want exit code 0", i, res)
 		}
 	}
 	if now := filters(t, p); len(now) != len(first) || len(now) > 0 && slices.Equal(now, first) {
-		t.Errorf("programs %v, in the beginning %v", now, first)
+		t.Errorf("device programs after updates: got %v, want as many as in the beginning, %v, and others", now, first)
 	}
 	if dir := p.v1["devices"]; dir != "" {
 		list := read(t, dir, "devices.list") + "\n"
 		if !strings.Contains(list, "\nc 1:12 rw\n") || strings.Contains(list, "c *:12") || strings.Contains(list, "b 8:") {
-			t.Errorf("devices.list: %q", list)
+			t.Errorf("devices.list: got %q, want c 1:12 rw, and neither c *:12 nor b 8:", list)
 		}
 	}
 	b.OK("kill", b.ID, "TERM")
@@ -90,7 +90,7 @@ func TestUpdateDevices(t *testing.T) {
 	text := out.Output("rounds")
 	var rounds int
 	if _, err := fmt.Sscanf(text, "ready\nrounds %d\n", &rounds); err != nil || rounds < 40 {
-		t.Errorf("%q, %v", text, err)
+		t.Errorf("output of the container: got %q, %v; want ready and at least 40 rounds, none denied", text, err)
 	}
 }
 
@@ -106,16 +106,16 @@ func TestUpdateKeepsDevices(t *testing.T) {
 	kept := func(what string, want bool) {
 		t.Helper()
 		if dir := p.v1["devices"]; dir != "" && strings.Contains(read(t, dir, "devices.list"), "c 10:77 rw") != want {
-			t.Errorf("%s: devices.list is %q", what, read(t, dir, "devices.list"))
+			t.Errorf("%s: devices.list: got %q; with the rule put there before: want %v", what, read(t, dir, "devices.list"), want)
 		}
 		if now := filters(t, p); len(before) > 0 && slices.Equal(now, before) != want {
-			t.Errorf("%s: programs %v, before %v", what, now, before)
+			t.Errorf("%s: device programs: got %v, before %v; the same: want %v", what, now, before, want)
 		}
 	}
 	do := func(text string) {
 		t.Helper()
 		if res := update(b, text, "--resources", "-"); res.Code != 0 {
-			t.Fatal(res)
+			t.Fatalf("update by %s: %v: want exit code 0", text, res)
 		}
 	}
 	do(`{"cpu":{}}`)
@@ -123,7 +123,7 @@ func TestUpdateKeepsDevices(t *testing.T) {
 	do(`{"devices":[` + none + `,` + openNode + `]}`) // as containerd for Kubernetes
 	kept("the same list", true)
 	if b.Teu("update", "--cpu-idle", "9", b.ID).Code == 0 {
-		t.Error("--cpu-idle 9")
+		t.Error("update --cpu-idle 9: got exit code 0, want another")
 	}
 	kept("a refused update", true)
 	do(`{"devices":[` + none + `,` + openNode + `,{"allow":true,"type":"b","major":8,"access":"r"}]}`)
@@ -137,7 +137,7 @@ func TestUpdateOpensDevices(t *testing.T) {
 	try := func(path, want string) {
 		t.Helper()
 		if res := b.Teu("exec", b.ID, kit.PayloadPath, "open", path, "r"); res.Stdout != want+"\n" {
-			t.Errorf("%v, want %s", res, want)
+			t.Errorf("%v: want stdout %q", res, want+"\n")
 		}
 	}
 	for _, c := range []struct{ list, open, shut string }{
@@ -149,7 +149,7 @@ func TestUpdateOpensDevices(t *testing.T) {
 		{``, "EPERM", "EPERM"},
 	} {
 		if res := update(b, `{"devices":[`+c.list+`]}`, "--resources", "-"); res.Code != 0 {
-			t.Fatal(res)
+			t.Fatalf("update by the list %s: %v: want exit code 0", c.list, res)
 		}
 		try("/dev/open", c.open)
 		try("/dev/shut", c.shut)

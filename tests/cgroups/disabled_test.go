@@ -21,16 +21,16 @@ func TestDisabled(t *testing.T) {
 	}
 	res := disabled("create", b.ID)
 	if res.Code != 0 || !strings.Contains(res.Stderr, "linux.resources.devices: without a cgroup") {
-		t.Fatal(res)
+		t.Fatalf("%v: want exit code 0 and a warning of linux.resources.devices", res)
 	}
 	b.OK("start", b.ID)
 	own, theirs := read(t, "/proc/self", "cgroup"), read(t, "/proc/"+itoa(b.State().Pid), "cgroup")
 	if own != theirs {
-		t.Errorf("in %q, want %q", theirs, own)
+		t.Errorf("cgroup of the container: got %q, want %q of the caller", theirs, own)
 	}
 	b.OK("exec", b.ID, kit.PayloadPath, "true")
 	if pids := b.OK("ps", "--format", "json", b.ID).Stdout; pids != "["+itoa(b.State().Pid)+"]\n" && pids != "["+itoa(b.State().Pid)+"]" {
-		t.Errorf("ps: %q", pids)
+		t.Errorf("ps: got %q, want [%d]", pids, b.State().Pid)
 	}
 	b.OK("events", "--stats", b.ID)
 	b.OK("list")
@@ -40,7 +40,7 @@ func TestDisabled(t *testing.T) {
 	b.Ended()
 	b.OK("delete", b.ID)
 	if res := disabled("run", b.ID, "--detach"); res.Code != 0 {
-		t.Error(res)
+		t.Errorf("%v: want exit code 0", res)
 	}
 	b.OK("delete", "--force", b.ID)
 }
@@ -96,7 +96,7 @@ func TestDisabledMount(t *testing.T) {
 			kit.NeedsController(t, "memory")
 		}
 		if out := b.OK("--cgroup-manager=disabled", "run", b.ID).Stdout; !strings.Contains(out, want) {
-			t.Errorf("own namespace %v: %q", own, out)
+			t.Errorf("own namespace %v: got %q, want %q in it", own, out, want)
 		}
 	}
 }

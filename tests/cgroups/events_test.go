@@ -58,7 +58,7 @@ func events(t testing.TB, b *kit.Bundle, text string) (list []event) {
 	for line := range strings.Lines(text) {
 		e := kit.JSON[event](b, line)
 		if e.ID != b.ID || e.Type != "stats" && e.Type != "oom" {
-			t.Errorf("%q", line)
+			t.Errorf("event: got %q, want one of %s, of type stats or oom", line, b.ID)
 		}
 		list = append(list, e)
 	}
@@ -70,7 +70,7 @@ func stats(t testing.TB, b *kit.Bundle) event {
 	t.Helper()
 	list := events(t, b, b.OK("events", "--stats", b.ID).Stdout)
 	if len(list) != 1 || list[0].Type != "stats" {
-		t.Fatalf("%+v", list)
+		t.Fatalf("events --stats: got %+v, want 1 event of type stats", list)
 	}
 	return list[0]
 }
@@ -94,16 +94,16 @@ func TestStats(t *testing.T) {
 			p := placesOf(t, b.State().Pid)
 			d := stats(t, b).Data
 			if d.CPU.Usage.Total == 0 {
-				t.Error("no processor time at all")
+				t.Error("processor time: got 0, want more")
 			}
 			t.Run("memory", func(t *testing.T) {
 				_, v2 := p.dir(t, "memory", "memory")
 				m := &d.Memory
 				if m.Usage.Limit != 64<<20 || m.Usage.Usage == 0 || m.Usage.Usage > m.Usage.Limit || len(m.Raw) < 10 {
-					t.Errorf("%+v", m)
+					t.Errorf("memory: got %+v, want limit %d, usage above 0 and not above that, and at least 10 raw values", m, 64<<20)
 				}
 				if v2 && m.Swap.Usage > 0 && m.Swap.Limit < m.Usage.Limit {
-					t.Errorf("swap without memory: %+v", m)
+					t.Errorf("swap: got limit %d, want at least %d, as it counts memory too", m.Swap.Limit, m.Usage.Limit)
 				}
 			})
 			t.Run("pids", func(t *testing.T) {
@@ -111,14 +111,14 @@ func TestStats(t *testing.T) {
 				now, err := strconv.ParseUint(read(t, dir, "pids.current"), 10, 64)
 				check(t, err)
 				if d.Pids.Limit != 77 || d.Pids.Current == 0 || verb == "create" && d.Pids.Current != now {
-					t.Errorf("%+v, %d now", d.Pids, now)
+					t.Errorf("pids: got %+v, want limit 77 and more than 0 (after create, %d)", d.Pids, now)
 				}
 			})
 			if p.v1["cpuacct"] != "" && len(d.CPU.Usage.Percpu) == 0 || p.v1["cpuset"] != "" && len(d.CPUSet.CPUs) == 0 {
-				t.Errorf("missing from %+v", d)
+				t.Errorf("statistics: got %+v, want time per CPU with cpuacct, and CPUs with cpuset", d)
 			}
 			if p.v2 != "" && (d.Memory.PSI != nil) != exists(p.v2+"/memory.pressure") {
-				t.Errorf("pressure stall information: %+v", d.Memory.PSI)
+				t.Errorf("pressure stall information of memory: got %+v, want it only where the kernel has memory.pressure: %v", d.Memory.PSI, exists(p.v2+"/memory.pressure"))
 			}
 		})
 	}
@@ -137,10 +137,10 @@ func TestStatsMembers(t *testing.T) {
 	}
 	slices.Sort(names)
 	if got := strings.Join(names, " "); got != "blkio cpu cpuset hugetlb intel_rdt memory network_interfaces pids" {
-		t.Error(got)
+		t.Errorf("names in data: got %s, want %s", got, "blkio cpu cpuset hugetlb intel_rdt memory network_interfaces pids")
 	}
 	if strings.Count(out, "\n") != 1 || string(data["network_interfaces"]) != "null" || string(data["intel_rdt"]) != "{}" {
-		t.Error(out)
+		t.Errorf("events --stats: got %s\nwant one line with network_interfaces null and intel_rdt {}", out)
 	}
 }
 
@@ -188,7 +188,7 @@ func TestEventsInterval(t *testing.T) {
 	f.until("stats", 3)
 	b.OK("kill", b.ID, "KILL")
 	if res := f.wait(); res.Code != 0 || len(events(t, b, res.Stdout)) < 3 {
-		t.Error(res)
+		t.Errorf("%v: want exit code 0 and at least 3 events", res)
 	}
 }
 
@@ -210,7 +210,7 @@ func TestEventsEnd(t *testing.T) {
 		})
 		end(b)
 		if res := f.wait(); res.Code != 0 || res.Stdout != "" {
-			t.Error(res)
+			t.Errorf("%v: want exit code 0 and no event", res)
 		}
 	}
 }
@@ -226,13 +226,13 @@ func TestEventsOOM(t *testing.T) {
 	f.until("stats", 1)
 	for n := range 2 {
 		if res := b.Teu("exec", b.ID, kit.PayloadPath, "oom", "64"); res.Code != 137 {
-			t.Fatal(res)
+			t.Fatalf("%v: want exit code 137", res)
 		}
 		f.until("oom", n+1)
 	}
 	b.OK("kill", b.ID, "KILL")
 	if res := f.wait(); res.Code != 0 {
-		t.Error(res)
+		t.Errorf("%v: want exit code 0", res)
 	}
 
 	b.OK("delete", b.ID)
@@ -244,6 +244,6 @@ func TestEventsOOM(t *testing.T) {
 	res := f.wait()
 	list := events(t, b, res.Stdout)
 	if res.Code != 0 || !slices.ContainsFunc(list, func(e event) bool { return e.Type == "oom" }) {
-		t.Error(res)
+		t.Errorf("%v: want exit code 0 and an event of type oom", res)
 	}
 }

@@ -80,7 +80,7 @@ func holds(t testing.TB, dir string, want ...string) {
 		text := read(t, dir, file)
 		same := func(got string) bool { return strings.Join(strings.Fields(got), " ") == line }
 		if !slices.ContainsFunc(strings.Split(text, "\n"), same) {
-			t.Errorf("%s/%s is %q, want a line %q", dir, file, text, line)
+			t.Errorf("%s/%s: got %q, want a line %q", dir, file, text, line)
 		}
 	}
 }
@@ -91,14 +91,14 @@ func TestEveryHierarchy(t *testing.T) {
 	b := kit.Running(t)
 	mine, theirs := placesOf(t, os.Getpid()), placesOf(t, b.State().Pid)
 	if theirs.v2 == "" && len(theirs.v1) == 0 {
-		t.Fatal("no hierarchy is mounted")
+		t.Fatal("cgroups of the container: got none in any hierarchy, want one at least")
 	}
 	if theirs.v2 == mine.v2 && mine.v2 != "" {
-		t.Errorf("the container is in the cgroup of the test, %s", mine.v2)
+		t.Errorf("cgroup of the container: got %s, want another than the test's", theirs.v2)
 	}
 	for name, dir := range theirs.v1 {
 		if dir == mine.v1[name] {
-			t.Errorf("%s: the container is in the cgroup of the test, %s", name, dir)
+			t.Errorf("cgroup of the container in %s: got %s, want another than the test's", name, dir)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func made(t testing.TB, dir string) string {
 	check(t, os.Mkdir(dir, 0o755))
 	t.Cleanup(func() {
 		if err := syscall.Rmdir(dir); err != nil && err != syscall.ENOENT {
-			t.Errorf("%s: %v", dir, err)
+			t.Errorf("remove the cgroup %s: %v", dir, err)
 		}
 	})
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // on v1 nothing can be in it without them
@@ -93,7 +93,7 @@ func TestOccupied(t *testing.T) {
 				b.Fails([]string{"create", b.ID}, "linux.cgroupsPath: "+dir+": container's cgroup is not empty: 1 process(es) found")
 				b.Fails([]string{"run", b.ID}, "not empty")
 				if !exists(held) {
-					t.Error("the cgroup was removed")
+					t.Errorf("cgroup %s of another: got it removed, want it left", held)
 				}
 				leave()
 				if filepath.Base(h) == "devices" && below != "" {
@@ -149,7 +149,7 @@ func TestThreaded(t *testing.T) {
 	write(t, made(t, parent+"/threads")+"/cgroup.type", "threaded")
 	b.Start("sleep", "forever")
 	if kind := read(t, parent+"/c", "cgroup.type"); kind != "threaded" {
-		t.Errorf("it is %q", kind)
+		t.Errorf("cgroup.type: got %q, want threaded", kind)
 	}
 	b.OK("exec", b.ID, kit.PayloadPath, "true")
 	b.OK("exec", "-d", b.ID, kit.PayloadPath, "sleep", "forever")
@@ -212,7 +212,7 @@ func TestExecInGiven(t *testing.T) {
 	second, err := strconv.Atoi(string(text))
 	check(t, err)
 	if got := placesOf(t, second).v2; got != dir+"/init/scope" {
-		t.Errorf("exec went to %s", got)
+		t.Errorf("cgroup of exec: got %s, want %s", got, dir+"/init/scope")
 	}
 	if kit.Unified() { // elsewhere the payload would have to have made those cgroups in every hierarchy
 		b.Fails([]string{"exec", "--cgroup", "init", b.ID, kit.PayloadPath, "true"}, "--cgroup", "cgroup.subtree_control")
@@ -220,7 +220,7 @@ func TestExecInGiven(t *testing.T) {
 	}
 	b.OK("delete", "--force", b.ID)
 	if exists(dir) {
-		t.Errorf("%s is left", dir)
+		t.Errorf("%s is left after delete, want it removed", dir)
 	}
 }
 
@@ -256,14 +256,14 @@ func TestMoved(t *testing.T) {
 		if res.Code != 0 {
 			want := fmt.Sprintf("join cgroup %s/%s/c: ", kit.V2Top(), b.ID)
 			if !strings.Contains(res.Stderr, want) || !strings.Contains(res.Stderr, "somebody has moved the process") {
-				t.Errorf("%v, want %q", res, want)
+				t.Errorf("%v: want %q and that somebody has moved the process", res, want)
 			}
 			return
 		}
 		t.Logf("try %d: create was first", try)
 		b.OK("delete", "--force", b.ID)
 	}
-	t.Error("it was never noticed")
+	t.Error("create while its process is moved: got exit code 0 in every try, want one error at least")
 }
 
 // TestKilledBefore: Linux 6.18 kills what is cloned into a cgroup that was not written to cgroup.kill as often as the caller's
@@ -284,7 +284,7 @@ func TestKilledBefore(t *testing.T) {
 		[][]string{{"delete", "--force", b.ID}},
 	) {
 		if res := b.Do(from(t, caller, b.Command(args...))); res.Code != 0 || res.Stderr != "" {
-			t.Errorf("%v", res)
+			t.Errorf("%v: want exit code 0 and nothing on stderr", res)
 		}
 	}
 }
@@ -321,7 +321,7 @@ func TestReadOnlyV2(t *testing.T) {
 	} {
 		script := `mount -o remount,bind,ro ` + kit.V2Top() + ` && exec "$@"`
 		if res := b.Do(scripted(t, b.Command(args...), "unshare", "-m", "sh", "-c", script, "sh")); res.Code != 0 || res.Stderr != "" {
-			t.Errorf("%v", res)
+			t.Errorf("%v: want exit code 0 and nothing on stderr", res)
 		}
 	}
 }

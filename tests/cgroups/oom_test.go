@@ -65,7 +65,7 @@ func named(t testing.TB, res kit.Result, kib int64) {
 		want = fmt.Sprintf("out of memory: linux.resources.memory.limit is %d bytes", kib<<10)
 	}
 	if !strings.Contains(res.Stderr, want) {
-		t.Errorf("%v: want %q", res, want)
+		t.Errorf("%v: want %q in stderr", res, want)
 	}
 }
 
@@ -89,7 +89,7 @@ func TestSmallestMemory(t *testing.T) {
 	}
 	t.Logf("smallest: %d KiB", smallest)
 	if smallest == 0 || smallest > 512 || failed == 0 {
-		t.Errorf("the smallest limit with which it runs is %d KiB", smallest)
+		t.Errorf("limits: the smallest that works is %d KiB, %d failed; want 1 to 512 KiB, and some that failed", smallest, failed)
 	}
 }
 
@@ -114,7 +114,7 @@ func TestSmallestMemoryOfStart(t *testing.T) {
 	}
 	t.Logf("failures: %v", failures)
 	if failures["create"] == 0 {
-		t.Error("create works with 4 KiB")
+		t.Errorf("failures with 4 KiB: got %v, want some of create", failures)
 	}
 }
 
@@ -148,7 +148,7 @@ func TestExecOutOfMemory(t *testing.T) {
 		}
 		t.Logf("%d bytes above what is in use: %s", spare<<10, res.Stderr)
 		if want := fmt.Sprintf("out of memory: linux.resources.memory.limit is %s bytes", now); !strings.Contains(res.Stderr, want) {
-			t.Errorf("%v: want %q", res, want)
+			t.Errorf("%v: want %q in stderr", res, want)
 		}
 	}
 }
@@ -167,16 +167,16 @@ func TestOutOfMemoryLater(t *testing.T) {
 	b.OK("delete", b.ID)
 	res := b.Teu("run", b.ID)
 	if res.Code != 137 || !strings.Contains(res.Stderr, "level=warning") || strings.Contains(res.Stderr, "level=error") {
-		t.Error(res)
+		t.Errorf("%v: want exit code 137 and a warning, but no error", res)
 	}
 	named(t, res, 32<<10)
 	b.Edit(kit.Args("sleep", "forever"))
 	b.Start()
 	if res := b.Teu("exec", b.ID, kit.PayloadPath, "oom", "64"); res.Code != 137 || strings.Contains(res.Stderr, "level=error") {
-		t.Error(res)
+		t.Errorf("%v: want exit code 137 and no error of teu", res)
 	}
 	if res := b.Teu("exec", b.ID, "/absent"); strings.Contains(res.Stderr, "memory") {
-		t.Errorf("another failure has another cause: %v", res)
+		t.Errorf("failure with another cause: %v: want no word of memory in stderr", res)
 	}
 }
 

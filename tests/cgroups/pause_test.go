@@ -15,10 +15,10 @@ import (
 func status(t testing.TB, b *kit.Bundle, want specs.ContainerState) {
 	t.Helper()
 	if got := b.State().Status; got != want {
-		t.Errorf("state says %s, want %s", got, want)
+		t.Errorf("status in state: got %s, want %s", got, want)
 	}
 	if out := b.OK("list").Stdout; !strings.Contains(out, fmt.Sprintf(" %s ", want)) {
-		t.Errorf("list says %q, want %s", out, want)
+		t.Errorf("list: got %q, want %s in it", out, want)
 	}
 }
 
@@ -39,10 +39,10 @@ func TestPause(t *testing.T) {
 	b.OK("pause", b.ID)
 	status(t, b, "paused")
 	if !frozen(t, b) {
-		t.Error("not frozen")
+		t.Error("cgroup after pause: got it thawed, want it frozen")
 	}
 	if b.State().Pid == 0 {
-		t.Error("a paused container has no pid")
+		t.Error("pid of a paused container: got 0, want another")
 	}
 	b.Fails([]string{"pause", b.ID}, "cannot pause container", "it is paused: container not running")
 	b.Fails([]string{"start", b.ID}, "it is paused, want created")
@@ -51,7 +51,7 @@ func TestPause(t *testing.T) {
 	b.OK("resume", b.ID)
 	status(t, b, specs.StateRunning)
 	if frozen(t, b) {
-		t.Error("frozen")
+		t.Error("cgroup after resume: got it frozen, want it thawed")
 	}
 	b.OK("exec", b.ID, kit.PayloadPath, "true")
 }
@@ -69,7 +69,7 @@ func TestPauseIgnored(t *testing.T) {
 	})
 	b.OK("resume", b.ID)
 	if res := b.Wait(exec); res.Code != 0 {
-		t.Error(res)
+		t.Errorf("exec that waited for resume: %v: want exit code 0", res)
 	}
 }
 
@@ -150,10 +150,10 @@ func TestPauseNested(t *testing.T) {
 		file, want = "freezer.state", "FROZEN"
 	}
 	if got := read(t, dir+"/below", file); !strings.Contains(got, want) {
-		t.Errorf("%s/below: %q", dir, got)
+		t.Errorf("%s/below/%s after pause: got %q, want %q in it", dir, file, got, want)
 	}
 	b.OK("resume", b.ID)
 	if got := read(t, dir+"/below", file); strings.Contains(got, want) {
-		t.Errorf("%s/below: %q", dir, got)
+		t.Errorf("%s/below/%s after resume: got %q, want it without %q", dir, file, got, want)
 	}
 }

@@ -42,7 +42,7 @@ func TestConversions(t *testing.T) {
 				text, err := json.Marshal(change)
 				check(t, err)
 				if res := update(b, string(text), "--resources", "-"); res.Code != 0 {
-					t.Fatalf("%s after %v: %v", text, draw.m, res)
+					t.Fatalf("update by %s after %v: %v: want exit code 0", text, draw.m, res)
 				}
 				draw.m.holds(t, p, change)
 				if t.Failed() {
@@ -261,7 +261,7 @@ func (m model) bySystemd(t *testing.T, dir, want string) {
 		also = fmt.Sprint(perSecond*period/second, " ", period)
 	}
 	if got := strings.TrimSpace(read(t, dir, "cpu.max")); got != want && got != also {
-		t.Errorf("%s/cpu.max is %q, want %q, or %q of systemd", dir, got, want, also)
+		t.Errorf("%s/cpu.max: got %q, want %q, or %q of systemd", dir, got, want, also)
 	}
 }
 

@@ -64,7 +64,7 @@ func column(t testing.TB, table, name string) (list []int) {
 	lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
 	at := slices.Index(strings.Fields(lines[0]), name)
 	if at < 0 {
-		t.Fatalf("no %s in %q", name, table)
+		t.Fatalf("head of ps: got %q, want %s in it", lines[0], name)
 	}
 	for _, line := range lines[1:] {
 		n, err := strconv.Atoi(strings.Fields(line)[at])
@@ -88,16 +88,16 @@ func TestPs(t *testing.T) {
 				args = []string{"ps", "-f", "json", b.ID}
 			}
 			if got := kit.JSON[[]int](b, b.OK(args...).Stdout); !slices.Equal(got, pids) {
-				t.Errorf("nested %v: %v, want %v", nested, got, pids)
+				t.Errorf("pids, nested %v: got %v, want %v", nested, got, pids)
 			}
 		}
 		for _, options := range [][]string{nil, {"aux"}, {"-eo", "comm,pid,args"}, {"-e", "-f"}} {
 			out := b.OK(append([]string{"ps", b.ID}, options...)...).Stdout
 			if got := column(t, out, "PID"); !slices.Equal(got, pids) {
-				t.Errorf("nested %v, ps %v: %v, want %v: %q", nested, options, got, pids, out)
+				t.Errorf("pids, nested %v, ps %v: got %v, want %v: %q", nested, options, got, pids, out)
 			}
 			if !strings.Contains(out, "payload") {
-				t.Errorf("%q", out)
+				t.Errorf("ps %v: got %q, want payload in it", options, out)
 			}
 		}
 	}
@@ -113,14 +113,14 @@ func TestPsOfOne(t *testing.T) {
 			b.OK(verb, b.ID)
 		}
 		if out := b.OK("ps", "--format", "json", b.ID).Stdout; out != one {
-			t.Errorf("after %s: %q, want %q", verb, out, one)
+			t.Errorf("ps after %s: got %q, want %q", verb, out, one)
 		}
 	}
 	b.OK("kill", b.ID, "KILL")
 	b.Ended()
 	b.Until("nobody is left", func() bool { return b.OK("ps", "--format", "json", b.ID).Stdout == "null\n" })
 	if out := b.OK("ps", b.ID).Stdout; strings.Count(out, "\n") != 1 || !strings.Contains(out, "PID") {
-		t.Errorf("%q", out)
+		t.Errorf("ps without processes: got %q, want the head alone, with PID", out)
 	}
 }
 
@@ -135,7 +135,7 @@ func TestPsErrors(t *testing.T) {
 		c := b.Command("ps", b.ID)
 		c.Env = []string{"PATH=" + path, "TEU_TEST=" + b.ID}
 		if res := b.Do(c); res.Code != 1 || !strings.Contains(res.Stderr, "ps -ef: no such program in $PATH") {
-			t.Error(res)
+			t.Errorf("%v with PATH=%s: want exit code 1 and that there is no such program", res, path)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func TestKillAllPaused(t *testing.T) {
 		b.OK("kill", "--all", b.ID, sig)
 		if sig != "KILL" {
 			if got := kit.JSON[[]int](b, b.OK("ps", "-f", "json", b.ID).Stdout); !slices.Equal(got, pids) {
-				t.Errorf("while it is paused: %v, want %v", got, pids)
+				t.Errorf("pids while it is paused: got %v, want %v", got, pids)
 			}
 			b.OK("resume", b.ID)
 		}
@@ -188,7 +188,7 @@ func TestExecCgroup(t *testing.T) {
 		c := b.OK(append(append([]string{"exec", "--detach", "--pid-file", b.Dir + "/pid"}, args...), b.ID, kit.PayloadPath, "sleep", "forever")...)
 		text, err := os.ReadFile(b.Dir + "/pid")
 		if err != nil {
-			t.Fatal(c, err)
+			t.Fatalf("%v: read its pid file: %v", c, err)
 		}
 		pid, err := strconv.Atoi(string(text))
 		check(t, err)
@@ -197,18 +197,18 @@ func TestExecCgroup(t *testing.T) {
 	for _, dir := range []string{"below", "/below", "/below/", "./below"} {
 		at := own("--cgroup", dir)
 		if p.v2 != "" && at.v2 != p.v2+"/below" {
-			t.Errorf("--cgroup %s: %s", dir, at.v2)
+			t.Errorf("exec --cgroup %s: got %s, want %s", dir, at.v2, p.v2+"/below")
 		}
 		for name, have := range at.v1 {
 			if have != p.v1[name]+"/below" {
-				t.Errorf("--cgroup %s: %s is %s", dir, name, have)
+				t.Errorf("exec --cgroup %s: %s: got %s, want %s", dir, name, have, p.v1[name]+"/below")
 			}
 		}
 	}
 	if p.v1["memory"] != "" && p.v1["pids"] != "" && p.v1["cpu"] != "" {
 		at := own("--cgroup", "memory,pids:below", "--cgroup", "cpu:/")
 		if at.v1["memory"] != p.v1["memory"]+"/below" || at.v1["pids"] != p.v1["pids"]+"/below" || at.v1["cpu"] != p.v1["cpu"] || at.v2 != p.v2 {
-			t.Errorf("%+v", at)
+			t.Errorf("exec --cgroup for controllers: got %+v, want memory and pids in below of %+v, the rest there", at, p)
 		}
 	}
 }

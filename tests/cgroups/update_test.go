@@ -36,7 +36,7 @@ func (s *step) take(t *testing.T, b *kit.Bundle, p places) {
 	for isV2, want := range map[bool]string{false: s.v1, true: s.v2} {
 		if why, refused := strings.CutPrefix(want, "!"); refused {
 			if kit.Unified() == isV2 && (res.Code == 0 || !strings.Contains(res.Stderr, why)) {
-				t.Errorf("%v: want %q", res, why)
+				t.Errorf("%v: want an error with %q", res, why)
 			}
 			continue
 		}
@@ -53,7 +53,7 @@ func (s *step) take(t *testing.T, b *kit.Bundle, p places) {
 				continue
 			}
 			if res.Code != 0 {
-				t.Fatal(res)
+				t.Fatalf("%v, resources %q: want exit code 0", res, s.stdin)
 			}
 			if file, _, _ := strings.Cut(line, " "); !exists(filepath.Join(dir, file)) {
 				continue // memory without swap, a kernel before cpu.idle
@@ -62,7 +62,7 @@ func (s *step) take(t *testing.T, b *kit.Bundle, p places) {
 		}
 	}
 	if t.Failed() {
-		t.Fatalf("after update %s %s", s.args, s.stdin)
+		t.Fatalf("update %s %s: want the values above", s.args, s.stdin)
 	}
 }
 
@@ -163,7 +163,7 @@ func TestUpdateStates(t *testing.T) {
 		"pids/pids.max 45, memory/memory.max 31457280, cpu/cpu.max 400000 1000000, cpuset/cpuset.cpus 0"}).take(t, b, p)
 	status(t, b, "paused")
 	if !frozen(t, b) {
-		t.Error("thawed")
+		t.Error("cgroup after the update of a paused container: got it thawed, want it frozen")
 	}
 	b.OK("resume", b.ID)
 	b.OK("kill", b.ID, "KILL")
@@ -201,21 +201,21 @@ func TestUpdateAllOrNothing(t *testing.T) {
 	}
 	for name, text := range refused {
 		if res := update(b, text, "--resources", "-"); res.Code == 0 || strings.Contains(res.Stderr, "put back") {
-			t.Errorf("%s: %v", name, res)
+			t.Errorf("%s: %v: want an error, without a word of what could not be put back", name, res)
 		}
 		before.take(t, b, p)
 		for file, want := range cpus {
 			if got := read(t, file, ""); got != want && want != "" {
-				t.Errorf("%s: %s is %q, was %q", name, file, got, want)
+				t.Errorf("%s: %s: got %q, want %q as before", name, file, got, want)
 			}
 		}
 	}
 	if st := b.State().Status; st != specs.StateRunning {
-		t.Errorf("it is %s", st)
+		t.Errorf("status after refused updates: got %s, want %s", st, specs.StateRunning)
 	}
 	// Nothing of it is remembered either.
 	if res := update(b, `{"memory":{"limit":16777216}}`, "--resources", "-"); res.Code != 0 && !strings.Contains(res.Stderr, "in use") {
-		t.Error(res)
+		t.Errorf("%v: want exit code 0, or that more is in use", res)
 	}
 }
 
@@ -227,7 +227,7 @@ func TestUpdateUsage(t *testing.T) {
 	for _, memory := range []string{`{"limit":4096,"checkBeforeUpdate":true}`, `{"limit":4096,"swap":8192,"checkBeforeUpdate":true}`} {
 		res := update(b, `{"memory":`+memory+`}`, "--resources", "-")
 		if res.Code == 0 || !strings.Contains(res.Stderr, "linux.resources.memory.") || !strings.Contains(res.Stderr, "in use") {
-			t.Errorf("%s: %v", memory, res)
+			t.Errorf("%s: %v: want an error of linux.resources.memory that more is in use", memory, res)
 		}
 	}
 	status(t, b, specs.StateRunning)
@@ -268,15 +268,15 @@ func TestUpdatesAtOnce(t *testing.T) {
 	}
 	for range 8 {
 		if res := <-done; res.Code != 0 {
-			t.Error(res)
+			t.Errorf("%v: want exit code 0", res)
 		}
 	}
 	dir, _ := p.dir(t, "pids", "pids")
 	if got := read(t, dir, "pids.max"); len(got) != 3 || got[:2] != "10" {
-		t.Errorf("pids.max is %s", got)
+		t.Errorf("pids.max after concurrent updates: got %s, want 100 to 107", got)
 	}
 	if files, err := filepath.Glob(b.Root + "/" + b.ID + "/.*"); err != nil || len(files) > 0 {
-		t.Errorf("left: %q, %v", files, err)
+		t.Errorf("hidden files in the state directory: got %q, %v; want none", files, err)
 	}
 }
 
@@ -299,19 +299,19 @@ func TestUpdateRdt(t *testing.T) {
 	b.Edit(func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{L3CacheSchema: "L3:0=7"} })
 	for _, args := range [][]string{{"create", b.ID}, {"update", "--l3-cache-schema", "L3:0=f", b.ID}} {
 		if res := do(args...); res.Code != 0 {
-			t.Fatal(res)
+			t.Fatalf("%v: want exit code 0", res)
 		}
 	}
 	if got := read(t, tree+"/"+b.ID, "schemata"); !strings.HasPrefix(got, "L3:0=f") {
-		t.Errorf("schemata %q", got)
+		t.Errorf("schemata after an update: got %q, want L3:0=f first", got)
 	}
 	if res := do("update", "--l3-cache-schema", "L3:0=3", "--pids-limit", "-1", "--cpu-idle", "5", b.ID); res.Code == 0 {
-		t.Error(res)
+		t.Errorf("%v: want an exit code other than 0", res)
 	}
 	if got := read(t, tree+"/"+b.ID, "schemata"); !strings.HasPrefix(got, "L3:0=f") {
-		t.Errorf("schemata %q after a failed update", got)
+		t.Errorf("schemata after a failed update: got %q, want L3:0=f first", got)
 	}
 	if res := do("delete", "--force", b.ID); res.Code != 0 {
-		t.Error(res)
+		t.Errorf("%v: want exit code 0", res)
 	}
 }

@@ -118,7 +118,7 @@ func (c *box) succeeded(v *verb, r *result) bool {
 	if v == state1 {
 		var st struct{ Status string }
 		if err := json.Unmarshal([]byte(r.stdout), &st); err != nil {
-			return c.wrong("%v: %v", r, err)
+			return c.wrong("%v: parse the state: %v", r, err)
 		}
 		next &= shown(st.Status)
 		if st.Status == "stopped" {
@@ -126,10 +126,10 @@ func (c *box) succeeded(v *verb, r *result) bool {
 		}
 	}
 	if next == 0 {
-		return c.wrong("%v: it is%s", r, c.can())
+		return c.wrong("%v: it may be%s: want a state in which that succeeds", r, c.can())
 	}
 	if r.stderr != "" && v.name != "list" {
-		return c.wrong("%v: what has it to say?", r)
+		return c.wrong("%v: want nothing on stderr", r)
 	}
 	was := c.can()
 	c.is = next
@@ -161,7 +161,7 @@ func (c *box) refused(v *verb, r *result) bool {
 		left = c.can()
 	}
 	if left == 0 {
-		return c.wrong("%v: it is%s", r, c.can())
+		return c.wrong("%v: it may be%s: want a state in which that is refused so", r, c.can())
 	}
 	if left&alive == 0 {
 		c.dying = false
@@ -181,7 +181,7 @@ func (c *box) ended(was state) bool {
 			return true
 		}
 		if time.Now().After(end) {
-			return c.wrong("it was killed %v ago:\n%s", patience, lookAt(0, c.id))
+			return c.wrong("%v after it was killed: want it stopped, got:\n%s", patience, lookAt(0, c.id))
 		}
 	}
 }

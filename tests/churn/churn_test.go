@@ -106,7 +106,7 @@ func config(t *testing.T, b *kit.Bundle, n int, id, dir string, more ...edit) {
 		err = json.Unmarshal(text, s)
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("copy the configuration: %v", err)
 	}
 	s.Root.Path = b.Rootfs
 	for _, e := range append(kinds[n%len(kinds)].edits(b, id), more...) {
@@ -120,7 +120,7 @@ func config(t *testing.T, b *kit.Bundle, n int, id, dir string, more ...edit) {
 		err = os.WriteFile(dir+"/config.json", text, 0o644)
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("write the bundle of %s: %v", id, err)
 	}
 }
 
@@ -129,7 +129,7 @@ func TestChurn(t *testing.T) {
 	limit := syscall.Rlimit{Cur: maxProcesses, Max: maxProcesses}
 	const rlimitNproc = 6
 	if err := syscall.Setrlimit(rlimitNproc, &limit); err != nil {
-		t.Fatal(err)
+		t.Fatalf("setrlimit RLIMIT_NPROC to %d: %v", maxProcesses, err)
 	}
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
@@ -203,7 +203,7 @@ func anybody(t *testing.T, b *kit.Bundle, ids, dirs []string, rng *rand.Rand, ki
 			return
 		}
 	}
-	t.Errorf("%v: no answer to whoever is not alone", r)
+	t.Errorf("%v: want exit code 0, or an error for a state that another command may have made", r)
 }
 
 // finish deletes every container by force and looks for what is left. No process of ours is there in the end, so none
@@ -211,19 +211,19 @@ func anybody(t *testing.T, b *kit.Bundle, ids, dirs []string, rng *rand.Rand, ki
 func finish(t *testing.T, b *kit.Bundle, ids []string) {
 	for _, id := range ids {
 		if r := teu(t, b, id, 0, "delete", "--force", id); r.code != 0 || r.stderr != "" {
-			t.Errorf("in the end: %v", r)
+			t.Errorf("in the end: %v: want exit code 0 and nothing on stderr", r)
 		}
 	}
 	if r := teu(t, b, b.ID, 0, "list", "--quiet"); r.code != 0 || r.stdout != "" || r.stderr != "" {
-		t.Errorf("in the end: %v", r)
+		t.Errorf("in the end: %v: want exit code 0 and no output", r)
 	}
 	left, err := os.ReadDir(b.Root)
 	if err != nil {
-		t.Error(err)
+		t.Errorf("in the end: list the state directory: %v", err)
 	}
 	for _, e := range left {
 		if e.Name() != "cache:seccomp" {
-			t.Errorf("in the end: %s is left", filepath.Join(b.Root, e.Name()))
+			t.Errorf("in the end: %s is left, want nothing but the cache", filepath.Join(b.Root, e.Name()))
 		}
 	}
 	// A parent that was there when a container came is not the container's to remove, so the last one may leave those that
@@ -232,12 +232,12 @@ func finish(t *testing.T, b *kit.Bundle, ids []string) {
 		parents, _ := filepath.Glob("/sys/fs/cgroup" + pattern + "/" + b.ID + "-common") // the pattern is well-formed
 		for _, dir := range parents {
 			if err := errors.Join(ignore(os.Remove(dir+"/parent"), os.ErrNotExist), os.Remove(dir)); err != nil {
-				t.Errorf("in the end: %v", err)
+				t.Errorf("in the end: remove the parents of cgroups: %v; want them empty", err)
 			}
 		}
 	}
 	if l := kit.Left(b.ID); len(l) > 0 {
-		t.Errorf("in the end there are left: %s", strings.Join(l, "\n\t"))
+		t.Errorf("in the end: want nothing left, got: %s", strings.Join(l, "\n\t"))
 	}
 }
 

@@ -50,7 +50,7 @@ func teu(t testing.TB, b *kit.Bundle, mark string, kill time.Duration, args ...s
 	c.Stdout, c.Stderr = out, errs
 	begin := time.Now()
 	if err := c.Start(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("start teu %s: %v", strings.Join(args, " "), err)
 	}
 	done := make(chan struct{})
 	go func() {
@@ -66,7 +66,7 @@ func teu(t testing.TB, b *kit.Bundle, mark string, kill time.Duration, args ...s
 	case <-done:
 	case <-time.After(limit):
 		if kill == 0 {
-			t.Errorf("teu %s hangs:\n%s", strings.Join(args, " "), lookAt(c.Process.Pid, mark))
+			t.Errorf("teu %s: want an end within %v, got:\n%s", strings.Join(args, " "), patience, lookAt(c.Process.Pid, mark))
 		}
 		c.Process.Kill() // it may have ended by now
 		<-done
@@ -88,7 +88,7 @@ func unnamed(t testing.TB, dir string) *os.File {
 		err = os.Remove(f.Name())
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a file for the output: %v", err)
 	}
 	return f
 }
@@ -97,7 +97,7 @@ func text(t testing.TB, f *os.File) string {
 	t.Helper()
 	data, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<20))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("read the output: %v", err)
 	}
 	return string(data)
 }

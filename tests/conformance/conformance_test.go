@@ -58,7 +58,7 @@ func TestConformance(t *testing.T) {
 	}
 	unlock, err := lockCgroups()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("lock the cgroups: %v", err)
 	}
 	defer unlock()
 	if left, err := removeCgroups(fixedCgroups); err != nil || len(left) > 0 {
@@ -67,14 +67,14 @@ func TestConformance(t *testing.T) {
 	runtimes := candidates(t)
 	dir, err := filepath.Abs(buildDir)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("find the directory to build in: %v", err)
 	}
 	k, err := buildKit(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skipf("runtime-tools carries no rootfs for this architecture: %v", err)
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("build the validation programs: %v", err)
 	}
 	programs := selected(t, k.Programs)
 	names := make([]string, len(runtimes))
@@ -106,7 +106,7 @@ func runOne(t *testing.T, tab *table, k *kit, r candidate, program string) {
 		Limit:   programLimit,
 	})
 	if err != nil {
-		t.Error(err)
+		t.Errorf("run %s: %v", program, err)
 	}
 	failures := allFailures(program, res)
 	used, wrong := judge(explanations, r.name, program, failures)
@@ -127,15 +127,15 @@ func runOne(t *testing.T, tab *table, k *kit, r candidate, program string) {
 func scratchDir(t *testing.T) string {
 	dir, err := os.MkdirTemp("", "conformance")
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a scratch directory: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("left: %v", err)
+			t.Errorf("remove the scratch directory: %v", err)
 		}
 	})
 	if err := os.Chmod(dir, 0o711); err != nil {
-		t.Fatal(err)
+		t.Fatalf("open the scratch directory to all: %v", err)
 	}
 	return dir
 }
@@ -235,7 +235,7 @@ func selected(t *testing.T, all []string) []string {
 	for _, p := range all {
 		for pattern := range strings.SplitSeq(patterns, ",") {
 			if ok, err := path.Match(pattern, p); err != nil {
-				t.Fatalf("PROGRAMS: %s: %v", pattern, err)
+				t.Fatalf("PROGRAMS: match %s: %v", pattern, err)
 			} else if ok {
 				some = append(some, p)
 				break
@@ -243,7 +243,7 @@ func selected(t *testing.T, all []string) []string {
 		}
 	}
 	if len(some) == 0 {
-		t.Fatalf("PROGRAMS: %s matches none", patterns)
+		t.Fatalf("PROGRAMS=%s: got no program, want one at least", patterns)
 	}
 	return some
 }

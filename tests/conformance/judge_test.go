@@ -47,10 +47,10 @@ func TestJudge(t *testing.T) {
 				whys = append(whys, e.why)
 			}
 			if !slices.Equal(whys, tt.used) {
-				t.Errorf("used %q, want %q", whys, tt.used)
+				t.Errorf("explanations used: got %q, want %q", whys, tt.used)
 			}
 			if !slices.EqualFunc(wrong, tt.wrong, strings.HasPrefix) {
-				t.Errorf("wrong %q, want %q", wrong, tt.wrong)
+				t.Errorf("wrong: got %q, want %q", wrong, tt.wrong)
 			}
 		})
 	}
@@ -60,18 +60,18 @@ func TestJudge(t *testing.T) {
 func TestExplanations(t *testing.T) {
 	for i, e := range explanations {
 		if _, err := regexp.Compile(e.match); err != nil || e.match == "" || e.why == "" || len(e.programs) == 0 {
-			t.Errorf("explanation %d (%v): incomplete, or %v", i, e.programs, err)
+			t.Errorf("explanation %d: got %+v, %v; want programs, a match that compiles, and a why", i, e, err)
 		}
 		if (e.kind == hostLimit) != (e.limit != nil) {
-			t.Errorf("explanation %d (%v): a host limit needs a probe, and nothing else has one", i, e.programs)
+			t.Errorf("explanation %d (%v): got a probe: %v; want one of a host limit alone: %v", i, e.programs, e.limit != nil, e.kind == hostLimit)
 		}
 		if e.kind == deviation && (e.runtimes == nil || slices.Contains(e.runtimes, "teu")) {
-			t.Errorf("explanation %d (%v): a deviation of teu is a bug", i, e.programs)
+			t.Errorf("explanation %d (%v): got a deviation of the runtimes %q, want it of some without teu", i, e.programs, e.runtimes)
 		}
 	}
 	for p, re := range reasons {
 		if _, err := regexp.Compile(re); err != nil {
-			t.Errorf("reason of %s: %v", p, err)
+			t.Errorf("compile the reason of %s: %v", p, err)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func TestAllFailures(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(strings.ReplaceAll(tt.name, " ", "-"), func(t *testing.T) {
 			if got := allFailures(tt.program, tt.res); !slices.Equal(got, tt.failures) {
-				t.Errorf("%q, want %q", got, tt.failures)
+				t.Errorf("failures: got %q, want %q", got, tt.failures)
 			}
 		})
 	}

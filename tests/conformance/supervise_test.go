@@ -62,7 +62,7 @@ func TestSupervisor(t *testing.T) {
 			dir := scratchDir(t)
 			for name, text := range map[string]string{"program": tt.program, "runtime.real": tt.runtime} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
-					t.Fatal(err)
+					t.Fatalf("write the script: %v", err)
 				}
 			}
 			got, err := runSupervised(t.Context(), job{
@@ -70,14 +70,14 @@ func TestSupervisor(t *testing.T) {
 				Kit: dir, Scratch: dir, Limit: 2 * time.Second,
 			})
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("run the program supervised: %v", err)
 			}
 			slices.Sort(got.Left)
 			if got.Exit != tt.exit || got.Stdout != tt.stdout || !slices.Equal(got.Left, tt.left) {
-				t.Errorf("exit %d, stdout %q, left %q; want %d, %q, %q", got.Exit, got.Stdout, got.Left, tt.exit, tt.stdout, tt.left)
+				t.Errorf("got exit %d, stdout %q, left %q; want %d, %q, %q", got.Exit, got.Stdout, got.Left, tt.exit, tt.stdout, tt.left)
 			}
 			if _, err := os.Stat(filepath.Join(cgroupRoot, "pids", id)); err == nil {
-				t.Errorf("cgroup %s is still there", id)
+				t.Errorf("cgroup %s is left, want it removed", id)
 			}
 		})
 	}

@@ -75,7 +75,7 @@ func TestParseTAP(t *testing.T) {
 		t.Run(strings.ReplaceAll(tt.name, " ", "-"), func(t *testing.T) {
 			got := parseTAP(tt.text)
 			if got.points != tt.points || !slices.Equal(got.failures, tt.failures) {
-				t.Errorf("points %d, want %d; failures:\n  %q, want\n  %q", got.points, tt.points, got.failures, tt.failures)
+				t.Errorf("got %d points, want %d; failures: got\n  %q, want\n  %q", got.points, tt.points, got.failures, tt.failures)
 			}
 		})
 	}

@@ -75,7 +75,7 @@ func TestExec(t *testing.T) {
 			for _, kind := range []string{"fail", "die"} {
 				failed := r.faults(kind, args, 255, func(when string) {
 					if err := os.Remove(r.Dir + "/run/exec-pid"); err != nil && !os.IsNotExist(err) {
-						r.t.Fatal(err)
+						r.t.Fatalf("%s: remove the pid file: %v", when, err)
 					}
 					r.clean(when)
 					runningStill(r, nil, when)
@@ -132,7 +132,7 @@ func (r *rig) listing() []step {
 	p, err := os.StartProcess(kit.Teu(), r.argv(r.create()), attr)
 	r.must(err)
 	if st, err := p.Wait(); err != nil || !st.Success() {
-		r.t.Fatal(st, err, r.text(r.err))
+		r.t.Fatalf("create with a timeline: %v, wait: %v, stderr %q; want exit code 0", st, err, r.text(r.err))
 	}
 	sock, err := sys.UnixStream()
 	r.must(err)
@@ -177,15 +177,15 @@ func (r *rig) faultCreate(kind string, n int, s *step) {
 	if started {
 		res = r.teu("", "start", r.ID)
 	} else if _, err := os.Stat(r.pidFile); err == nil {
-		r.t.Errorf("%s: a pid file", when)
+		r.t.Errorf("%s: create failed and left a pid file, want none", when)
 	}
 	switch failed := res.code != 0; {
 	case failed != s.reached:
-		r.t.Errorf("%s: reached %v, and %v", when, s.reached, res)
+		r.t.Errorf("%s: %v: want a failure: %v", when, res, s.reached)
 	case failed && s.Op == program.OpGate:
 		// create was done by then: start finds a container that has stopped, or that stops right now.
 		if _, one := oneError(res.err); !one {
-			r.t.Errorf("%s: %v", when, res)
+			r.t.Errorf("%s: %v: want one error", when, res)
 		}
 	case failed:
 		r.message(when, kind, res, s.Where, s.What)
@@ -232,7 +232,7 @@ func (r *rig) instructions(args []string) int {
 	res := r.teu("fail:1000000", args...)
 	found := instructions.FindStringSubmatch(res.err)
 	if res.code == 0 || found == nil {
-		r.t.Fatal(res)
+		r.t.Fatalf("ask for a fault behind the last instruction: %v: want an error with the number of instructions", res)
 	}
 	n, err := strconv.Atoi(found[1])
 	r.must(err)

@@ -69,7 +69,7 @@ func (r *rig) killEach(v *victim) {
 		if !k.reached {
 			when = k.String()
 			if k.code != 0 {
-				r.t.Fatal(when)
+				r.t.Fatalf("%s: want exit code 0 of what is not killed", when)
 			}
 		}
 		r.succeed(when, "list")
@@ -149,9 +149,9 @@ func createdAgain(r *rig, k *killed, when string) {
 	case done && (again.code != 1 || !strings.Contains(again.err, "already exists")):
 		r.t.Fatalf("%s: want that it exists: %v", when, again)
 	case done && state != specs.StateCreated && (state != specs.StateStopped || !k.reached):
-		r.t.Fatal(when)
+		r.t.Fatalf("%s: want %s, or %s after all calls", when, specs.StateCreated, specs.StateStopped)
 	case !done && again.code != 0:
-		r.t.Fatalf("%s: %v", when, again)
+		r.t.Fatalf("%s: create again: %v: want exit code 0", when, again)
 	}
 }
 

@@ -88,7 +88,7 @@ func (r *rig) sub(name string, f func()) {
 func (r *rig) must(err error) {
 	r.t.Helper()
 	if err != nil {
-		r.t.Fatal(err)
+		r.t.Fatalf("unexpected error: %v", err)
 	}
 }
 
@@ -209,7 +209,7 @@ func (r *rig) teu(fault string, args ...string) *result {
 	res := &result{args: args, code: st.ExitCode()}
 	res.out, res.err = r.outputs()
 	if !bound.Stop() {
-		r.t.Fatalf("%v: killed after %v", res, kit.Limit)
+		r.t.Fatalf("%v: want an end within %v", res, kit.Limit)
 	}
 	return res
 }
@@ -219,7 +219,7 @@ func (r *rig) succeed(when string, args ...string) *result {
 	r.t.Helper()
 	res := r.teu("", args...)
 	if res.code != 0 {
-		r.t.Fatalf("%s: %v", when, res)
+		r.t.Fatalf("%s: %v: want exit code 0", when, res)
 	}
 	return res
 }
@@ -250,7 +250,7 @@ func (r *rig) clean(when string) {
 		left = r.before.Left()
 	}
 	if len(left) > 0 {
-		r.t.Fatalf("%s: left: %s", when, strings.Join(left, "; "))
+		r.t.Fatalf("%s: left: %s; want nothing", when, strings.Join(left, "; "))
 	}
 }
 
@@ -289,7 +289,7 @@ func (r *rig) state() specs.ContainerState {
 	}
 	var st specs.State
 	if err := json.Unmarshal([]byte(res.out), &st); err != nil {
-		r.t.Fatalf("%v: %v", res, err)
+		r.t.Fatalf("parse %v: %v", res, err)
 	}
 	return st.Status
 }
@@ -298,6 +298,6 @@ func (r *rig) state() specs.ContainerState {
 func (r *rig) forget() {
 	r.hangUp()
 	if err := os.Remove(r.pidFile); err != nil && !os.IsNotExist(err) {
-		r.t.Fatal(err)
+		r.t.Fatalf("remove the pid file: %v", err)
 	}
 }

@@ -68,10 +68,10 @@ func (r *rig) kill(n int, args ...string) *killed {
 	k.out, k.err = r.outputs()
 	k.code = ws.ExitStatus()
 	if !bound.Stop() {
-		r.t.Fatalf("call %d: %v: ended after %v", n, &k.result, kit.Limit)
+		r.t.Fatalf("call %d: %v: want an end within %v", n, &k.result, kit.Limit)
 	}
 	if k.reached != (ws.Signaled() && ws.Signal() == syscall.SIGKILL) {
-		r.t.Fatalf("call %d: %v: killed %v, and ended with %#x", n, &k.result, k.reached, ws)
+		r.t.Fatalf("call %d: %v: got wait status %#x, want that of SIGKILL: %v", n, &k.result, ws, k.reached)
 	}
 	return k
 }

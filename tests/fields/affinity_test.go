@@ -32,16 +32,16 @@ func TestCallersAffinity(t *testing.T) {
 	all := allowed("run", b.ID)
 	t.Run("bound", func(t *testing.T) {
 		if got := bound("run", b.ID); got != all {
-			t.Errorf("run: %s, want %s", got, all)
+			t.Errorf("CPUs of run by a bound caller: got %s, want %s", got, all)
 		}
 		b.Edit(linux(func(l *specs.Linux) { l.Resources.CPU = &specs.LinuxCPU{Cpus: "1"} }))
 		if got := bound("run", b.ID); got != "1" {
-			t.Errorf("run in a cpuset: %s", got)
+			t.Errorf("CPUs of run in a cpuset by a bound caller: got %s, want 1", got)
 		}
 		b.Edit(linux(func(l *specs.Linux) { l.Resources.CPU = nil }), kit.Args("sleep", "forever"))
 		b.Start()
 		if got := bound("exec", b.ID, kit.PayloadPath, "all"); got != all {
-			t.Errorf("exec: %s, want %s", got, all)
+			t.Errorf("CPUs of exec by a bound caller: got %s, want %s", got, all)
 		}
 	})
 }

@@ -19,11 +19,11 @@ func TestAnnotations(t *testing.T) {
 	res := b.Start()
 	const warning = `annotations[\"org.systemd.property.TimeoutStopSec\"]: got the systemd property TimeoutStopUSec`
 	if !strings.Contains(strings.ReplaceAll(res.Stderr, `\\`, `\`), warning) && !strings.Contains(res.Stderr, "TimeoutStopUSec") || !strings.Contains(res.Stderr, "level=warning") {
-		t.Error(res)
+		t.Errorf("%v: want a warning of TimeoutStopUSec", res)
 	}
 	a := b.State().Annotations
 	if v, ok := a["org.example.a"]; !ok || v != "" || a["with a / and a \""] != "é" || len(a) != 3 {
-		t.Errorf("%q", a)
+		t.Errorf("annotations in the state: got %q, want the 3 of the configuration", a)
 	}
 	b.OK("delete", "--force", b.ID)
 	b.Edit(func(s *specs.Spec) { s.Annotations = map[string]string{"org.systemd.property.CollectMode": "inactive"} })
@@ -38,10 +38,10 @@ func TestVersions(t *testing.T) {
 		b := kit.New(t, kit.Args("sleep", "forever"), func(s *specs.Spec) { s.Version = version })
 		res := b.Start()
 		if v := b.State().Version; v != version {
-			t.Errorf("%s in the state of %s", v, version)
+			t.Errorf("ociVersion in the state: got %s, want %s", v, version)
 		}
 		if got := strings.Contains(res.Stderr, "ociVersion"); got != warned {
-			t.Errorf("%s: %v", version, res)
+			t.Errorf("ociVersion %s: %v: got a warning: %v, want %v", version, res, got, warned)
 		}
 	}
 }
@@ -57,6 +57,6 @@ func TestUserSysctls(t *testing.T) {
 		s.Linux.Sysctl = map[string]string{"user.max_uts_namespaces": "77"}
 	})
 	if out := b.Run().Stdout; out != "77\n" {
-		t.Error(out)
+		t.Errorf("user.max_uts_namespaces in the container: got %q, want %q", out, "77\n")
 	}
 }

@@ -29,7 +29,7 @@ func capturedFiles(t *testing.T, processes bool, run func(t *testing.T, text []b
 	files, err := filepath.Glob("../testdata/*/*.json")
 	check(t, err)
 	if len(files) < 50 {
-		t.Fatalf("%d captured files", len(files))
+		t.Fatalf("captured files: got %d, want at least 50", len(files))
 	}
 	for _, file := range files {
 		name := filepath.Base(filepath.Dir(file)) + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
@@ -61,12 +61,12 @@ func TestCaptured(t *testing.T) {
 			}
 		}
 		if res.Code != 0 {
-			t.Fatal(res)
+			t.Fatalf("%v: want exit code 0", res)
 		}
 		r := kit.JSON[*kit.Report](b, res.Stdout)
 		compare(t, s, r)
 		for _, name := range joined.differ(r) {
-			t.Errorf("the %s namespace is not the joined one", name)
+			t.Errorf("%s namespace: got another, want the joined one", name)
 		}
 	})
 }

@@ -84,12 +84,12 @@ func (c *asked) ask(t *testing.T, top string, want []string) {
 		if warning, ok := strings.CutPrefix(w, "?"); !ok {
 			holds(t, dir, w)
 		} else if !strings.Contains(res.Stderr, warning) {
-			t.Errorf("no warning %q: %v", warning, res)
+			t.Errorf("%v: want a warning with %q", res, warning)
 		}
 	}
 	b.OK("delete", "--force", b.ID)
 	if exists(dir) {
-		t.Errorf("%s is left", dir)
+		t.Errorf("%s is left after delete, want it removed", dir)
 	}
 }
 
@@ -113,7 +113,7 @@ func holds(t *testing.T, dir, want string) {
 			return
 		}
 	}
-	t.Errorf("%s/%s is %q, want a line %q", dir, file, text, line)
+	t.Errorf("%s/%s: got %q, want a line %q", dir, file, text, line)
 }
 
 func TestCgroupsPath(t *testing.T) {
@@ -133,7 +133,7 @@ func TestCgroupsPath(t *testing.T) {
 				continue // not mounted
 			}
 			if path[0] == '/' && f[2] != path || !strings.HasSuffix(f[2], "/"+strings.TrimPrefix(path, "/")) {
-				t.Errorf("%s: want %s", line, path)
+				t.Errorf("cgroup of the process: got %q, want the path %s", line, path)
 			}
 		}
 	}

@@ -18,7 +18,7 @@ import (
 func equal(t *testing.T, what, got, want string) {
 	t.Helper()
 	if got != want {
-		t.Errorf("%s: %q, want %q", what, got, want)
+		t.Errorf("%s: got %q, want %q", what, got, want)
 	}
 }
 
@@ -38,21 +38,21 @@ func compare(t *testing.T, s *specs.Spec, r *kit.Report) {
 		}
 	}
 	if s.Root.Readonly && !r.Mount("/").Has("ro") {
-		t.Error("the root can be written to")
+		t.Errorf("mount of the root: got %+v, want ro", r.Mount("/"))
 	}
 	for _, n := range s.Linux.Namespaces {
 		if own, err := os.Readlink("/proc/self/ns/" + namespaceFile(n.Type)); err == nil && own == r.NS[namespaceFile(n.Type)] {
-			t.Errorf("the %s namespace is the host's", n.Type)
+			t.Errorf("%s namespace: got the host's (%s), want another", n.Type, own)
 		}
 	}
 	for _, path := range s.Linux.MaskedPaths {
 		if _, err := os.Stat(path); err == nil && strings.HasPrefix(path, "/proc/") && r.Mount(path) == nil {
-			t.Errorf("%s is not masked", path)
+			t.Errorf("masked path %s: got no mount there, want one", path)
 		}
 	}
 	for _, path := range s.Linux.ReadonlyPaths {
 		if _, err := os.Stat(path); err == nil && strings.HasPrefix(path, "/proc/") && (r.Mount(path) == nil || !r.Mount(path).Has("ro")) {
-			t.Errorf("%s can be written to", path)
+			t.Errorf("mount on the read-only path %s: got %+v, want ro", path, r.Mount(path))
 		}
 	}
 }
@@ -65,7 +65,7 @@ func compareProcess(t *testing.T, p *specs.Process, ownUser bool, r *kit.Report)
 	equal(t, "no_new_privs", r.Status["NoNewPrivs"], map[bool]string{false: "0", true: "1"}[p.NoNewPrivileges])
 	for _, gid := range p.User.AdditionalGids {
 		if !slices.Contains(r.ID.Groups, int(gid)) {
-			t.Errorf("groups: %v, want %d among them", r.ID.Groups, gid)
+			t.Errorf("groups: got %v, want %d among them", r.ID.Groups, gid)
 		}
 	}
 	if p.User.Umask != nil {
@@ -78,7 +78,7 @@ func compareProcess(t *testing.T, p *specs.Process, ownUser bool, r *kit.Report)
 		name, _, _ := strings.Cut(v, "=")
 		again := slices.ContainsFunc(p.Env[i+1:], func(o string) bool { return strings.HasPrefix(o, name+"=") })
 		if !again && !slices.Contains(r.Env, v) {
-			t.Errorf("env: no %q in %q", v, r.Env)
+			t.Errorf("environment: got %q, want %q in it", r.Env, v)
 		}
 	}
 	for _, l := range p.Rlimits {
@@ -117,7 +117,7 @@ func compareMount(t *testing.T, m *specs.Mount, r *kit.Report) {
 	t.Helper()
 	got := r.Mount(filepath.Clean(m.Destination))
 	if got == nil {
-		t.Errorf("nothing is mounted on %s", m.Destination)
+		t.Errorf("mount on %s: got none, want one", m.Destination)
 		return
 	}
 	for _, o := range m.Options {
@@ -139,7 +139,7 @@ func compareMount(t *testing.T, m *specs.Mount, r *kit.Report) {
 			ok = strings.HasPrefix(strings.Join(got.Propagation, " "), "master:")
 		}
 		if !ok {
-			t.Errorf("%s: no %s: %v %v %v", m.Destination, o, got.Options, got.SuperOptions, got.Propagation)
+			t.Errorf("mount on %s: got %v %v %v, want the effect of %s", m.Destination, got.Options, got.SuperOptions, got.Propagation, o)
 		}
 	}
 }

@@ -39,10 +39,10 @@ func TestExecTakesFromContainer(t *testing.T) {
 	plain := func(p *specs.Process) { p.Scheduler, p.IOPriority = nil, nil }
 	if s := kit.JSON[*kit.Report](b, b.OK("exec", b.ID, kit.PayloadPath, "all").Stdout).Sched; s.Policy != batch || s.Nice != 6 ||
 		s.IOClass != bestEffort || s.IOPriority != 5 || s.MemoryMode != interleave {
-		t.Errorf("%+v", s)
+		t.Errorf("scheduling of exec: got %+v, want that of the configuration: policy %d, nice 6, I/O class %d, I/O priority 5, memory mode %d", s, batch, bestEffort, interleave)
 	}
 	if s := insideProcess(b, plain).Sched; s.Policy != 0 || s.Nice != 0 || s.IOPriority == 5 || s.MemoryMode != interleave {
-		t.Errorf("--process: %+v", s)
+		t.Errorf("scheduling of exec --process: got %+v, want policy 0, nice 0, I/O priority other than 5, memory mode %d", s, interleave)
 	}
 }
 

@@ -15,10 +15,10 @@ func TestFeatures(t *testing.T) {
 	b := kit.New(t, kit.Args("true"))
 	f := kit.JSON[features.Features](b, b.OK("features").Stdout)
 	if f.OCIVersionMin != "1.0.0" || f.OCIVersionMax != specs.Version || len(f.Hooks) != 6 || f.Annotations["teu.version"] == "" {
-		t.Errorf("%+v", f)
+		t.Errorf("features: got %+v, want versions 1.0.0 to %s, 6 hooks and the annotation teu.version", f, specs.Version)
 	}
 	if len(f.MountOptions) < 60 {
-		t.Errorf("%d options of mounts: %q", len(f.MountOptions), f.MountOptions)
+		t.Errorf("options of mounts: got %d, want at least 60: %q", len(f.MountOptions), f.MountOptions)
 	}
 	base := b.Spec.Mounts
 	for _, o := range f.MountOptions {
@@ -33,10 +33,10 @@ func TestFeatures(t *testing.T) {
 		}
 		b.Edit(func(s *specs.Spec) { s.Mounts = append(base[:len(base):len(base)], m) })
 		if res := b.Teu("validate"); res.Code != 0 {
-			t.Errorf("%s: %v", o, res)
+			t.Errorf("option %s: %v: want exit code 0", o, res)
 		}
 		if res := b.Teu("run", b.ID); res.Code != 0 {
-			t.Errorf("%s: %v", o, res)
+			t.Errorf("option %s: %v: want exit code 0", o, res)
 		}
 	}
 }

@@ -81,19 +81,19 @@ func TestHooks(t *testing.T) {
 	b.OK("delete", b.ID)
 	lines := log()
 	if len(lines) != 2*len(hookKinds) {
-		t.Fatalf("%d calls of hooks", len(lines))
+		t.Fatalf("calls of hooks: got %d, want %d", len(lines), 2*len(hookKinds))
 	}
 	status := []specs.ContainerState{"creating", "creating", "creating", "created", "running", "stopped"}
 	pids := []int{pid, pid, 1, 1, pid, 0}
 	for i, line := range lines {
 		got, kind := kit.JSON[hookLine](b, line), i/2
 		if got.Name != hookKinds[kind] || !slices.Equal(got.Env, []string{"A=1 2", "KIND=" + hookKinds[kind], "TEU_TEST=" + b.ID}) || got.Args[0] != "its name" {
-			t.Errorf("call %d: %s %q %q", i, got.Name, got.Env, got.Args)
+			t.Errorf("hook call %d: got %s %q %q, want %s with the configured environment and its name as argument 0", i, got.Name, got.Env, got.Args, hookKinds[kind])
 		}
 		st := kit.JSON[specs.State](b, got.State)
 		if st.Version != "1.1.0" || st.ID != b.ID || st.Status != status[kind] || st.Pid != pids[kind] || st.Bundle != b.Dir ||
 			st.Annotations["org.example.key"] != "value" || st.Annotations["big"] != big {
-			t.Errorf("call %d: %.300s", i, got.State)
+			t.Errorf("state for hook call %d: got %.300s, want version 1.1.0, status %s, pid %d, bundle %s and the annotations", i, got.State, status[kind], pids[kind], b.Dir)
 		}
 	}
 }
@@ -130,7 +130,7 @@ func TestHookTimeouts(t *testing.T) {
 			}
 			b.OK(args...)
 			if res := b.OK("delete", "--force", b.ID); !strings.Contains(res.Stderr, "hooks.poststop[2]") || !strings.Contains(res.Stderr, "level=warning") {
-				t.Error(res)
+				t.Errorf("%v: want a warning with %q", res, "hooks.poststop[2]")
 			}
 		})
 	}

@@ -48,7 +48,7 @@ func (c *resctrl) teu(args ...string) kit.Result {
 func (c *resctrl) ok(args ...string) {
 	c.T.Helper()
 	if res := c.teu(args...); res.Code != 0 {
-		c.T.Fatal(res)
+		c.T.Fatalf("%v: want exit code 0", res)
 	}
 }
 
@@ -63,7 +63,7 @@ func (c *resctrl) file(path string) string {
 	c.T.Helper()
 	text, err := os.ReadFile(filepath.Join(c.tree, path))
 	if err != nil {
-		c.T.Fatal(err)
+		c.T.Fatalf("read a file of resctrl: %v", err)
 	}
 	return string(text)
 }
@@ -75,7 +75,7 @@ func (c *resctrl) groups() string {
 	for _, pattern := range []string{"*/schemata", "mon_groups/*/tasks", "*/mon_groups/*/tasks"} {
 		found, err := filepath.Glob(filepath.Join(c.tree, pattern))
 		if err != nil {
-			c.T.Fatal(err)
+			c.T.Fatalf("find the groups %s: %v", pattern, err)
 		}
 		for _, f := range found {
 			list = append(list, strings.ReplaceAll(strings.TrimPrefix(filepath.Dir(f), c.tree+"/"), c.ID, "ID"))
@@ -94,12 +94,12 @@ func TestIntelRdtOfTheContainersOwn(t *testing.T) {
 	c.ok("create", c.ID)
 	pid := fmt.Sprint(c.State().Pid)
 	if got, want := c.file(c.ID+"/schemata"), "L3:0=7f0;1=ff\nMB:0=20\nL3:1=1f\nL2:0=f\n"; got != want {
-		t.Errorf("schemata %q, want %q", got, want)
+		t.Errorf("schemata: got %q, want %q", got, want)
 	}
 	tasks := []string{c.ID + "/tasks", c.ID + "/mon_groups/" + c.ID + "/tasks"}
 	for _, f := range tasks {
 		if got := c.file(f); got != pid {
-			t.Errorf("%s: %q, want %s", f, got, pid)
+			t.Errorf("%s: got %q, want %s", f, got, pid)
 		}
 	}
 	c.ok("start", c.ID)
@@ -108,15 +108,15 @@ func TestIntelRdtOfTheContainersOwn(t *testing.T) {
 	check(t, err)
 	for _, f := range tasks {
 		if got := c.file(f); !strings.HasPrefix(got, string(text)) {
-			t.Errorf("%s: %q, want %s of exec", f, got, text)
+			t.Errorf("%s: got %q, want %s of exec", f, got, text)
 		}
 	}
 	c.ok("delete", "--force", c.ID)
 	if got := c.groups(); got != "gold" {
-		t.Errorf("left: %s", got)
+		t.Errorf("groups after delete: got %s, want gold", got)
 	}
 	if c.file("tasks") != "" || c.file("schemata") != "L3:0=fff;1=fff\n" {
-		t.Error("the default class has been written to")
+		t.Errorf("the default class: tasks %q, schemata %q; want both unchanged", c.file("tasks"), c.file("schemata"))
 	}
 }
 
@@ -140,14 +140,14 @@ func TestIntelRdtClasses(t *testing.T) {
 			b := newResctrl(t, &c.r)
 			b.ok("create", b.ID)
 			if got, want := b.file(strings.ReplaceAll(c.tasks, "ID", b.ID)), fmt.Sprint(b.State().Pid); got != want {
-				t.Errorf("%s: %q, want %s", c.tasks, got, want)
+				t.Errorf("%s: got %q, want %s", c.tasks, got, want)
 			}
 			if got := b.groups(); got != c.during {
-				t.Errorf("groups %s, want %s", got, c.during)
+				t.Errorf("groups after create: got %s, want %s", got, c.during)
 			}
 			b.ok("delete", "--force", b.ID)
 			if got := b.groups(); got != c.want {
-				t.Errorf("groups afterwards %s, want %s", got, c.want)
+				t.Errorf("groups after delete: got %s, want %s", got, c.want)
 			}
 		})
 	}
@@ -166,7 +166,7 @@ func TestIntelRdtRefused(t *testing.T) {
 		c := newResctrl(t, &r)
 		c.fails(want, "create", c.ID)
 		if got := c.groups(); got != "gold" || c.file("gold/tasks") != "" {
-			t.Errorf("%s: left %s", want, got)
+			t.Errorf("after the refusal %q: groups %s, tasks of gold %q; want gold and none", want, got, c.file("gold/tasks"))
 		}
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
@@ -221,18 +221,18 @@ func TestIntelRdtGoesWithAFailure(t *testing.T) {
 		c := newResctrl(t, &r, hook("exit 7"))
 		c.fails("hooks.createRuntime[0]", "create", c.ID)
 		if got := c.groups(); got != "gold" {
-			t.Errorf("%+v: left %s", r, got)
+			t.Errorf("%+v: groups after a failed create: got %s, want gold", r, got)
 		}
 		c = newResctrl(t, &r, hook("kill -9 $PPID"))
 		if res := c.teu("create", c.ID); res.Code != 128+9 {
-			t.Fatal(res)
+			t.Fatalf("%v: want exit code %d", res, 128+9)
 		}
 		if got := c.groups(); !strings.Contains(got, "/mon_groups/ID") {
-			t.Fatalf("%+v: killed before it made anything: %s", r, got)
+			t.Fatalf("%+v: groups after create was killed: got %s, want a monitoring group of the container", r, got)
 		}
 		c.ok("delete", "--force", c.ID)
 		if got := c.groups(); got != "gold" {
-			t.Errorf("%+v: left after delete --force: %s", r, got)
+			t.Errorf("%+v: groups after delete --force: got %s, want gold", r, got)
 		}
 	}
 }
@@ -250,11 +250,11 @@ func TestIntelRdtThatStays(t *testing.T) {
 	})
 	c.fails("linux.intelRdt: rmdir "+filepath.Dir(foreign), "create", c.ID)
 	if res := c.teu("list", "--quiet"); !strings.Contains(res.Stdout, c.ID) {
-		t.Errorf("no record of what is left: %v", res)
+		t.Errorf("list after a failed create that left something: %v: want %s in stdout", res, c.ID)
 	}
 	check(t, os.Remove(foreign))
 	c.ok("delete", "--force", c.ID)
 	if _, err := os.Stat(filepath.Dir(foreign)); !os.IsNotExist(err) {
-		t.Errorf("left: %v", err)
+		t.Errorf("stat of %s after delete --force: got error %v, want that it does not exist", filepath.Dir(foreign), err)
 	}
 }

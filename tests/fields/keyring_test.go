@@ -32,7 +32,7 @@ func keyringOf(b *kit.Bundle, args ...string) string {
 	b.T.Helper()
 	out := b.OK(append(args, kit.PayloadPath, "syscall", "keyctl", "0", "-3", "0")...).Stdout // KEYCTL_GET_KEYRING_ID, session
 	if !strings.HasPrefix(out, "ok ") {
-		b.T.Errorf("%v: %s", args, out)
+		b.T.Errorf("session keyring in %v: got %q, want ok and its number", args, out)
 	}
 	return out
 }
@@ -46,16 +46,16 @@ func TestKeyringOfContainer(t *testing.T) {
 		keys := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/keys").Stdout
 		// serial, flags, usage, timeout, permissions, …: possessor all; user view, read, search, link.
 		if i := strings.Index(keys, "_ses."+b.ID); i < 0 || !strings.Contains(keys[strings.LastIndexByte(keys[:i], '\n')+1:i], " 3f1b0000 ") {
-			t.Errorf("%s: %s", name, keys)
+			t.Errorf("%s: /proc/keys: got %s\nwant the keyring _ses.%s with permissions 3f1b0000", name, keys, b.ID)
 		}
 		first := keyringOf(b, "exec", b.ID)
 		if again := keyringOf(b, "exec", b.ID); again != first {
-			t.Errorf("%s: %s, then %s", name, first, again)
+			t.Errorf("%s: session keyring of the second exec: got %q, want %q", name, again, first)
 		}
 		// The user may use it: a key of one process is there for the next.
 		b.OK("exec", b.ID, kit.PayloadPath, "syscall", "add_key", "s:keyring", "s:shared", "0", "0", "-3")
 		if keys := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/keys").Stdout; !strings.Contains(keys, " keyring   shared") {
-			t.Errorf("%s: %s", name, keys)
+			t.Errorf("%s: /proc/keys of another exec: got %s\nwant the key shared", name, keys)
 		}
 		b.OK("delete", "--force", b.ID)
 	}

@@ -55,11 +55,11 @@ func TestAppArmor(t *testing.T) {
 	for _, nnp := range []bool{false, true} {
 		b := kit.New(t, apparmor(profileName), func(s *specs.Spec) { s.Process.NoNewPrivileges, s.Root.Readonly = nnp, false })
 		if got := b.Run(kit.Args(current...)).Stdout; got != want {
-			t.Errorf("no_new_privs %v: %q", nnp, got)
+			t.Errorf("label of run, no_new_privs %v: got %q, want %q", nnp, got, want)
 		}
 		b.Edit(kit.Args("write", "/tmp/denied", "x"))
 		if res := b.Teu("run", b.ID); res.Stdout != "EACCES\n" {
-			t.Error(res)
+			t.Errorf(`write against the profile, no_new_privs %v: %v: want stdout "EACCES\n"`, nnp, res)
 		}
 		b.Start("sleep", "forever")
 		exec := func(flags ...string) string {
@@ -67,16 +67,16 @@ func TestAppArmor(t *testing.T) {
 			return b.OK(append(append(args, kit.PayloadPath), current...)...).Stdout
 		}
 		if got := exec(); got != want {
-			t.Errorf("exec, no_new_privs %v: %q", nnp, got)
+			t.Errorf("label of exec, no_new_privs %v: got %q, want %q", nnp, got, want)
 		}
 		if got := exec("--apparmor", profileName+"-sub"); got != profileName+"-sub (enforce)\n" {
-			t.Errorf("exec --apparmor, no_new_privs %v: %q", nnp, got)
+			t.Errorf("label of exec --apparmor, no_new_privs %v: got %q, want %q", nnp, got, profileName+"-sub (enforce)\n")
 		}
 		unconfined := processFile(b, func(p *specs.Process) {
 			p.ApparmorProfile, p.Args = "unconfined", append([]string{kit.PayloadPath}, current...)
 		})
 		if got := b.OK("exec", "--process", unconfined, b.ID).Stdout; got != "unconfined\n" {
-			t.Errorf("exec unconfined, no_new_privs %v: %q", nnp, got)
+			t.Errorf("label of exec unconfined, no_new_privs %v: got %q, want %q", nnp, got, "unconfined\n")
 		}
 		b.Fails([]string{"exec", "--apparmor", "teu-nowhere", b.ID, kit.PayloadPath, "true"}, "process.apparmorProfile", "teu-nowhere", "no such profile")
 	}
@@ -84,11 +84,11 @@ func TestAppArmor(t *testing.T) {
 	b := userNS(t, 3300000)
 	b.Edit(apparmor(profileName))
 	if got := b.Run(kit.Args(current...)).Stdout; got != want {
-		t.Errorf("user namespace: %q", got)
+		t.Errorf("label of run, user namespace: got %q, want %q", got, want)
 	}
 	b.Start("sleep", "forever")
 	if got := b.OK(append([]string{"exec", b.ID, kit.PayloadPath}, current...)...).Stdout; got != want {
-		t.Errorf("exec, user namespace: %q", got)
+		t.Errorf("label of exec, user namespace: got %q, want %q", got, want)
 	}
 	b = kit.New(t, apparmor("teu-nowhere"))
 	b.Fails([]string{"create", b.ID}, "process.apparmorProfile", "teu-nowhere", "no such profile is loaded")

@@ -50,18 +50,18 @@ func TestListener(t *testing.T) {
 		b.OK("start", b.ID)
 		b.Ended()
 		if out := res.Output("\n"); out != "ENOMEDIUM\n" {
-			t.Error(out)
+			t.Errorf("supervised mkdirat: got %q, want %q", out, "ENOMEDIUM\n")
 		}
 		p := <-sent
 		if p.Version != specs.Version || p.Pid != pid || p.Metadata != "what the supervisor knows" {
-			t.Errorf("%+v, pid %d", p, pid)
+			t.Errorf("what the supervisor got: %+v, want version %s, pid %d and the configured metadata", p, specs.Version, pid)
 		}
 		st := p.State
 		if st.ID != b.ID || st.Pid != pid || st.Bundle != b.Dir || st.Status != specs.StateCreating || st.Version != b.Spec.Version || st.Annotations["org.example.key"] != "value" {
-			t.Errorf("%+v", st)
+			t.Errorf("state that the supervisor got: %+v, want ID %s, pid %d, bundle %s, status %s, version %s and the annotation", st, b.ID, pid, b.Dir, specs.StateCreating, b.Spec.Version)
 		}
 		if got := <-calls; len(got) != 1 {
-			t.Errorf("calls %v", got)
+			t.Errorf("supervised calls: got %v, want 1", got)
 		}
 	})
 }
@@ -76,10 +76,10 @@ func TestListenerOfRun(t *testing.T) {
 		b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")))
 		_, calls := s.behind(func(*sys.SeccompNotif) answer { return goOn })
 		if out := b.Run().Stdout; out != "ok 0\n" {
-			t.Error(out)
+			t.Errorf("supervised mkdirat that goes on: got %q, want %q", out, "ok 0\n")
 		}
 		if got := <-calls; len(got) != 1 {
-			t.Errorf("calls %v", got)
+			t.Errorf("supervised calls: got %v, want 1", got)
 		}
 	})
 }
@@ -104,10 +104,10 @@ func TestListenerOfExec(t *testing.T) {
 			res := b.Teu("exec", b.ID, kit.PayloadPath, "syscall", "mkdirat", "-100", "s:/tmp/x", "493")
 			p := <-sent
 			if res.Stdout != "EXFULL\n" || p.State.Status != specs.StateRunning || p.State.Pid != b.State().Pid || p.Pid == p.State.Pid {
-				t.Errorf("%v: %+v", res, p)
+				t.Errorf(`%v: want stdout "EXFULL\n"; the supervisor got %+v, want status %s, the pid of the container and another of the exec`, res, p, specs.StateRunning)
 			}
 			if got := <-calls; len(got) != 1 || p.Metadata == "" || int(asked) != p.Pid {
-				t.Errorf("calls %v of %d, pid %d, metadata %q", got, asked, p.Pid, p.Metadata)
+				t.Errorf("supervised calls %v of pid %d, metadata %q; want 1 of pid %d, with metadata", got, asked, p.Metadata, p.Pid)
 			}
 		}
 	})
@@ -123,16 +123,16 @@ func TestListenerOfAll(t *testing.T) {
 		b.Edit(s.profile(specs.ActNotify))
 		_, calls := s.behind(func(*sys.SeccompNotif) answer { return goOn })
 		if out := b.Run().Stdout; out != "through\n" {
-			t.Error(out)
+			t.Errorf("output with every call supervised: got %q, want %q", out, "through\n")
 		}
 		got := <-calls
 		exec := slices.Index(got, syscall.SYS_EXECVE)
 		if exec < 0 || b.Spec.Process.NoNewPrivileges && exec != 0 {
-			t.Fatalf("execve is number %d of %v", exec, got)
+			t.Fatalf("supervised calls %v: got execve at %d, want it there, and first with no_new_privs", got, exec)
 		}
 		for _, nr := range got[:exec] {
 			if nr != syscall.SYS_CAPSET && nr != syscall.SYS_PRCTL {
-				t.Errorf("the runtime made call %d after it had loaded the filter", nr)
+				t.Errorf("call of the runtime after it had loaded the filter: got %d, want capset or prctl", nr)
 			}
 		}
 	})
@@ -149,7 +149,7 @@ func TestListenerBesideDenials(t *testing.T) {
 			rule(specs.ActErrno, "pread64", "sched_yield", "close", "exit", "capget")))
 		s.behind(only(syscall.SYS_MKDIRAT, syscall.EDOM))
 		if res := b.Teu("run", b.ID); res.Stdout != "EDOM\n" {
-			t.Error(res)
+			t.Errorf(`%v: want stdout "EDOM\n"`, res)
 		}
 	})
 }
@@ -170,7 +170,7 @@ func TestListenerInUserNamespace(t *testing.T) {
 		b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")))
 		_, calls := s.behind(only(syscall.SYS_MKDIRAT, syscall.EL2HLT))
 		if res := b.Teu("run", b.ID); res.Stdout != "EL2HLT\n" {
-			t.Error(res)
+			t.Errorf(`%v: want stdout "EL2HLT\n"`, res)
 		}
 		<-calls
 	})
@@ -187,10 +187,10 @@ func TestListenerSlowly(t *testing.T) {
 	b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")), linux(func(l *specs.Linux) { l.Seccomp.ListenerMetadata = metadata }))
 	sent, _ := s.behind(only(syscall.SYS_MKDIRAT, syscall.EBADE))
 	if res := b.Teu("run", b.ID); res.Stdout != "EBADE\n" {
-		t.Error(res)
+		t.Errorf(`%v: want stdout "EBADE\n"`, res)
 	}
 	if p := <-sent; p.Metadata != metadata {
-		t.Errorf("%d bytes, want %d", len(p.Metadata), len(metadata))
+		t.Errorf("metadata that the supervisor got: %d bytes, want the %d of the configuration", len(p.Metadata), len(metadata))
 	}
 }
 
@@ -206,11 +206,11 @@ func TestListenerLeaksNothing(t *testing.T) {
 		r := b.Inspect()
 		for fd, link := range r.FDs {
 			if strings.Contains(link, "seccomp") || strings.HasPrefix(link, "socket:") || strings.Contains(link, "memfd") {
-				t.Errorf("descriptor %s: %s", fd, link)
+				t.Errorf("descriptor %s of the workload: got %s, want no listener, socket or memfd", fd, link)
 			}
 		}
 		if r.Status["Seccomp"] != "2" || r.Status["Seccomp_filters"] != "1" {
-			t.Errorf("%q filters", r.Status["Seccomp_filters"])
+			t.Errorf("seccomp of the workload: got mode %q and %q filters, want 2 and 1", r.Status["Seccomp"], r.Status["Seccomp_filters"])
 		}
 	})
 }
@@ -223,7 +223,7 @@ func TestListenerThatNobodyTakes(t *testing.T) {
 	s := supervise(b)
 	b.Edit(s.profile(specs.ActAllow, rule(specs.ActNotify, "mkdirat")))
 	if out := b.Run().Stdout; out != "alone\n" {
-		t.Error(out)
+		t.Errorf("output of a container that asks nothing: got %q, want %q", out, "alone\n")
 	}
 	// One that does ask can be ended.
 	b.Edit(mkdir)
@@ -241,7 +241,7 @@ func TestListenerForNothing(t *testing.T) {
 		l.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: "/nowhere", Syscalls: []specs.LinuxSyscall{rule(specs.ActErrno, "mkdirat")}}
 	}))
 	if out := b.Run().Stdout; out != "free\n" {
-		t.Error(out)
+		t.Errorf("output with a listener for nothing: got %q, want %q", out, "free\n")
 	}
 }
 
@@ -268,14 +268,14 @@ func TestListenerGone(t *testing.T) {
 		}()
 		// What was sent before that is lost, and the calls fail that nobody answers then.
 		if res := b.Teu("run", b.ID); res.Code == 0 || !strings.Contains(res.Stderr, where) && !strings.Contains(res.Stderr, "function not implemented") {
-			t.Error(res)
+			t.Errorf("run after the supervisor hung up: %v: want an error with %q or that calls are not implemented", res, where)
 		}
 
 		// It has the listener and goes: execve is not answered, and neither is the exit.
 		go func() {
 			p := s.receive()
 			if _, _, err := sys.SeccompRecv(p.listener); err != nil {
-				t.Error(err)
+				t.Errorf("receive a call from the listener: %v", err)
 			}
 			syscall.Close(p.listener)
 		}()

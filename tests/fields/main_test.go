@@ -20,7 +20,7 @@ func linux(f func(l *specs.Linux)) edit     { return func(s *specs.Spec) { f(s.L
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("unexpected error: %v", err)
 	}
 }
 

@@ -76,11 +76,11 @@ func TestTmpcopyup(t *testing.T) {
 				readonly = "!ro"
 			}
 			if m7 == nil || !m7.Has(readonly) || m7.Type != "tmpfs" {
-				t.Errorf("%s: %+v", options, m7)
+				t.Errorf("%s: mount on /data: got %+v, want a tmpfs with %s", options, m7, readonly)
 			}
 		}
 		if got := b.Run(kit.Args("cat", "/data/file")).Stdout; got != "text" {
-			t.Errorf("%q", got)
+			t.Errorf("/data/file: got %q, want %q", got, "text")
 		}
 	}
 }
@@ -94,13 +94,13 @@ func TestTmpcopyupEdges(t *testing.T) {
 	b := kit.New(t, writable, up("/new/dir"), up("/tmp", "size=4k"))
 	b.File("tmp/.keep", "", 0o600)
 	if got := described(b, "/new/dir", "/tmp/.keep"); got != "dir 755 0:0; file 600 0:0" {
-		t.Error(got)
+		t.Errorf("copied: got %s, want %s", got, "dir 755 0:0; file 600 0:0")
 	}
 	b = kit.New(t, writable, up("/data", "size=4k"))
 	b.File("data/big", strings.Repeat("x", 5000), 0o600)
 	b.Fails([]string{"run", b.ID}, "mounts[7]: mount tmpfs on /data: copy: no space left on device (big)")
 	if _, err := os.Stat(b.Rootfs + "/data/big"); err != nil {
-		t.Error(err)
+		t.Errorf("the image's file after a failed copy: %v, want it left", err)
 	}
 	b = kit.New(t, writable, mounts(specs.Mount{Destination: "/data", Source: "rootfs", Options: []string{"bind", "tmpcopyup"}}))
 	b.Fails([]string{"run", b.ID}, "mounts[7].options[1]: got tmpcopyup on a mount of type")
@@ -118,6 +118,6 @@ func TestTmpfsMode(t *testing.T) {
 		check(t, syscall.Chmod(b.Rootfs+d, 0o2750))
 	}
 	if got := described(b, "/covers", "/readonly", "/told", "/missing"); got != "dir 2750 0:0; dir 2750 0:0; dir 711 0:0; dir 1777 0:0" {
-		t.Error(got)
+		t.Errorf("modes: got %s, want %s", got, "dir 2750 0:0; dir 2750 0:0; dir 711 0:0; dir 1777 0:0")
 	}
 }

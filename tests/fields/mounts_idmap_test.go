@@ -96,7 +96,7 @@ func TestIDMappings(t *testing.T) {
 				give(t, b)
 			}
 			if got := owners(b, "/data", "/data/f", "/data/sub/f"); got != c.want {
-				t.Errorf("%s, want %s", got, c.want)
+				t.Errorf("owners: got %s, want %s", got, c.want)
 			}
 		})
 	}
@@ -111,10 +111,10 @@ func TestIDMappedFilesystem(t *testing.T) {
 	m.Destination, m.Type, m.Source, m.Options = "/fs", "tmpfs", "named", []string{"idmap", "ro", "nosuid", "size=64k", "uid=3"}
 	b.Edit(mounts(m))
 	if got := owners(b, "/fs"); got != "1003:2000" {
-		t.Error(got)
+		t.Errorf("owner of /fs: got %s, want %s", got, "1003:2000")
 	}
 	if m := b.Inspect(kit.Args("all")).Mount("/fs"); m == nil || !m.Has("ro", "nosuid", "size=64k", "idmapped") || m.Source != "named" {
-		t.Errorf("%+v", m)
+		t.Errorf("mount on /fs: got %+v, want ro, nosuid, size=64k and idmapped of named", m)
 	}
 
 	b = kit.New(t, userNamespace, writable, mounts(specs.Mount{Destination: "/fs", Type: "tmpfs", Options: []string{"ridmap"}}))
@@ -124,10 +124,10 @@ func TestIDMappedFilesystem(t *testing.T) {
 	b.OK("exec", b.ID, kit.PayloadPath, "write", "/fs/new", "x")
 	files := kit.JSON[[]kit.File](b, b.OK("exec", b.ID, kit.PayloadPath, "stat", "/fs", "/fs/new").Stdout)
 	if files[0].UID != 0 || files[1].UID != 0 || files[1].GID != 0 || files[0].Mode != "700" {
-		t.Errorf("%+v", files)
+		t.Errorf("/fs and /fs/new: got %+v, want both root's and mode 700 of /fs", files)
 	}
 	if res := b.Teu("exec", b.ID, kit.PayloadPath, "mknod", "/fs/null", "c", "1", "3"); res.Code == 0 {
-		t.Errorf("%v: a device was made", res)
+		t.Errorf("device in a user namespace: %v: want an exit code other than 0", res)
 	}
 }
 
@@ -159,12 +159,12 @@ func TestIDMappingsOnce(t *testing.T) {
 		}))
 	}
 	if got := owners(b, "/data0/f", "/data19/f"); got != "1005:2006 1006:2006" {
-		t.Error(got)
+		t.Errorf("owners in the first and the last mount: got %s, want %s", got, "1005:2006 1006:2006")
 	}
 	b.Start("sleep", "forever")
 	for _, dir := range must(filepath.Glob("/proc/[0-9]*")) {
 		if text, err := os.ReadFile(dir + "/cmdline"); err == nil && string(text) == "userns\x00" {
-			t.Errorf("%s is still there", dir)
+			t.Errorf("%s, which held a user namespace, still runs, want it ended", dir)
 		}
 	}
 }
@@ -192,7 +192,7 @@ func TestIDMappingOfAJoinedNamespace(t *testing.T) {
 		})
 	})
 	if got := owners(b, "/data", "/data/f"); got != "0:0 5:6" {
-		t.Error(got)
+		t.Errorf("owners in a joined user namespace: got %s, want %s", got, "0:0 5:6")
 	}
 }
 
@@ -208,6 +208,6 @@ func TestIDMappedWrites(t *testing.T) {
 	var st syscall.Stat_t
 	check(t, syscall.Stat(b.Dir+"/src/new", &st))
 	if st.Uid != 30 || st.Gid != 40 {
-		t.Errorf("the host sees %d:%d", st.Uid, st.Gid)
+		t.Errorf("owner on the host: got %d:%d, want 30:40", st.Uid, st.Gid)
 	}
 }

@@ -58,14 +58,14 @@ func TestMountAttributes(t *testing.T) {
 		"/fs": set, "/fs-all": set, "/strict": {"!noatime", "!relatime"}, "/user": {"nosuid", "nodev", "!noexec"},
 	} {
 		if m := r.Mount(target); m == nil || !m.Has(want...) {
-			t.Errorf("%s: %+v, want %v", target, m, want)
+			t.Errorf("mount on %s: got %+v, want %v", target, m, want)
 		}
 	}
 	if m := r.Mount("/bind/sub"); m != nil {
-		t.Errorf("bind brought a tree: %+v", m)
+		t.Errorf("mount below one of bind: got %+v, want none", m)
 	}
 	if m := r.Mount("/fs"); m != nil && (m.Type != "tmpfs" || m.Source != "named") {
-		t.Errorf("%+v", m)
+		t.Errorf("mount on /fs: got %+v, want a tmpfs of named", m)
 	}
 }
 
@@ -84,7 +84,7 @@ func TestSuperblockOptions(t *testing.T) {
 		"/a": {"sync", "dirsync", "lazytime", "size=64k", "nr_inodes=7", "mode=711"}, "/b": {"!sync", "!lazytime"}, "/c": {"!sync", "!dirsync"}, "/d": {"!sync"},
 	} {
 		if m := r.Mount(target); m == nil || !m.Has(want...) {
-			t.Errorf("%s: %+v, want %v", target, m, want)
+			t.Errorf("mount on %s: got %+v, want %v", target, m, want)
 		}
 	}
 }
@@ -117,13 +117,13 @@ func TestRemount(t *testing.T) {
 		"/bind": {"ro", "nosuid", "!noexec"}, "/bind/sub": {"!ro", "noexec", "!nosuid"}, "/fs": {"!ro", "noatime", "size=128k", "sync", "mode=755"}, "/": {"nodev", "!ro"},
 	} {
 		if m := r.Mount(target); m == nil || !m.Has(want...) {
-			t.Errorf("%s: %+v, want %v", target, m, want)
+			t.Errorf("mount on %s: got %+v, want %v", target, m, want)
 		}
 	}
 	var host syscall.Statfs_t
 	check(t, syscall.Statfs(src+"/sub", &host))
 	if host.Flags&syscall.MS_NOEXEC != 0 {
-		t.Error("the host's mount was changed")
+		t.Errorf("flags of the host's mount: got %#x, want no MS_NOEXEC", host.Flags)
 	}
 	for want, m := range map[string]specs.Mount{
 		"mounts[7]: remount /tmp, which has to be a mount": {Destination: "/tmp", Options: []string{"remount", "ro"}},
@@ -153,7 +153,7 @@ func TestSources(t *testing.T) {
 		specs.Mount{Destination: "/link/up/climbed", Source: "file", Options: []string{"bind"}},
 	)).Stdout
 	if out != "in the directoryin the directoryof the bundleof the bundleof the bundle" {
-		t.Errorf("%q", out)
+		t.Errorf("what is mounted: got %q, want the directory's file twice and the bundle's three times", out)
 	}
 	for want, m := range map[string]specs.Mount{
 		"mounts[7]: mount teufs on /a: fsopen: no such device":                 {Destination: "/a", Type: "teufs", Source: "x"},
@@ -197,11 +197,11 @@ func TestSymlinks(t *testing.T) {
 		files := kit.JSON[[]kit.File](b, b.Run(kit.Args("stat", "/copied/link", "/copied/file", "/itself", "/target", "/onto", "/through", "/tmp/followed", "/new/onto")).Stdout)
 		for i, want := range []string{"symlink", "file", "symlink", "file", "file", "symlink", "file", "file"} {
 			if files[i].Type != want {
-				t.Errorf("user namespace %v: %+v, want a %s", user, files[i], want)
+				t.Errorf("user namespace %v: got %+v, want a %s", user, files[i], want)
 			}
 		}
 		if text, err := os.Readlink(b.Rootfs + "/copied/link"); err != nil || text != "nowhere/at/all" {
-			t.Errorf("%q, %v", text, err)
+			t.Errorf("the copied symlink: got %q, %v, want %q", text, err, "nowhere/at/all")
 		}
 		b.Edit(mounts(specs.Mount{Destination: "/bin/payload", Source: "link", Options: []string{"bind", "copy-symlink"}}))
 		b.Fails([]string{"run", b.ID}, "mounts[15]: bind "+b.Dir+"/link on /bin/payload: something else is there: file exists")
@@ -234,7 +234,7 @@ func TestOverlay(t *testing.T) {
 				t.Skip("Linux has lowerdir+ since 6.8")
 			}
 			if res.Code != 0 || !strings.Contains(res.Stdout, "first") || !strings.Contains(res.Stdout, "second:") {
-				t.Error(res)
+				t.Errorf("%v: want exit code 0, and first and second: in stdout", res)
 			}
 		})
 	}

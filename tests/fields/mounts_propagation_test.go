@@ -56,7 +56,7 @@ func TestMountPropagation(t *testing.T) {
 			}
 			r := b.Inspect(kit.Args("all"), mounts(m))
 			if got := [2]string{kinds(r.Mount("/data")), kinds(r.Mount("/data/sub"))}; got != want {
-				t.Errorf("%q, want %q", got, want)
+				t.Errorf("propagation of /data and /data/sub: got %q, want %q", got, want)
 			}
 		})
 	}
@@ -85,7 +85,7 @@ func TestRootfsPropagation(t *testing.T) {
 			b := kit.New(t, linux(func(l *specs.Linux) { l.RootfsPropagation = form }), mounts(specs.Mount{Destination: "/below", Type: "tmpfs"}))
 			r := b.Inspect(kit.Args("all"))
 			if got := [2]string{kinds(r.Mount("/")), kinds(r.Mount("/below"))}; got != [2]string{want.root, want.below} {
-				t.Errorf("%q, want %q, %q", got, want.root, want.below)
+				t.Errorf("propagation of / and /below: got %q, want %q, %q", got, want.root, want.below)
 			}
 			b.Start("sleep", "forever")
 			check(t, syscall.Mount("tmpfs", b.Rootfs+"/etc", "tmpfs", 0, ""))
@@ -93,10 +93,10 @@ func TestRootfsPropagation(t *testing.T) {
 			check(t, os.WriteFile(b.Rootfs+"/etc/later", nil, 0o644))
 			out := b.OK("exec", b.ID, kit.PayloadPath, "ls", "/etc").Stdout
 			if arrives := strings.Contains(out, "later"); arrives != want.arrives {
-				t.Errorf("a later mount of the host arrives: %v", arrives)
+				t.Errorf("a later mount of the host arrives: got %v, want %v", arrives, want.arrives)
 			}
 			if strings.Contains(hostMounts(t), b.Rootfs+"/below") {
-				t.Error("a mount of the container's is on the host")
+				t.Error("mounts of the host: got the container's /below among them, want it absent")
 			}
 		})
 	}
@@ -128,7 +128,7 @@ func TestRootfsPropagationLeavesVolumes(t *testing.T) {
 			r := kit.JSON[*kit.Report](b, b.OK("exec", b.ID, kit.PayloadPath, "all").Stdout)
 			for option, want := range wants {
 				if got := kinds(r.Mount("/" + option)); got != want {
-					t.Errorf("%s: %q, want %q", option, got, want)
+					t.Errorf("propagation of %s: got %q, want %q", option, got, want)
 				}
 				sub := b.Dir + "/" + option + "/sub"
 				check(t, syscall.Mount("tmpfs", sub, "tmpfs", 0, ""))
@@ -136,7 +136,7 @@ func TestRootfsPropagationLeavesVolumes(t *testing.T) {
 				check(t, os.WriteFile(sub+"/later", nil, 0o644))
 				out := b.OK("exec", b.ID, kit.PayloadPath, "ls", "/"+option+"/sub").Stdout
 				if arrives := strings.Contains(out, "later"); arrives != (option != "rprivate") {
-					t.Errorf("%s: a later mount of the host arrives: %v", option, arrives)
+					t.Errorf("%s: a later mount of the host arrives: got %v, want %v", option, arrives, option != "rprivate")
 				}
 			}
 		})

@@ -17,11 +17,11 @@ func TestNames(t *testing.T) {
 		s.Hostname, s.Domainname = "box", "example.org"
 	})
 	if out := b.Run().Stdout; out != "box\nexample.org\n" {
-		t.Error(out)
+		t.Errorf("names in the container: got %q, want %q", out, "box\nexample.org\n")
 	}
 	host, err := os.ReadFile("/proc/sys/kernel/hostname")
 	check(t, err)
 	if strings.TrimSpace(string(host)) == "box" {
-		t.Error("the host's name has changed")
+		t.Error("name of the host: got box, the container's, want its own")
 	}
 }

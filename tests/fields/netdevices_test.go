@@ -119,7 +119,7 @@ func devicesOf(t *testing.T, pid int) map[string]device {
 	}
 	var list []device
 	if err := json.Unmarshal(out, &list); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("parse the output of ip: %v: %s", err, out)
 	}
 	m := map[string]device{}
 	for _, d := range list {
@@ -172,19 +172,19 @@ func TestNetDevices(t *testing.T) {
 	for _, i := range inside {
 		names[i.Name] = true
 		if !strings.HasPrefix(i.Flags, "up|") {
-			t.Errorf("%+v", i)
+			t.Errorf("device in the container: got %+v, want it up", i)
 		}
 		if i.Name == "net0" && (i.MTU != 1400 || !slices.Contains(i.Addresses, "2001:db8:9::2/64")) {
-			t.Errorf("%+v", i)
+			t.Errorf("net0 in the container: got %+v, want MTU 1400 and the address 2001:db8:9::2/64", i)
 		}
 	}
 	if !reflect.DeepEqual(names, map[string]bool{"lo": true, "net0": true, "b0": true, "br0": true}) {
-		t.Error(inside)
+		t.Errorf("devices in the container: got %v, want lo, net0, b0 and br0", inside)
 	}
 	there := devicesOf(t, b.State().Pid)
 	net0, a0 := there["net0"], home["a0"]
 	if net0.Ifindex != a0.Ifindex || net0.Mtu != a0.Mtu || net0.Address != a0.Address || net0.Txqlen != 77 || !net0.up() {
-		t.Errorf("%+v, was %+v", net0, a0)
+		t.Errorf("moved device: got %+v, want index, MTU and address of %+v, txqlen 77, and up", net0, a0)
 	}
 	want := []string{
 		`10.9.0.2/24 peer "" broadcast "10.9.0.99" scope global label "net0:x" metric 77 deprecated false nodad false`,
@@ -203,7 +203,7 @@ func TestNetDevices(t *testing.T) {
 		t.Errorf("addresses\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	if left := devicesOf(t, 0); len(left) != 3 { // a1, b1 and d0
-		t.Errorf("on the host: %+v", left)
+		t.Errorf("devices left on the host: got %+v, want 3", left)
 	}
 	b.OK("delete", "--force", b.ID)
 	// The pairs go with their ends.
@@ -227,7 +227,7 @@ func TestNetDevicesUserNamespace(t *testing.T) {
 	there := devicesOf(t, b.State().Pid)
 	eth0, eth1 := there["eth0"], there["eth1"]
 	if len(there) != 2 || eth0.Address != "02:00:00:00:09:02" || len(eth0.Addr_info) != 5 || !eth0.up() || !eth1.up() {
-		t.Errorf("%+v", there)
+		t.Errorf("devices in a user namespace: got %+v, want eth0 and eth1 up, and the address and the 5 IP addresses of eth0", there)
 	}
 	// In a joined user namespace it is init that makes the network namespace.
 	path := fmt.Sprintf("/proc/%d/ns/user", b.State().Pid)
@@ -239,9 +239,9 @@ func TestNetDevicesUserNamespace(t *testing.T) {
 	}
 	b.Start()
 	if there := devicesOf(t, b.State().Pid); len(there) != 1 {
-		t.Errorf("%+v", there)
+		t.Errorf("devices in a joined user namespace: got %+v, want 1", there)
 	} else if net0 := there["net0"]; !net0.up() {
-		t.Errorf("%+v", there)
+		t.Errorf("devices in a joined user namespace: got %+v, want net0 up", there)
 	}
 }
 
@@ -256,14 +256,14 @@ func TestNetDevicesJoined(t *testing.T) {
 	pid := owner.State().Pid
 	taken := fmt.Sprint(home["b0"].Ifindex)
 	if out, err := exec.Command("nsenter", "-t", fmt.Sprint(pid), "-n", "ip", "link", "add", "b0", "index", taken, "type", "bridge").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("add a bridge in the container's network namespace: %v: %s", err, out)
 	}
 	join := netnsPath(fmt.Sprintf("/proc/%d/ns/net", pid))
 
 	b := kit.New(t, join, devices(map[string]string{"a0": "net0", "b0": ""}))
 	b.Fails([]string{"create", b.ID}, `linux.netDevices[\"b0\"]: name b0 in the container's network namespace: file exists`)
 	if got := devicesOf(t, 0); !reflect.DeepEqual(got, home) {
-		t.Errorf("not given back:\n%+v\nwas\n%+v", got, home)
+		t.Errorf("devices of the host after a refusal: got\n%+v\nwant\n%+v", got, home)
 	}
 
 	b = kit.New(t, join, devices(map[string]string{"b0": "b%d", "c0": "net0"}))
@@ -276,11 +276,11 @@ func TestNetDevicesJoined(t *testing.T) {
 		found = found || err == nil && n > 0 && d.Address == home["b0"].Address && d.up() && fmt.Sprint(d.Ifindex) != taken
 	}
 	if len(there) != 3 || !found {
-		t.Errorf("%+v", there)
+		t.Errorf("devices in the joined network namespace: got %+v, want 3, and one of them b0 by another name, up, with another index", there)
 	}
 	b.OK("delete", "--force", b.ID)
 	if got := devicesOf(t, pid); !reflect.DeepEqual(got, there) {
-		t.Errorf("%+v, before the end of the container %+v", got, there)
+		t.Errorf("devices in the joined network namespace after delete: got %+v, want %+v", got, there)
 	}
 }
 
@@ -302,7 +302,7 @@ func TestNetDevicesMissing(t *testing.T) {
 		b.Fails([]string{"run", b.ID}, fmt.Sprintf(`linux.netDevices[\"%[1]s\"]: move %[1]s into the container's network namespace as %s: %s`, c[0], c[1], c[2]))
 	}
 	if got := devicesOf(t, 0); !reflect.DeepEqual(got, home) {
-		t.Errorf("not given back:\n%+v\nwas\n%+v", got, home)
+		t.Errorf("devices of the host after refusals: got\n%+v\nwant\n%+v", got, home)
 	}
 }
 
@@ -330,16 +330,16 @@ func TestNetDevicesGivenBack(t *testing.T) {
 		b := kit.New(t, move, c.edit)
 		b.Fails([]string{c.verb, b.ID})
 		if got := devicesOf(t, 0); !reflect.DeepEqual(got, home) {
-			t.Errorf("%s: not given back:\n%+v\nwas\n%+v", c.name, got, home)
+			t.Errorf("devices of the host after the failure of %s: got\n%+v\nwant\n%+v", c.name, got, home)
 		}
 	}
 	b := kit.New(t, devices(map[string]string{"b0": "eth0"}), hook("ip link add b0 type bridge; exit 7"))
 	res := b.Fails([]string{"create", b.ID}, "hooks.createRuntime[0]")
 	if !strings.Contains(res.Stderr, "linux.netDevices: move eth0 back as b0: file exists") {
-		t.Error(res)
+		t.Errorf("%v: want the error that eth0 cannot be moved back as b0", res)
 	}
 	got := devicesOf(t, 0)
 	if len(got) != len(home)+1 || !slices.ContainsFunc([]string{"eth0", "dev0"}, func(n string) bool { return got[n].Address == home["b0"].Address }) {
-		t.Errorf("%+v", got)
+		t.Errorf("devices of the host: got %+v, want %d, and b0 as eth0 or dev0", got, len(home)+1)
 	}
 }

@@ -41,7 +41,7 @@ func loopDevice(t *testing.T) (number specs.LinuxBlockIODevice, bfq bool) {
 	check(t, err)
 	if _, err := ioctl(device, loopSetFD, file.Fd()); err != nil {
 		device.Close()
-		t.Fatal(err)
+		t.Fatalf("attach a loop device: %v", err)
 	}
 	queue := fmt.Sprintf("/sys/block/loop%d/queue/scheduler", n)
 	t.Cleanup(func() {

@@ -50,7 +50,7 @@ func TestCPUSet(t *testing.T) {
 	ask(t, "cpuset", "cpuset", []asked{{"both", set, want, want}})
 	status := kit.New(t, kit.Resources(set)).Inspect().Status
 	if status["Cpus_allowed_list"] != "0" || status["Mems_allowed_list"] != "0" {
-		t.Errorf("it may use processors %s and memory nodes %s", status["Cpus_allowed_list"], status["Mems_allowed_list"])
+		t.Errorf("cpuset of the process: got processors %s and memory nodes %s, want 0 and 0", status["Cpus_allowed_list"], status["Mems_allowed_list"])
 	}
 }
 
@@ -141,7 +141,7 @@ func TestDeviceList(t *testing.T) {
 				l.Devices = []specs.LinuxDevice{{Path: "/dev/none", Type: "c", Major: 1, Minor: 12, FileMode: ptr(os.FileMode(0o666))}}
 			}))
 			if res := b.Teu("run", b.ID); res.Stdout != c.want+"\n" {
-				t.Errorf("%v, want %s", res, c.want)
+				t.Errorf("%v: want stdout %q", res, c.want+"\n")
 			}
 		})
 	}

@@ -49,7 +49,7 @@ func TestScheduler(t *testing.T) {
 				t.Skipf("no realtime bandwidth for a cgroup here: %s", res.Stderr)
 			}
 			if res.Code != 0 {
-				t.Fatal(res)
+				t.Fatalf("%v: want exit code 0", res)
 			}
 			got := kit.JSON[kit.Sched](b, res.Stdout)
 			got.IOClass, got.IOPriority = 0, 0
@@ -58,7 +58,7 @@ func TestScheduler(t *testing.T) {
 			}
 			// The payload is a program in Go, whose threads inherit what its first one has, unless it is reset.
 			if got != c.want {
-				t.Errorf("%+v, want %+v", got, c.want)
+				t.Errorf("scheduling of the process: got %+v, want %+v", got, c.want)
 			}
 		})
 	}
@@ -70,7 +70,7 @@ func TestIOPriority(t *testing.T) {
 	for class, n := range map[specs.IOPriorityClass]int{specs.IOPRIO_CLASS_RT: 1, specs.IOPRIO_CLASS_BE: 2, specs.IOPRIO_CLASS_IDLE: 3} {
 		b := kit.New(t, kit.Args("sched"), process(func(p *specs.Process) { p.IOPriority = &specs.LinuxIOPriority{Class: class, Priority: 6} }))
 		if s := kit.JSON[kit.Sched](b, b.Run().Stdout); s.IOClass != n || s.IOPriority != 6 {
-			t.Errorf("%s: %+v", class, s)
+			t.Errorf("I/O priority of %s: got %+v, want class %d and priority 6", class, s, n)
 		}
 	}
 }
@@ -84,11 +84,11 @@ func TestPersonality(t *testing.T) {
 	for domain, want := range map[specs.LinuxPersonalityDomain]string{specs.PerLinux: "00000000", specs.PerLinux32: "00000008"} {
 		b := kit.New(t, linux(func(l *specs.Linux) { l.Personality = &specs.LinuxPersonality{Domain: domain} }))
 		if got := b.Inspect().Personality; got != want {
-			t.Errorf("%s: %s, want %s", domain, got, want)
+			t.Errorf("personality of %s: got %s, want %s", domain, got, want)
 		}
 		b.Start("sleep", "forever")
 		if got := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/self/personality").Stdout; got != want+"\n" {
-			t.Errorf("exec, %s: %s, want %s", domain, got, want)
+			t.Errorf("personality of exec, %s: got %s, want %s", domain, got, want)
 		}
 	}
 }
@@ -114,7 +114,7 @@ func TestMemoryPolicy(t *testing.T) {
 		got := kit.JSON[kit.Sched](b, res.Stdout)
 		got.IOClass, got.IOPriority = 0, 0
 		if got != c.want {
-			t.Errorf("%s: %+v, want %+v", c.policy.Mode, got, c.want)
+			t.Errorf("memory policy %s: got %+v, want %+v", c.policy.Mode, got, c.want)
 		}
 	}
 	b := kit.New(t, linux(func(l *specs.Linux) { l.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolBind, Nodes: "1000"} }))
@@ -132,7 +132,7 @@ func TestExecCPUAffinity(t *testing.T) {
 	all := allowed(kit.New(t).Inspect())
 	b := kit.New(t, process(func(p *specs.Process) { p.ExecCPUAffinity = &specs.CPUAffinity{Initial: "0", Final: "1"} }))
 	if got := allowed(b.Inspect()); got != all {
-		t.Errorf("the first process: %s, want %s", got, all)
+		t.Errorf("CPUs of the first process: got %s, want %s", got, all)
 	}
 	b.Start("sleep", "forever")
 	file := b.Dir + "/process.json"
@@ -159,7 +159,7 @@ func TestExecCPUAffinity(t *testing.T) {
 		{nil, all},
 	} {
 		if got := exec(c.affinity); got != c.want {
-			t.Errorf("%+v: %s, want %s", c.affinity, got, c.want)
+			t.Errorf("CPUs of exec with %+v: got %s, want %s", c.affinity, got, c.want)
 		}
 	}
 	with(&specs.CPUAffinity{Initial: "4000"})
@@ -193,10 +193,10 @@ func TestExecProcessFile(t *testing.T) {
 		"groups": {strings.TrimSpace(r.Status["Groups"]), "5 6"},
 	} {
 		if c[0] != c[1] {
-			t.Errorf("%s: %q, want %q", name, c[0], c[1])
+			t.Errorf("%s of exec --process: got %q, want %q", name, c[0], c[1])
 		}
 	}
 	if r.ID.UID != 1000 || r.ID.GID != 1001 || r.Sched.Policy != 3 || r.Sched.Nice != 3 || r.Sched.IOClass != 2 || r.Sched.IOPriority != 7 {
-		t.Errorf("%+v %+v", r.ID, r.Sched)
+		t.Errorf("exec --process: got %+v and %+v, want 1000:1001, policy 3, nice 3, I/O class 2 and priority 7", r.ID, r.Sched)
 	}
 }

@@ -47,7 +47,7 @@ func TestSeccompActions(t *testing.T) {
 		}
 		b.Edit(filter(other, r))
 		if res := b.Teu("run", b.ID); res.Stdout != c.want || res.Code != c.code {
-			t.Errorf("%s: %v, want %q and %d", c.action, res, c.want, c.code)
+			t.Errorf("action %s: %v: want stdout %q and exit code %d", c.action, res, c.want, c.code)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func TestSeccompDefault(t *testing.T) {
 	} {
 		b.Edit(kit.Args("syscall", c.call, "0"), filter(specs.ActErrno, needed), linux(func(l *specs.Linux) { l.Seccomp.DefaultErrnoRet = c.errno }))
 		if res := b.Teu("run", b.ID); res.Stdout != c.want {
-			t.Errorf("%s: %v, want %q", c.call, res, c.want)
+			t.Errorf("call %s: %v: want stdout %q", c.call, res, c.want)
 		}
 	}
 }
@@ -127,7 +127,7 @@ func TestSeccompArguments(t *testing.T) {
 				args[2+index] = fmt.Sprint(arg)
 				b.Edit(kit.Args(args...), filter(specs.ActAllow, r))
 				if res := b.Teu("run", b.ID); res.Stdout != want {
-					t.Errorf("%s %d at %d: %v, want %q", c.op, arg, index, res, want)
+					t.Errorf("%s with %d as argument %d: %v: want stdout %q", c.op, arg, index, res, want)
 				}
 			}
 		}
@@ -146,7 +146,7 @@ func TestSeccompArchitectures(t *testing.T) {
 	archs := func(list ...specs.Arch) edit { return linux(func(l *specs.Linux) { l.Seccomp.Architectures = list }) }
 	b := kit.New(t, x32, filter(specs.ActAllow, rule(specs.ActErrno, "mkdirat")), archs(specs.ArchX86_64, specs.ArchX32))
 	if res := b.Teu("run", b.ID); res.Stdout != "ENOSYS\n" && res.Stdout != "ok 18\n" {
-		t.Error(res)
+		t.Errorf(`x32 call: %v: want stdout "ENOSYS\n" or "ok 18\n"`, res)
 	}
 	b.Edit(archs(specs.ArchX86_64))
 	b.Start()
@@ -175,7 +175,7 @@ func TestSeccompFlags(t *testing.T) {
 			}
 			b.Edit(linux(func(l *specs.Linux) { l.Seccomp.Flags = list }))
 			if res := b.Teu("run", b.ID); res.Stdout != "EPERM\n" {
-				t.Errorf("%v, notify %v: %v", list, notify, res)
+				t.Errorf(`flags %v, notify %v: %v: want stdout "EPERM\n"`, list, notify, res)
 			}
 		}
 	}
@@ -203,10 +203,10 @@ func TestSeccompWaitKillable(t *testing.T) {
 			return answer{errno: syscall.EL3RST}
 		})
 		if res := b.Teu("run", b.ID); res.Stdout != "EL3RST\n" {
-			t.Errorf("%s: %v", flag, res)
+			t.Errorf(`flag %s: %v: want stdout "EL3RST\n"`, flag, res)
 		}
 		if <-calls; asked > 1 != again {
-			t.Errorf("%s: asked %d times", flag, asked)
+			t.Errorf("flag %s: the supervisor was asked %d times; more than once: want %v", flag, asked, again)
 		}
 	}
 }
@@ -233,7 +233,7 @@ func TestSeccompConflicts(t *testing.T) {
 		"linux.seccomp.syscalls[1].names[2]: wonder: not known, so not restricted",
 	} {
 		if res.Stdout != "EPERM\n" || !strings.Contains(res.Stderr, want) {
-			t.Errorf("%v, want %q", res, want)
+			t.Errorf(`%v: want stdout "EPERM\n" and a warning with %q`, res, want)
 		}
 	}
 }

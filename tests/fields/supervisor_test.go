@@ -59,7 +59,7 @@ func (s *supervisor) profile(defaultAction specs.LinuxSeccompAction, rules ...sp
 func (s *supervisor) receive() (p passed) {
 	conn, err := s.accept()
 	if err != nil {
-		s.t.Error(err)
+		s.t.Errorf("accept the runtime's connection: %v", err)
 		return passed{listener: -1}
 	}
 	defer conn.Close()
@@ -72,7 +72,7 @@ func (s *supervisor) receive() (p passed) {
 			break
 		}
 		if err != nil {
-			s.t.Error(err)
+			s.t.Errorf("read from the runtime's connection: %v", err)
 			return p
 		}
 		text = append(text, buf[:n]...)
@@ -80,7 +80,7 @@ func (s *supervisor) receive() (p passed) {
 			continue
 		}
 		if p.listener >= 0 || len(text) != n {
-			s.t.Error("a descriptor that does not come with the first message")
+			s.t.Errorf("descriptor after %d bytes: want one, with the first message", len(text)-n)
 		}
 		msgs, err := syscall.ParseSocketControlMessage(control[:cn])
 		if err == nil {
@@ -90,14 +90,14 @@ func (s *supervisor) receive() (p passed) {
 			}
 		}
 		if err != nil {
-			s.t.Error(err)
+			s.t.Errorf("parse the descriptor of the message: %v", err)
 		}
 	}
 	if err := json.Unmarshal(text, &p.ContainerProcessState); err != nil {
-		s.t.Errorf("%v: %q", err, text)
+		s.t.Errorf("parse the state that the runtime sent: %v: %q", err, text)
 	}
 	if p.listener < 0 || len(p.Fds) != 1 || p.Fds[0] != specs.SeccompFdName {
-		s.t.Errorf("listener %d, descriptors %q", p.listener, p.Fds)
+		s.t.Errorf("from the runtime: got listener %d, descriptors %q, want one of name %s", p.listener, p.Fds, specs.SeccompFdName)
 	}
 	return p
 }
@@ -132,7 +132,7 @@ func (p *passed) serve(t testing.TB, decide func(n *sys.SeccompNotif) answer) (c
 	for {
 		n, ok, err := sys.SeccompRecv(p.listener)
 		if err != nil {
-			t.Error(err)
+			t.Errorf("receive a call from the listener: %v", err)
 		}
 		if err != nil || !ok {
 			return calls
@@ -147,7 +147,7 @@ func (p *passed) serve(t testing.TB, decide func(n *sys.SeccompNotif) answer) (c
 		case syscall.ENOENT: // the process was killed, or a signal made it ask again
 			calls = calls[:len(calls)-1]
 		default:
-			t.Error(err)
+			t.Errorf("answer the call of pid %d: %v", n.Pid, err)
 		}
 	}
 }

@@ -28,7 +28,7 @@ func TestDevicesAreDenied(t *testing.T) {
 	} {
 		path := "/tmp/" + node.name
 		if got := try(node.name, "mknod", path, node.kind, node.major, node.minor); got != "" && got != "ok" {
-			t.Errorf("mknod %s: %s", node.name, got)
+			t.Errorf("mknod %s: got %q, want ok or no answer", node.name, got)
 			continue
 		}
 		for _, mode := range []string{"r", "w", "rw"} {
@@ -38,7 +38,7 @@ func TestDevicesAreDenied(t *testing.T) {
 		}
 	}
 	if got := try("null", "open", "/dev/null", "rw"); got != "ok" {
-		t.Errorf("/dev/null: %q", got)
+		t.Errorf("open /dev/null rw: got %q, want ok", got)
 	}
 }
 
@@ -84,15 +84,15 @@ func TestSharedCgroupsAreReadOnly(t *testing.T) {
 					for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do /bin/busybox mkdir $d/new 2>/dev/null && echo "made $d/new"; done; exit 0`, edits...)
 					res := b.Teu("run", b.ID)
 					if res.Code != 0 && !oneLine(res) || strings.Contains(res.Stdout, "wrote") {
-						t.Error(res)
+						t.Errorf("%v: want exit code 0 or an error in one line, and nothing written", res)
 					}
 					for line := range strings.Lines(res.Stdout) { // the tmpfs above v1 hierarchies is the container's
 						if strings.HasPrefix(line, "made") && !strings.HasPrefix(line, "made /sys/fs/cgroup/new") {
-							t.Error(line)
+							t.Errorf("the container: %q, want directories made below /sys/fs/cgroup/new alone", line)
 						}
 					}
 					if res.Code == 0 && !strings.Contains(res.Stdout, "saw") {
-						t.Errorf("%v: no cgroup seen", res)
+						t.Errorf("%v: want a cgroup seen", res)
 					}
 				})
 			}
@@ -116,7 +116,7 @@ func TestOwnCgroupIsTheTop(t *testing.T) {
 	res := b.OK("run", b.ID)
 	for line := range strings.Lines(res.Stdout) {
 		if _, path, ok := strings.Cut(strings.TrimSpace(line), ":"); !ok || !strings.HasSuffix(path, ":/") {
-			t.Errorf("%q in %v", line, res)
+			t.Errorf("the container's own cgroup: got %q, want it to end in :/, in %v", line, res)
 		}
 	}
 }

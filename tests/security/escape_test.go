@@ -41,7 +41,7 @@ func TestNoPivotIsNoWayOut(t *testing.T) {
 				res = b.OK(append([]string{"exec", b.ID}, args...)...)
 			}
 			if res.Stdout != "bin\ndev\netc\nproc\nsys\ntmp\n" {
-				t.Error(res)
+				t.Errorf("%s without pivot_root: %v: want stdout with the names of the root alone", way, res)
 			}
 		})
 	}
@@ -49,7 +49,7 @@ func TestNoPivotIsNoWayOut(t *testing.T) {
 	b := kit.New(t)
 	shell(b, strings.Replace(script, "-t proc proc /tmp", "--rbind /proc /tmp", 1), caps(dockerCaps...), writable)
 	if res := b.OK("run", b.ID); !strings.HasPrefix(res.Stdout, "proc mounted\nbin\n") {
-		t.Error(res)
+		t.Errorf("the same with pivot_root: %v: want stdout with %q first", res, "proc mounted\nbin\n")
 	}
 }
 
@@ -68,14 +68,14 @@ func TestExecStaysBelowTheRoot(t *testing.T) {
 	for _, args := range [][]string{{"ls", "/"}, {"ls", "/.."}} {
 		res := b.OK(append([]string{"exec", b.ID, kit.PayloadPath}, args...)...)
 		if strings.Contains(res.Stdout, "root") || !strings.Contains(res.Stdout, "bin") {
-			t.Error(res)
+			t.Errorf("%v: want bin and not root in stdout", res)
 		}
 	}
 	b.Edit(func(s *specs.Spec) { s.Linux.Namespaces = nil })
 	all := kit.New(t, writable, func(s *specs.Spec) { *s.Linux = specs.Linux{}; s.Mounts, s.Hostname = nil, "" })
 	all.Start("sleep", "forever")
 	if res := all.OK("exec", all.ID, kit.PayloadPath, "ls", "/"); res.Stdout != "bin\netc\ntmp\n" {
-		t.Error(res)
+		t.Errorf("exec without namespaces: %v: want stdout %q", res, "bin\netc\ntmp\n")
 	}
 }
 
@@ -90,7 +90,7 @@ func TestOwnMountNamespaceIsRefused(t *testing.T) {
 		}), func(s *specs.Spec) { s.Mounts, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, nil, nil })
 		b.Fails([]string{"run", b.ID}, "linux.namespaces[", "own mount namespace")
 		if _, err := os.Stat(b.Dir); err != nil {
-			t.Fatal(err)
+			t.Fatalf("the host's mounts after the refusal: %v", err)
 		}
 	}
 }
@@ -126,11 +126,11 @@ func TestHostsMountsAreLocked(t *testing.T) {
 		mounts(specs.Mount{Source: source, Destination: "/vol", Type: "bind", Options: []string{"rbind"}}))
 	res := b.OK("run", b.ID)
 	if res.Stdout != "mounted\n" {
-		t.Error(res)
+		t.Errorf(`root of a user namespace changes the host's mounts: %v: want stdout "mounted\n"`, res)
 	}
 	text, err := os.ReadFile("/proc/self/mountinfo")
 	if check(t, err); strings.Contains(string(text), "evil") {
-		t.Error("what the container mounted shows on the host")
+		t.Errorf("mounts of the host: got %s\nwant what the container mounted (evil) absent", text)
 	}
 	// What must not be uncovered cannot be left out either.
 	b.Edit(func(s *specs.Spec) { s.Mounts[len(s.Mounts)-1].Options = []string{"bind"} })
@@ -160,6 +160,6 @@ func TestJoinedPidNamespace(t *testing.T) {
 	text := out.Output("}\n")
 	l := kit.JSON[loot](a, text[strings.IndexByte(text, '{'):])
 	if l.Exe+l.Root+l.Cwd+l.FD+l.Mem+l.Traced != 0 || l.Seen == 0 || runs == 0 {
-		t.Errorf("%d runs: %+v", runs, l)
+		t.Errorf("what the attack got in %d runs: %+v, want more than 0 runs and Seen, and 0 of Exe, Root, Cwd, FD, Mem and Traced", runs, l)
 	}
 }

@@ -28,7 +28,7 @@ func TestExecAddsNothingInheritable(t *testing.T) {
 		res := b.OK(append(append([]string{"exec"}, c.flags...), b.ID, kit.PayloadPath, "status")...)
 		s := kit.JSON[map[string]string](b, res.Stdout)
 		if s["CapEff"] != c.eff || s["CapPrm"] != c.eff || strings.Trim(s["CapInh"]+s["CapAmb"], "0") != "" {
-			t.Errorf("%v: effective %s, permitted %s, inheritable %s, ambient %s", c.flags, s["CapEff"], s["CapPrm"], s["CapInh"], s["CapAmb"])
+			t.Errorf("exec %v: effective %s, permitted %s, inheritable %s, ambient %s; want %s twice and none twice", c.flags, s["CapEff"], s["CapPrm"], s["CapInh"], s["CapAmb"], c.eff)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestExecUser(t *testing.T) {
 		"4294967295", "4294967296", "1:4294967295", "18446744073709551616", "１",
 	} {
 		if res := b.Teu("exec", "--user", user, b.ID, kit.PayloadPath, "id"); res.Code != 255 || !strings.Contains(res.Stderr, "want UID[:GID]") {
-			t.Errorf("--user %q: %v", user, res)
+			t.Errorf("%v: want exit code 255 and %q", res, "want UID[:GID]")
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestStartContainerHookIsTheUsers(t *testing.T) {
 	leaky(t, run)
 	run.Env = append(run.Env, "SECRET=of the caller")
 	if res := b.Do(run); res.Code != 0 {
-		t.Fatal(res)
+		t.Fatalf("%v: want exit code 0", res)
 	}
 	out, err := os.ReadFile(b.Rootfs + "/tmp/out")
 	check(t, err)
@@ -97,7 +97,7 @@ func TestStartContainerHookIsTheUsers(t *testing.T) {
 	}
 	for _, no := range []string{"SECRET", "30 -> /", " -> /\n", "memfd:teu-report", "socket:"} {
 		if strings.Contains(string(out), no) {
-			t.Errorf("%s\nholds %q", out, no)
+			t.Errorf("the hook's output: %s\nholds %q, want it absent", out, no)
 		}
 	}
 }

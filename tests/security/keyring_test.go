@@ -48,10 +48,10 @@ func TestKeyringIsNotSquatted(t *testing.T) {
 		b.Start("sleep", "forever")
 		ours := b.OK("exec", b.ID, kit.PayloadPath, "syscall", "keyctl", "0", "-3", "0").Stdout
 		if ours == theirs || !strings.HasPrefix(ours, "ok ") {
-			t.Errorf("the session keyring is %s, which user %d has made", ours, uid)
+			t.Errorf("session keyring: got %q, want another than %q, which user %d has made", ours, theirs, uid)
 		}
 		if late := fmt.Sprintf("ok %d\n", squat(t, uid, "_ses."+b.ID)); late == ours {
-			t.Errorf("user %d has joined the session keyring", uid)
+			t.Errorf("user %d joins the session keyring: got %q, want another keyring than the container's", uid, late)
 		}
 	}
 }

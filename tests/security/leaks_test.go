@@ -37,7 +37,7 @@ func TestSysctlIsNotRedirected(t *testing.T) {
 				})
 			res := b.Teu("run", b.ID)
 			if res.Code != 0 || res.Stdout != "12345\n" {
-				t.Error(res)
+				t.Errorf(`%v: want exit code 0 and stdout "12345\n" (the sysctl of a real procfs)`, res)
 			}
 			host.intact()
 		})
@@ -82,7 +82,7 @@ func TestLeakedDescriptors(t *testing.T) {
 			run := b.Command("run", b.ID)
 			leaky(t, run)
 			if res := b.Do(run); res.Code == 0 {
-				t.Error(res)
+				t.Errorf("%s by a leaked descriptor: %v: want an exit code other than 0", c.name, res)
 			}
 			*b.Spec, *b.Spec.Process = saved, process
 		})
@@ -100,13 +100,13 @@ func TestLeakedDescriptors(t *testing.T) {
 		c := b.Command(append(append(append([]string{"exec"}, flags...), b.ID), args...)...)
 		leaky(t, c)
 		if res := b.Do(c); res.Code == 0 {
-			t.Error(res)
+			t.Errorf("exec by a leaked descriptor: %v: want an exit code other than 0", res)
 		}
 	}
 	c := b.Command("exec", b.ID, kit.PayloadPath, "fds")
 	leaky(t, c)
 	if res := b.Do(c); len(kit.JSON[map[string]string](b, res.Stdout)) != 3 {
-		t.Error(res)
+		t.Errorf("descriptors of an exec whose caller leaks 40: %v: want 3 in stdout", res)
 	}
 }
 
@@ -119,7 +119,7 @@ func TestWorkingDirectoryIsInside(t *testing.T) {
 		c := b.Command("run", "--preserve-fds", "1", b.ID)
 		leaky(t, c)
 		if res := b.Do(c); !oneLine(res) || !strings.Contains(res.Stderr, "process.cwd") {
-			t.Error(res)
+			t.Errorf("cwd %s, a preserved descriptor: %v: want one line with %q", dir, res, "process.cwd")
 		}
 	}
 	b.Edit(func(s *specs.Spec) { s.Process.Cwd = "/" })
@@ -128,7 +128,7 @@ func TestWorkingDirectoryIsInside(t *testing.T) {
 		c := b.Command("exec", "--preserve-fds", "1", "--cwd", dir, b.ID, kit.PayloadPath, "true")
 		leaky(t, c)
 		if res := b.Do(c); !oneLine(res) || !strings.Contains(res.Stderr, "is inside the root") {
-			t.Error(res)
+			t.Errorf("%v: want one line with %q", res, "is inside the root")
 		}
 	}
 }
@@ -170,11 +170,11 @@ func TestOnlyInheritedDescriptorsArePassedOn(t *testing.T) {
 				got := kit.JSON[map[string]string](b, res.Stdout)
 				for fd, target := range got {
 					if fd > "2" && target != "/dev/zero" {
-						t.Errorf("descriptor %s is %s", fd, target)
+						t.Errorf("descriptor %s: got %s, want /dev/zero", fd, target)
 					}
 				}
 				if len(got) != 3+c.fds {
-					t.Errorf("%v", got)
+					t.Errorf("descriptors of the workload: got %v, want %d of them", got, 3+c.fds)
 				}
 			}
 		})
@@ -194,11 +194,11 @@ func TestHostsNullIsNotHandedOut(t *testing.T) {
 		defer f.Close()
 		c.Stdin = f
 		if res := b.Do(c); res.Stdout != "ok 0\n" && res.Stdout != "" {
-			t.Error(res)
+			t.Errorf(`fchmod of the caller's null device: %v: want stdout "ok 0\n" or none`, res)
 		}
 		st, err := os.Stat(null)
 		if check(t, err); st.Mode().Perm() != 0o666 {
-			t.Errorf("its mode is %v", st.Mode())
+			t.Errorf("mode of the caller's null device: got %v, want %v", st.Mode().Perm(), os.FileMode(0o666))
 			check(t, os.Chmod(null, 0o666))
 		}
 	}
@@ -239,7 +239,7 @@ func attack(t *testing.T, b *kit.Bundle, mode string, env []string, args ...stri
 	create.Env = append(create.Env, env...)
 	out := b.Do(create)
 	if out.Code != 0 {
-		t.Fatal(out)
+		t.Fatalf("%v: want exit code 0", out)
 	}
 	b.OK("start", b.ID)
 	out.Output("ready\n")
@@ -269,10 +269,10 @@ func TestExecIsNotLookedInto(t *testing.T) {
 	b := kit.New(t, caps(dockerCaps...))
 	l, execs := attack(t, b, "watch", nil, kit.PayloadPath, "true")
 	if l.Exe+l.Root+l.Cwd+l.FD+l.Mem+l.Traced != 0 {
-		t.Errorf("%+v", l)
+		t.Errorf("what the attack got of %d execs: %+v, want 0 of Exe, Root, Cwd, FD, Mem and Traced", execs, l)
 	}
 	if l.Seen == 0 || execs == 0 {
-		t.Errorf("the attack saw %d of %d", l.Seen, execs)
+		t.Errorf("the attack saw %d processes of %d execs, want more than 0 of both", l.Seen, execs)
 	}
 }
 
@@ -283,7 +283,7 @@ func TestCreateIsNotLookedInto(t *testing.T) {
 	b.Edit(process("/bin/attacker", "watch", "3"))
 	out := b.Do(b.Command("create", b.ID))
 	if out.Code != 0 {
-		t.Fatal(out)
+		t.Fatalf("%v: want exit code 0", out)
 	}
 	b.OK("start", b.ID)
 	out.Output("ready\n")
@@ -301,10 +301,10 @@ func TestCreateIsNotLookedInto(t *testing.T) {
 	}
 	l := gained(t, out)
 	if l.Exe+l.Root+l.Cwd+l.FD+l.Mem+l.Traced != 0 {
-		t.Errorf("%+v", l)
+		t.Errorf("what the attack got of %d containers: %+v, want 0 of Exe, Root, Cwd, FD, Mem and Traced", made, l)
 	}
 	if l.Seen == 0 || made == 0 {
-		t.Errorf("the attack saw %d of %d", l.Seen, made)
+		t.Errorf("the attack saw %d processes of %d containers, want more than 0 of both", l.Seen, made)
 	}
 }
 
@@ -320,7 +320,7 @@ func TestBinaryIsNotOverwritten(t *testing.T) {
 			before := hash(t, kit.Teu())
 			l, execs := attack(t, b, "overwrite", []string{"_TEU_EXE=" + way}, "/evil")
 			if l.Seen == 0 || execs == 0 || len(l.Overwrote) != 0 || way == "overlay" && l.Opened != 0 {
-				t.Errorf("%d execs: %+v", execs, l)
+				t.Errorf("attack on %d execs: got %+v, want some execs, some seen, nothing overwritten, and with an overlay nothing opened", execs, l)
 			}
 			for script, text := range scripts {
 				b := kit.New(t, process(script))
@@ -328,11 +328,11 @@ func TestBinaryIsNotOverwritten(t *testing.T) {
 				c := b.Command("run", b.ID)
 				c.Env = append(c.Env, "_TEU_EXE="+way)
 				if res := b.Do(c); res.Code == 0 && script == "/init" {
-					t.Error(res)
+					t.Errorf("%s executes the runtime itself: %v: want an exit code other than 0", script, res)
 				}
 			}
 			if after := hash(t, kit.Teu()); after != before {
-				t.Error("the binary has changed")
+				t.Errorf("SHA-256 of the runtime's binary after the attack: got %s, want %s", after, before)
 			}
 		})
 	}

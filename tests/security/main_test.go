@@ -23,7 +23,7 @@ type edit = func(*specs.Spec)
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("unexpected error: %v", err)
 	}
 }
 
@@ -129,7 +129,7 @@ func (c *canary) intact() {
 	check(c.t, err)
 	text, err := os.ReadFile(c.dir + "/file")
 	if err != nil || string(text) != canaryText || len(entries) != 1 {
-		c.t.Errorf("the host's directory holds %v, and %q in its file, %v", entries, text, err)
+		c.t.Errorf("the host's directory: got %v, %q in its file, error %v; want the file alone, with %q in it", entries, text, err, canaryText)
 	}
 }
 

@@ -45,13 +45,13 @@ func TestCopiedWhileSwapped(t *testing.T) {
 			ran++
 		}
 		if r.Stdout != "" || r.Code != 0 && !oneLine(r) {
-			t.Error(r)
+			t.Errorf("%v: want nothing on stdout, and exit code 0 or an error in one line", r)
 		}
 	})
 	stop()
 	host.intact()
 	if swapped == 0 || ran == 0 {
-		t.Errorf("swapped %d times, %d containers ran", swapped, ran)
+		t.Errorf("the race: swapped %d times, %d containers ran, want more than 0 of both", swapped, ran)
 	}
 }
 
@@ -65,7 +65,7 @@ func TestCopiedTree(t *testing.T) {
 	fifo, zero := opened(t, b.Rootfs+"/data/fifo"), opened(t, b.Rootfs+"/data/zero")
 	b.Run(kit.Args("stat", "/data/fifo", "/data/zero"))
 	if fifo() || zero() {
-		t.Error("opened")
+		t.Error("the image's FIFO or device was opened, want it made anew without that")
 	}
 
 	t.Run("deep", func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestCopiedTree(t *testing.T) {
 	check(t, err)
 	check(t, f.Close())
 	if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "no space left") {
-		t.Error(res)
+		t.Errorf("copy of a file larger than the tmpfs: %v: want one line with %q", res, "no space left")
 	}
 }
 
@@ -104,14 +104,14 @@ func TestRemountStaysInside(t *testing.T) {
 		c(b.Spec)
 		b.Edit()
 		if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "remount "+dest) {
-			t.Error(res)
+			t.Errorf("remount of a symlink to the host: %v: want one line with %q", res, "remount "+dest)
 		}
 		b.Spec.Mounts = b.Spec.Mounts[:len(b.Spec.Mounts)-1]
 	}
 	var st syscall.Statfs_t
 	check(t, syscall.Statfs(host.dir, &st))
 	if st.Flags&(syscall.MS_RDONLY|syscall.MS_NOEXEC) != 0 {
-		t.Errorf("the host's mount has flags %#x", st.Flags)
+		t.Errorf("flags of the host's mount: got %#x, want neither MS_RDONLY nor MS_NOEXEC in them", st.Flags)
 	}
 }
 
@@ -133,11 +133,11 @@ func TestTranslatedSetuid(t *testing.T) {
 	b.Edit(process("/data/payload", "id"))
 	id := kit.JSON[struct{ UID, EUID, EGID int }](b, b.Run().Stdout)
 	if id.UID != 5000 || id.EUID != 1000 || id.EGID != 1000 {
-		t.Errorf("%+v", id)
+		t.Errorf("ids of a setuid file's process: got %+v, want UID 5000, EUID 1000 and EGID 1000", id)
 	}
 	b.Edit(kit.Args("write", "/data/new", "x"))
 	if res := b.Teu("run", b.ID); res.Code != 1 || res.Stdout != "EOVERFLOW\n" {
-		t.Error(res)
+		t.Errorf(`write by a uid that has no id there: %v: want exit code 1 and stdout "EOVERFLOW\n"`, res)
 	}
 }
 
@@ -166,13 +166,13 @@ func TestRemountIsNotRedirected(t *testing.T) {
 		for line := range strings.Lines(r.Stdout) {
 			if readonly := strings.Contains(line, " ro,"); strings.Contains(line, " mine ") && !readonly ||
 				strings.Contains(line, " other ") && readonly {
-				t.Error(line)
+				t.Errorf("mount after a remount read-only of /v/cache: got %q, want %q read-only and %q not", line, "mine", "other")
 			}
 		}
 	})
 	stop()
 	if swapped == 0 || ran == 0 {
-		t.Errorf("swapped %d times, %d containers ran", swapped, ran)
+		t.Errorf("the race: swapped %d times, %d containers ran, want more than 0 of both", swapped, ran)
 	}
 }
 
@@ -190,7 +190,7 @@ func TestCopiedMemoryIsLimited(t *testing.T) {
 	})
 	b.File("data/huge", strings.Repeat("x", 100<<20), 0o644)
 	if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "linux.resources.memory.limit") {
-		t.Error(res)
+		t.Errorf("copy of more than the memory limit: %v: want one line with %q", res, "linux.resources.memory.limit")
 	}
 }
 
@@ -200,7 +200,7 @@ func TestKernelFilesAreNotCopied(t *testing.T) {
 		b := kit.New(t, writable, tmpcopyup("/data"))
 		b.Symlink(target, "data")
 		if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "leads to the kernel's own files") {
-			t.Error(res)
+			t.Errorf("copy of a symlink to %s: %v: want one line with %q", target, res, "leads to the kernel's own files")
 		}
 	}
 }

@@ -85,7 +85,7 @@ func TestRecordOfNoCgroup(t *testing.T) {
 		b.Teu("kill", "--all", b.ID, "KILL")
 		b.OK("delete", "--force", b.ID)
 		if _, err := os.Stat(dir + "/group/empty"); err != nil || !alive() {
-			t.Fatalf("%s: alive %v, %v", mode, alive(), err)
+			t.Fatalf("kill and delete by a %s record of no cgroup: process alive %v, its directory: %v; want it alive and the directory there", mode, alive(), err)
 		}
 	}
 	// Out of the hierarchy, or its root.
@@ -94,7 +94,7 @@ func TestRecordOfNoCgroup(t *testing.T) {
 			return between(r, `"cgroup":"`, `"`, strings.Join([]string{"legacy", "pids", "/sys/fs/cgroup/pids", path, ""}, `\n`))
 		})
 		if res := b.Teu("delete", "--force", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "cgroup record") {
-			t.Errorf("%q: %v", path, res)
+			t.Errorf("record with the cgroup path %q: %v: want one line with %q", path, res, "cgroup record")
 		}
 		check(t, os.RemoveAll(b.Root+"/"+b.ID))
 	}
@@ -113,15 +113,15 @@ func TestRecordOfAReusedPid(t *testing.T) {
 			{"kill", b.ID, "KILL"}, {"exec", b.ID, kit.PayloadPath, "true"}, {"start", b.ID},
 		} {
 			if res := b.Teu(args...); !oneLine(res) {
-				t.Error(res)
+				t.Errorf("record of a pid that is another's, %s: %v: want an error in one line", phase, res)
 			}
 		}
 		if st := b.State(); st.Status != specs.StateStopped || st.Pid != 0 {
-			t.Errorf("%s: %+v", phase, st)
+			t.Errorf("record of a pid that is another's, %s: status %s, pid %d; want %s, 0", phase, st.Status, st.Pid, specs.StateStopped)
 		}
 		b.OK("delete", "--force", b.ID)
 		if !alive() {
-			t.Fatalf("%s: the other process was killed", phase)
+			t.Fatalf("%s: delete --force killed the process that has the pid now, want it alive", phase)
 		}
 	}
 }
@@ -153,11 +153,11 @@ func TestPlantedRecord(t *testing.T) {
 		check(t, plant.do())
 		for _, args := range [][]string{{"kill", b.ID, "KILL"}, {"delete", "--force", b.ID}, {"state", b.ID}} {
 			if res := b.Teu(args...); !oneLine(res) {
-				t.Errorf("%s: %v", plant.name, res)
+				t.Errorf("record %s: %v: want an error in one line", plant.name, res)
 			}
 		}
 		if !alive() {
-			t.Fatalf("%s: believed", plant.name)
+			t.Fatalf("record %s: the process that it names was killed, want it alive", plant.name)
 		}
 		check(t, plant.undo())
 	}
@@ -202,7 +202,7 @@ func TestPoisonedFilterCache(t *testing.T) {
 	denied := func(when string) {
 		t.Helper()
 		if res := b.Teu("run", b.ID); res.Stdout != "EOPNOTSUPP\n" {
-			t.Errorf("%s: %v", when, res)
+			t.Errorf(`cache entry %s: %v: want stdout "EOPNOTSUPP\n" of the real filter`, when, res)
 		}
 	}
 	denied("compiled")
@@ -210,7 +210,7 @@ func TestPoisonedFilterCache(t *testing.T) {
 	check(t, os.Rename(entry, b.Dir+"/real"))
 	b.Edit(filter(specs.ActLog, nil)) // lets it through, to fail for want of the capability
 	if res := b.Teu("run", b.ID); res.Stdout == "EOPNOTSUPP\n" {
-		t.Fatal(res)
+		t.Fatalf(`profile that lets the call through: %v: want stdout other than "EOPNOTSUPP\n"`, res)
 	}
 	other := only(t, cache)
 	forged, err := os.ReadFile(other)
@@ -228,7 +228,7 @@ func TestPoisonedFilterCache(t *testing.T) {
 
 	check(t, write())
 	if res := b.Teu("run", b.ID); res.Stdout == "EOPNOTSUPP\n" {
-		t.Fatalf("%v: the forged entry is not one to believe, so the rest proves nothing", res)
+		t.Fatalf("%v: want the forged entry believed, or the rest proves nothing", res)
 	}
 	for _, c := range []struct {
 		name string
@@ -268,7 +268,7 @@ func only(t *testing.T, dir string) string {
 	list, err := filepath.Glob(dir + "/*")
 	check(t, err)
 	if len(list) != 1 {
-		t.Fatalf("%s holds %q", dir, list)
+		t.Fatalf("files of %s: got %q, want one", dir, list)
 	}
 	return list[0]
 }
@@ -278,8 +278,9 @@ func TestGateIsShut(t *testing.T) {
 	b := kit.New(t, kit.Args("fds"))
 	out := b.OK("create", b.ID)
 	dir := b.Root + "/" + b.ID
-	if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o700 {
-		t.Errorf("%v, %v", st.Mode(), err)
+	st, err := os.Stat(dir)
+	if check(t, err); st.Mode().Perm() != 0o700 {
+		t.Errorf("mode of the container's state directory: got %v, want %v", st.Mode().Perm(), os.FileMode(0o700))
 	}
 	// A start that comes, looks and goes leaves it as it was.
 	for range 3 {
@@ -288,16 +289,16 @@ func TestGateIsShut(t *testing.T) {
 		conn.Close()
 	}
 	if s := b.State().Status; s != specs.StateCreated {
-		t.Errorf("status %s", s)
+		t.Errorf("status after connections to the gate: got %s, want %s", s, specs.StateCreated)
 	}
 	b.OK("start", b.ID)
 	fds := kit.JSON[map[string]string](b, out.Output("}\n"))
 	if len(fds) != 3 {
-		t.Errorf("%v", fds)
+		t.Errorf("descriptors of the workload: got %v, want 3", fds)
 	}
 	if conn, err := net.Dial("unix", dir+"/gate"); err == nil {
 		conn.Close()
-		t.Error("somebody still listens")
+		t.Error("connect to the gate of a running container: got a connection, want an error")
 	}
 	b.Fails([]string{"start", b.ID}, "cannot start")
 }
@@ -314,8 +315,9 @@ func TestCallersPaths(t *testing.T) {
 	}
 	b.OK("run", "--pid-file", dir+"/pid", b.ID)
 	host.intact()
-	if st, err := os.Lstat(dir + "/pid"); err != nil || !st.Mode().IsRegular() {
-		t.Errorf("%v, %v", st, err)
+	st, err := os.Lstat(dir + "/pid")
+	if check(t, err); !st.Mode().IsRegular() {
+		t.Errorf("mode of the pid file: got %v, want a regular file's", st.Mode())
 	}
 	name := "@" + b.ID
 	l, err := net.Listen("unix", name)
@@ -324,7 +326,7 @@ func TestCallersPaths(t *testing.T) {
 	b.Edit(func(s *specs.Spec) { s.Process.Terminal = true })
 	for _, flag := range []string{"--console-socket", "--pidfd-socket"} {
 		if res := b.Teu("create", "--console-socket", b.Dir+"/none", flag, name, b.ID); !oneLine(res) {
-			t.Error(res)
+			t.Errorf("%v: want an error in one line", res)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func TestHostileRootfs(t *testing.T) {
 				t.Errorf("%v: want a line with %q", res, c.refused)
 			}
 			for _, l := range kit.Left(b.Dir) {
-				t.Error("left:", l)
+				t.Errorf("after a refusal or a run: %v is left, want nothing", l)
 			}
 		})
 	}
@@ -122,12 +122,12 @@ func TestRenamedWhileMade(t *testing.T) {
 			ran++
 		}
 		if r.Stdout != "" || r.Code != 0 && !oneLine(r) {
-			t.Error(r)
+			t.Errorf("%v: want nothing on stdout, and exit code 0 or an error in one line", r)
 		}
 	})
 	stop()
 	if swapped == 0 || ran == 0 {
-		t.Errorf("swapped %d times, %d containers ran", swapped, ran)
+		t.Errorf("the race: swapped %d times, %d containers ran, want more than 0 of both", swapped, ran)
 	}
 }
 
@@ -160,7 +160,7 @@ func TestSymlinkedWhileMade(t *testing.T) {
 	race(b, func(r kit.Result) {
 		host.intact()
 		if r.Code != 0 && !oneLine(r) {
-			t.Error(r)
+			t.Errorf("%v: want exit code 0 or an error in one line", r)
 		}
 		for i := range 10 {
 			os.RemoveAll(fmt.Sprintf("%s/data/real/a%d", b.Rootfs, i))
@@ -191,7 +191,7 @@ func TestRenamesElsewhere(t *testing.T) {
 	defer stop()
 	race(b, func(r kit.Result) {
 		if r.Code != 0 {
-			t.Error(r)
+			t.Errorf("%v: want exit code 0", r)
 		}
 	})
 }
@@ -227,10 +227,10 @@ func TestFilesThatAreRead(t *testing.T) {
 			b.Edit(process(c.args...), noHome)
 			touched := opened(t, b.Rootfs+c.path)
 			if res := b.Teu("run", b.ID); res.Code != c.code {
-				t.Error(res)
+				t.Errorf("%v: want exit code %d", res, c.code)
 			}
 			if touched() {
-				t.Errorf("%s was opened", c.path)
+				t.Errorf("%s of the image was opened, want it left alone", c.path)
 			}
 		})
 	}
@@ -239,14 +239,14 @@ func TestFilesThatAreRead(t *testing.T) {
 		b.File("etc/passwd", "x:x:0:0::/first:/\n", 0o644)
 		check(t, os.Truncate(b.Rootfs+"/etc/passwd", 1<<40))
 		if res := b.OK("run", b.ID); !strings.Contains(res.Stdout, "HOME=/first\n") {
-			t.Error(res)
+			t.Errorf("environment with a huge passwd: %v: want %q", res, "HOME=/first\n")
 		}
 	})
 	t.Run("a name of the image reaches the terminal", func(t *testing.T) {
 		b := kit.New(t, process("/bin/script"))
 		b.File("bin/script", "#!/bin/\x1b[2Jno\r\n", 0o755)
 		if res := b.Teu("run", b.ID); !oneLine(res) || strings.ContainsAny(strings.TrimSpace(res.Stderr), "\x1b\r") {
-			t.Error(res)
+			t.Errorf("%v: want one line without escape and carriage return", res)
 		}
 	})
 }
@@ -260,7 +260,7 @@ func TestFakeMultiplexer(t *testing.T) {
 	touched := opened(t, b.Rootfs+"/dev/pts/ptmx")
 	b.Fails([]string{"run", b.ID}, "process.terminal")
 	if touched() {
-		t.Error("the image's /dev/pts/ptmx was opened")
+		t.Error("the image's /dev/pts/ptmx was opened, want it left alone")
 	}
 }
 
@@ -274,6 +274,6 @@ func TestMaskedWithTheRealNull(t *testing.T) {
 	res := b.OK("run", b.ID)
 	files := kit.JSON[[]kit.File](b, res.Stdout)
 	if len(files) != 2 || files[0].Rdev != "1:3" || files[1].Error != "ENOENT" {
-		t.Errorf("%+v", files)
+		t.Errorf("stat of /secret and /dir/secret: got %+v, want device 1:3 and ENOENT", files)
 	}
 }

@@ -26,7 +26,7 @@ func TestAnnotations(t *testing.T) {
 	))
 	res := b.Start()
 	if res.Stderr != "" {
-		t.Error(res)
+		t.Errorf("%v: want nothing on stderr", res)
 	}
 	shows(t, scope(b), "Description a unit of ours", "TimeoutStopUSec 1.500000s", "CollectMode inactive-or-failed", "IOWeight 55")
 	systemctl(t, "daemon-reload")

@@ -38,7 +38,7 @@ func watched(t testing.TB, b *kit.Bundle, out kit.Result) {
 	text := out.Output("rounds")
 	var rounds int
 	if _, err := fmt.Sscanf(text, "ready\nrounds %d\n", &rounds); err != nil || rounds == 0 {
-		t.Errorf("%.300q, %v", text, err)
+		t.Errorf("output of the container: got %.300q, %v; want ready and at least 1 round, none denied", text, err)
 	}
 }
 
@@ -83,12 +83,12 @@ func TestDevicesUpdated(t *testing.T) {
 		c.Stdin = strings.NewReader(fmt.Sprintf(`{"devices":[{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":12,"access":"rw"},`+
 			`{"allow":true,"type":"c","major":10,"minor":%d,"access":"rw"}]}`, 220+i))
 		if res := b.Do(c); res.Code != 0 {
-			t.Fatal(res)
+			t.Fatalf("update number %d: %v: want exit code 0", i, res)
 		}
 		systemctl(t, "daemon-reload")
 	}
 	if got := show(t, scope(b), "DeviceAllow"); !strings.Contains(got, "10:225") && !strings.Contains(got, "char-") {
-		t.Errorf("DeviceAllow %q", got)
+		t.Errorf("DeviceAllow: got %q, want 10:225 or a char- group in it", got)
 	}
 	watched(t, b, out)
 }
@@ -102,13 +102,13 @@ func TestDevicesOfTheUnit(t *testing.T) {
 	systemctl(t, "daemon-reload")
 	for _, dev := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"} {
 		if res := b.Teu("exec", b.ID, kit.PayloadPath, "open", dev, "rw"); res.Stdout != "ok\n" {
-			t.Error(dev, res)
+			t.Errorf("%v: want stdout %q", res, "ok\n")
 		}
 	}
 	if res := b.Teu("exec", b.ID, kit.PayloadPath, "open", "/dev/shut", "r"); res.Stdout != "EPERM\n" {
-		t.Error(res)
+		t.Errorf("%v: want stdout %q", res, "EPERM\n")
 	}
 	if got := show(t, scope(b), "DevicePolicy"); got != "strict" {
-		t.Errorf("DevicePolicy %s", got)
+		t.Errorf("DevicePolicy: got %s, want strict", got)
 	}
 }

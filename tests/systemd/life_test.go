@@ -21,7 +21,7 @@ func TestVerbs(t *testing.T) {
 	b.OK("create", b.ID)
 	shows(t, scope(b), "ActiveState active")
 	if p := path(t, b.State().Pid); filepath.Base(p) != scope(b) {
-		t.Errorf("created in %s", p)
+		t.Errorf("cgroup after create: got %s, want %s at its end", p, scope(b))
 	}
 	b.OK("start", b.ID)
 	b.OK("exec", b.ID, kit.PayloadPath, "true")
@@ -31,11 +31,11 @@ func TestVerbs(t *testing.T) {
 	own, err := os.ReadFile("/proc/" + itoa(b.State().Pid) + "/cgroup")
 	check(t, err)
 	if got, err := os.ReadFile("/proc/" + string(text) + "/cgroup"); err != nil || string(got) != string(own) {
-		t.Errorf("exec is in %q, %v; want %q", got, err, own)
+		t.Errorf("cgroup of exec: got %q, %v; want %q", got, err, own)
 	}
 	b.OK("pause", b.ID)
 	if s := b.State().Status; s != "paused" {
-		t.Error(s)
+		t.Errorf("status after pause: got %s, want paused", s)
 	}
 	b.OK("resume", b.ID)
 	b.OK("ps", b.ID)
@@ -43,13 +43,13 @@ func TestVerbs(t *testing.T) {
 	c := b.Command("kill", "--all", b.ID, "KILL")
 	c.Args = append(c.Args[:1:1], withoutDriver(c.Args[1:])...)
 	if res := b.Do(c); res.Code != 0 {
-		t.Error(res)
+		t.Errorf("%v: want exit code 0", res)
 	}
 	b.Ended()
 	c = b.Command("delete", b.ID)
 	c.Args = append(c.Args[:1:1], withoutDriver(c.Args[1:])...)
 	if res := b.Do(c); res.Code != 0 {
-		t.Error(res)
+		t.Errorf("%v: want exit code 0", res)
 	}
 	shows(t, scope(b), "LoadState not-found")
 }
@@ -70,11 +70,11 @@ func TestRun(t *testing.T) {
 	b.OK("run", b.ID)
 	shows(t, scope(b), "LoadState not-found")
 	if res := b.Teu("run", b.ID); res.Code != 0 {
-		t.Fatal(res)
+		t.Fatalf("the second %v: want exit code 0", res)
 	}
 	b.Edit(kit.Args("exit", "3"))
 	if res := b.Teu("run", b.ID); res.Code != 3 {
-		t.Error(res)
+		t.Errorf("%v: want exit code 3", res)
 	}
 	b.Edit(func(s *specs.Spec) { s.Process.Args = []string{"/no/such/file"} })
 	b.Fails([]string{"run", b.ID}, "/no/such/file")
@@ -155,7 +155,7 @@ func TestGoneBeforeStart(t *testing.T) {
 		b.Until("the unit is gone", func() bool { return show(t, scope(b), "ActiveState") != "active" })
 		res := b.Fails([]string{"start", b.ID}, "it is stopped, want created")
 		if strings.Contains(res.Stderr, hint) != (limit < 1<<20) {
-			t.Errorf("%d bytes: %v, want %q", limit, res, hint)
+			t.Errorf("%d bytes: %v: with %q: want %v", limit, res, hint, limit < 1<<20)
 		}
 		b.OK("delete", b.ID)
 	}
@@ -172,7 +172,7 @@ func TestNested(t *testing.T) {
 	b.OK("exec", b.ID, kit.PayloadPath, "true")
 	b.OK("delete", "--force", b.ID)
 	if exists(d) {
-		t.Error(d + " is left")
+		t.Errorf("%s is left after delete --force, want it removed", d)
 	}
 	shows(t, scope(b), "LoadState not-found")
 }
@@ -197,7 +197,7 @@ func TestKilled(t *testing.T) {
 		if i%3 == 0 && b.Teu("state", b.ID).Code != 0 {
 			// Whoever creates it next finishes what was begun.
 			if res := b.Teu("create", b.ID); res.Code != 0 && !strings.Contains(res.Stderr, "exist") {
-				t.Fatal(i, res)
+				t.Fatalf("killed at %d of %d: %v: want exit code 0, or that it exists", i, points, res)
 			}
 		}
 		if i%3 == 1 {
@@ -210,11 +210,11 @@ func TestKilled(t *testing.T) {
 		b.OK("delete", "--force", b.ID)
 		shows(t, scope(b), "LoadState not-found", "ActiveState inactive")
 		if left := kit.Left(b.ID); len(left) > 0 {
-			t.Fatalf("killed at %d of %d: left %q", i, points, left)
+			t.Fatalf("killed at %d of %d: left %q, want nothing", i, points, left)
 		}
 	}
 	if reached["active"] == 0 || reached["inactive"] == 0 {
-		t.Errorf("killed only in the states %v of the unit", reached)
+		t.Errorf("states of the unit when it was killed: got %v, want active and inactive among them", reached)
 	}
 	t.Logf("states of the unit when create was killed: %v", reached)
 }
@@ -226,7 +226,7 @@ func TestOtherPidNamespace(t *testing.T) {
 	c := b.Command("create", b.ID)
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
 	if res := b.Do(c); res.Code == 0 || !strings.Contains(res.Stderr, "systemd is in another pid namespace") {
-		t.Error(res)
+		t.Errorf("%v: want an error that systemd is in another pid namespace", res)
 	}
 	shows(t, scope(b), "LoadState not-found")
 }

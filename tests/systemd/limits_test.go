@@ -32,7 +32,7 @@ func TestLimits(t *testing.T) {
 	}
 	same()
 	if got := read(t, b, "cpu.max"); got != "12345 50000" && got != "12500 50000" { // systemd has whole percents
-		t.Errorf("cpu.max is %q", got)
+		t.Errorf("cpu.max: got %q, want %q or %q", got, "12345 50000", "12500 50000")
 	}
 	systemctl(t, "daemon-reload")
 	same()

@@ -26,7 +26,7 @@ const top = kit.CgroupTop
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("unexpected error: %v", err)
 	}
 }
 
@@ -70,7 +70,7 @@ func shows(t testing.TB, unit string, want ...string) {
 	for _, w := range want {
 		name, value, _ := strings.Cut(w, " ")
 		if got := show(t, unit, name); got != value {
-			t.Errorf("%s: %s is %q, want %q", unit, name, got, value)
+			t.Errorf("%s of %s: got %q, want %q", name, unit, got, value)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func holds(t testing.TB, b *kit.Bundle, want ...string) {
 	for _, w := range want {
 		file, text, _ := strings.Cut(w, " ")
 		if got := read(t, b, file); got != text {
-			t.Errorf("%s is %q, want %q", file, got, text)
+			t.Errorf("%s: got %q, want %q", file, got, text)
 		}
 	}
 }
@@ -105,7 +105,7 @@ func path(t testing.TB, pid int) string {
 			return f[2]
 		}
 	}
-	t.Fatalf("no cgroup of process %d in %q", pid, text)
+	t.Fatalf("cgroup of process %d: got %q, want a line of systemd's hierarchy", pid, text)
 	return ""
 }
 

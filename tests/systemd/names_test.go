@@ -36,18 +36,18 @@ func TestNames(t *testing.T) {
 			b.Edit(kit.CgroupsPath(id(c.path)))
 			b.Start()
 			if got := path(t, b.State().Pid); got != id(c.want) {
-				t.Errorf("in %s, want %s", got, id(c.want))
+				t.Errorf("cgroup: got %s, want %s", got, id(c.want))
 			}
 			shows(t, id(c.unit), "LoadState loaded", "ActiveState active", "Delegate yes", "DefaultDependencies no",
 				"ControlGroup "+id(c.want), "Transient yes")
 			if d := show(t, id(c.unit), "Description"); !strings.Contains(d, b.ID) {
-				t.Errorf("Description %q", d)
+				t.Errorf("Description: got %q, want %s in it", d, b.ID)
 			}
 			d := dir(t, b.State().Pid)
 			b.OK("delete", "--force", b.ID)
 			shows(t, id(c.unit), "LoadState not-found", "ActiveState inactive")
 			if exists(d) {
-				t.Errorf("%s is left", d)
+				t.Errorf("%s is left after delete --force, want it removed", d)
 			}
 			if c.name == "CRI" {
 				systemctl(t, "stop", id("kubepods-besteffort-podID.slice"))
@@ -66,14 +66,14 @@ func TestSlice(t *testing.T) {
 	b.Start()
 	want := "/teutest.slice/" + unit
 	if got := path(t, b.State().Pid); got != want {
-		t.Errorf("in %s, want %s", got, want)
+		t.Errorf("cgroup: got %s, want %s", got, want)
 	}
 	shows(t, unit, "ActiveState active", "ControlGroup "+want)
 	b.OK("exec", b.ID, kit.PayloadPath, "true")
 	b.OK("delete", "--force", b.ID)
 	shows(t, unit, "ActiveState inactive")
 	if exists(top + want) {
-		t.Error(want + " is left")
+		t.Errorf("%s is left after delete --force, want it removed", want)
 	}
 	systemctl(t, "stop", "teutest.slice")
 }

@@ -30,7 +30,7 @@ func TestUserManager(t *testing.T) {
 		c.Env = append(c.Env, "XDG_RUNTIME_DIR="+runtime)
 		res := b.Do(c)
 		if res.Code != 0 {
-			t.Fatal(res)
+			t.Fatalf("%v: want exit code 0", res)
 		}
 		return res
 	}
@@ -40,7 +40,7 @@ func TestUserManager(t *testing.T) {
 		c.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+runtime)
 		out, err := c.CombinedOutput()
 		if err != nil {
-			t.Fatalf("%v: %s", err, out)
+			t.Fatalf("%v: %v: %s", c.Args, err, out)
 		}
 		return strings.TrimSpace(string(out))
 	}
@@ -48,25 +48,25 @@ func TestUserManager(t *testing.T) {
 	teu("start", b.ID)
 	own := path(t, b.State().Pid)
 	if !strings.HasSuffix(own, "/user@0.service/user.slice/"+scope(b)) {
-		t.Errorf("in %s", own)
+		t.Errorf("cgroup: got %s, want user.slice/%s of the user's manager at its end", own, scope(b))
 	}
 	if kit.Unified() {
 		holds(t, b, "memory.max 67108864", "pids.max 40")
 		if got := shown("MemoryMax"); got != "67108864" {
-			t.Errorf("MemoryMax %s", got)
+			t.Errorf("MemoryMax: got %s, want 67108864", got)
 		}
 	}
 	teu("exec", b.ID, kit.PayloadPath, "true")
 	teu("update", "--pids-limit", "30", b.ID)
 	if got := shown("TasksMax"); got != "30" {
-		t.Errorf("TasksMax %s", got)
+		t.Errorf("TasksMax after update: got %s, want 30", got)
 	}
 	shows(t, scope(b), "LoadState not-found") // of the system's
 	b.OK("delete", "--force", b.ID)           // by the record, without the flags
 	if got := shown("LoadState"); got != "not-found" {
-		t.Errorf("after delete the unit is %s", got)
+		t.Errorf("LoadState after delete --force: got %s, want not-found", got)
 	}
 	if exists(top + own) {
-		t.Errorf("%s is left", own)
+		t.Errorf("%s is left after delete --force, want it removed", own)
 	}
 }

@@ -31,7 +31,7 @@ func TestRead(t *testing.T) {
 				continue
 			}
 			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
+				t.Fatalf("write the log: %v", err)
 			}
 		}
 		got, err := read(log, errors.New("guest bare: died"))
@@ -69,25 +69,25 @@ func TestSuites(t *testing.T) {
 		for _, e := range g.Environments {
 			for _, s := range e.Suites {
 				if seen[name(g, s)] {
-					t.Errorf("two logs %s", name(g, s))
+					t.Errorf("log %s: got it of two suites, want one of each", name(g, s))
 				}
 				seen[name(g, s)] = true
 				if tests, _ := filepath.Glob("../../" + s.Dir + "/*_test.go"); len(tests) == 0 {
-					t.Errorf("%s: no tests in it", s.Dir)
+					t.Errorf("%s: got no tests in it, want some", s.Dir)
 				}
 			}
 		}
 	}
 	if len(seen) == 0 {
-		t.Error("no suites")
+		t.Error("suites: got none, want some")
 	}
 	if got := choose("", regexp.MustCompile("^nowhere")); len(got) != 0 {
-		t.Errorf("got %v, want none", got)
+		t.Errorf("suites of no directory: got %v, want none", got)
 	}
 	if got := choose("bare", regexp.MustCompile("tests/cgroups$")); len(got) != 1 || got[0].Name != "bare" || len(got[0].Environments[0].Suites) != 1 {
-		t.Errorf("got %v, want one suite of the guest bare", got)
+		t.Errorf("suites of tests/cgroups in bare: got %v, want one", got)
 	}
 	if got := choose(guests.All[0].Name+"x", regexp.MustCompile("")); len(got) != 0 {
-		t.Errorf("got %v, want none", got)
+		t.Errorf("suites of a guest that is not there: got %v, want none", got)
 	}
 }

@@ -93,6 +93,6 @@ func (a *archive) file(name string, data []byte) {
 func (a *archive) check(err error) {
 	a.t.Helper()
 	if err != nil {
-		a.t.Fatal(err)
+		a.t.Fatalf("unexpected error: %v", err)
 	}
 }

@@ -60,10 +60,10 @@ func (p Program) Do(t *T, in io.Reader, args ...string) Outcome {
 	o := Outcome{append(p.Args[:1:1], args...), c.ProcessState.ExitCode(), out.String(), errs.String()}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
-		t.Fatalf("%v: %v", o, err)
+		t.Fatalf("%v: %v: want an end with an exit code", o, err)
 	}
 	if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
-		t.Fatalf("%v: took longer than %v", o, Limit)
+		t.Fatalf("%v: want an end within %v, and not by SIGKILL", o, Limit)
 	}
 	return o
 }
@@ -71,7 +71,7 @@ func (p Program) Do(t *T, in io.Reader, args ...string) Outcome {
 // Until waits for done to become true.
 func Until(t *T, what string, done func() bool) {
 	if !within(done) {
-		t.Fatalf("waited %v in vain until %s", Limit, what)
+		t.Fatalf("after %v: want that %s", Limit, what)
 	}
 }
 

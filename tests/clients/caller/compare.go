@@ -47,7 +47,7 @@ func (t *T) Fatalf(format string, args ...any) {
 // Check ends the check when there is an error.
 func (t *T) Check(err error) {
 	if err != nil {
-		t.Fatalf("%v", err)
+		t.Fatalf("unexpected error: %v", err)
 	}
 }
 
@@ -109,11 +109,11 @@ func Compare[C Client[C]](t *testing.T, name string, start func(testing.TB, Runt
 	if file := os.Getenv(TableVar); file != "" {
 		f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("open the table: %v", err)
 		}
 		defer f.Close()
 		if _, err := f.WriteString(table.String()); err != nil {
-			t.Fatal(err)
+			t.Fatalf("write the table: %v", err)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func judge(t *testing.T, known string, problems []string) {
 			t.Error(p)
 		}
 	case len(problems) == 0:
-		t.Errorf("passes, and is said not to: %s", known)
+		t.Errorf("passes, want that it cannot: %s", known)
 	default:
 		t.Logf("%s: %s", known, problems[0])
 	}

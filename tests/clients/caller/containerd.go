@@ -83,7 +83,7 @@ func StartContainerd(t testing.TB, r Runtime, disabled []string, config string) 
 func (c *Containerd) check(err error) {
 	c.t.Helper()
 	if err != nil {
-		c.t.Fatal(err)
+		c.t.Fatalf("unexpected error: %v", err)
 	}
 }
 
@@ -120,7 +120,7 @@ func (c *Containerd) stop(p *os.Process) {
 		left, _ := filepath.Glob(pattern)
 		for _, l := range left {
 			if filepath.Base(l) != "cache:seccomp" {
-				c.t.Errorf("left: %s", l)
+				c.t.Errorf("left: %s, want nothing of a container", l)
 			}
 		}
 	}
@@ -128,7 +128,7 @@ func (c *Containerd) stop(p *os.Process) {
 	kill := time.AfterFunc(Limit, func() { p.Kill() })
 	defer kill.Stop()
 	if err := <-c.ended; err != nil {
-		c.t.Errorf("containerd: %v", err)
+		c.t.Errorf("end of containerd: %v", err)
 	}
 	// The parent of the containers' cgroups is left where one container's was there before another's, and is no longer.
 	dirs, _ := filepath.Glob("/sys/fs/cgroup/*/" + c.ID)
@@ -148,6 +148,6 @@ func (c *Containerd) stop(p *os.Process) {
 func (c *Containerd) Until(what string, done func() bool) {
 	c.t.Helper()
 	if !within(done) {
-		c.t.Errorf("waited %v in vain until %s", Limit, what)
+		c.t.Errorf("after %v: want that %s", Limit, what)
 	}
 }

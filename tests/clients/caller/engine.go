@@ -34,7 +34,7 @@ func (e Engine) Try(args ...string) Outcome { return e.Do(e.T, nil, args...) }
 func (e Engine) OK(args ...string) string {
 	o := e.Try(args...)
 	if o.Code != 0 {
-		e.Fatalf("%v", o)
+		e.Fatalf("%v: want exit code 0", o)
 	}
 	return strings.TrimSuffix(o.Out, "\n")
 }
@@ -42,14 +42,14 @@ func (e Engine) OK(args ...string) string {
 // Want runs a command that has to end with a code and to write a text, last newline aside.
 func (e Engine) Want(code int, out string, args ...string) {
 	if o := e.Try(args...); o.Code != code || strings.TrimSuffix(o.Out, "\n") != out {
-		e.Errorf("%v: want %d and %q", o, code, out)
+		e.Errorf("%v: want exit code %d and stdout %q", o, code, out)
 	}
 }
 
 // Fails runs a command that has to end with a code and to say something in its error.
 func (e Engine) Fails(code int, text string, args ...string) {
 	if o := e.Try(args...); o.Code != code || !strings.Contains(o.Err+o.Out, text) {
-		e.Errorf("%v: want %d and %q", o, code, text)
+		e.Errorf("%v: want exit code %d and %q in the output", o, code, text)
 	}
 }
 
@@ -116,7 +116,7 @@ func (t *T) BlockDevice() string {
 			return path
 		}
 	}
-	t.Fatalf("no block device that can be opened")
+	t.Fatalf("block devices: got %q, want one that can be opened", names)
 	return ""
 }
 

@@ -49,7 +49,7 @@ var hostChecks = []Check[Engine]{
 		e.Want(0, "copied", "exec", id, "cat", "/tmp/in")
 		e.OK("cp", id+":/etc/passwd", file+".out")
 		if text, err := os.ReadFile(file + ".out"); !strings.HasPrefix(string(text), "root:x:0:0") {
-			e.Errorf("%q, %v", text, err)
+			e.Errorf("copied file: got %q, %v; want root:x:0:0 first", text, err)
 		}
 		e.OK("kill", id)
 		e.OK("cp", file, id+":/tmp/in2")
@@ -60,10 +60,10 @@ var hostChecks = []Check[Engine]{
 		Until(e.T, "the file is there", func() bool { return e.Try("exec", id, "ls", "/home/new").Code == 0 })
 		Until(e.T, "the other is gone", func() bool { return strings.Contains(e.OK("diff", id), "D /etc/group") })
 		if text := e.OK("diff", id); !strings.Contains(text, "A /home/new") {
-			e.Errorf("diff: %q", text)
+			e.Errorf("diff: got %q, want %q in it", text, "A /home/new")
 		}
 		if text := e.OK("export", id); !strings.Contains(text, "home/new") {
-			e.Errorf("the export of %d bytes lacks the file", len(text))
+			e.Errorf("export: got %d bytes, want %q in them", len(text), "home/new")
 		}
 		e.OK("commit", "--change", "ENV FROM=commit", id, "committed")
 		e.Cleanup(func() { e.OK("rmi", "--force", "committed") })
@@ -83,7 +83,7 @@ var hostChecks = []Check[Engine]{
 			return e.Inspect(id, ".RestartCount") == "2" && e.Inspect(id, ".State.Status") == "exited"
 		})
 		if n := strings.Count(e.OK("logs", id), "up"); n != 3 {
-			e.Errorf("came up %d times", n)
+			e.Errorf("starts of a container with two restarts: got %d, want 3", n)
 		}
 		id = e.Up("echo up; sleep 0.1", "--restart", "always")
 		Until(e.T, "it has come up again", func() bool { return strings.Count(e.OK("logs", id), "up") > 1 })

@@ -16,25 +16,25 @@ var runChecks = []Check[Engine]{
 		sum := sha256.Sum256(data)
 		o := e.Do(e.T, bytes.NewReader(data), e.Container("--rm", "--interactive", Image, "sha256sum")...)
 		if o.Code != 0 || !strings.HasPrefix(o.Out, hex.EncodeToString(sum[:])) {
-			e.Errorf("%v: want %x", o, sum)
+			e.Errorf("%v: want exit code 0 and stdout that begins with %x", o, sum)
 		}
 		if o := e.Do(e.T, strings.NewReader("one\ntwo\n"), e.Container("--rm", "-i", Image, "cat")...); o.Out != "one\ntwo\n" {
-			e.Errorf("%v", o)
+			e.Errorf("%v: want stdout %q", o, "one\ntwo\n")
 		}
 		if o := e.Do(e.T, strings.NewReader("lost"), e.Container("--rm", Image, "cat")...); o.Out != "" || o.Code != 0 {
-			e.Errorf("%v", o)
+			e.Errorf("without --interactive: %v: want exit code 0 and nothing on stdout", o)
 		}
 	}},
 	{Name: "output, whole", Do: func(e Engine) {
 		const script = "dd if=/dev/zero bs=1024 count=4096 2>/dev/null | tr '\\0' x; dd if=/dev/zero bs=1024 count=64 2>/dev/null | tr '\\0' y >&2"
 		o := e.Try(e.Container("--rm", Image, "sh", "-c", script)...)
 		if len(o.Out) != 4<<20 || len(o.Err) != 64<<10 || o.Code != 0 {
-			e.Errorf("exit code %d, %d bytes of output and %d of errors", o.Code, len(o.Out), len(o.Err))
+			e.Errorf("whole output: got exit code %d, %d bytes of output and %d of errors; want 0, %d and %d", o.Code, len(o.Out), len(o.Err), 4<<20, 64<<10)
 		}
 		id := e.Up("dd if=/dev/zero bs=1024 count=1024 2>/dev/null | tr '\\0' x")
 		e.Becomes(id, ".State.Status", "exited")
 		if text := e.OK("logs", id); len(text) != 1<<20 {
-			e.Errorf("%d bytes in the log", len(text))
+			e.Errorf("log: got %d bytes, want %d", len(text), 1<<20)
 		}
 	}},
 	{Name: "terminal", Do: func(e Engine) {
@@ -42,7 +42,7 @@ var runChecks = []Check[Engine]{
 		term.Expect("/dev/pts/0\nsized\nready")
 		term.Resize(44, 111)
 		if code := term.End(); code != 5 || !strings.Contains(term.Screen(), "44 111") {
-			e.Errorf("exit code %d: %q", code, term.Screen())
+			e.Errorf("resized terminal: got exit code %d and %q, want 5 and 44 111", code, term.Screen())
 		}
 		term = e.OnTerminal(e.T, e.Container("--rm", "-it", Image)...)
 		term.Expect("/ # ")
@@ -54,13 +54,13 @@ var runChecks = []Check[Engine]{
 		term.Expect("code9")
 		term.Type("exit 3\n")
 		if code := term.End(); code != 3 {
-			e.Errorf("exit code %d: %q", code, term.Screen())
+			e.Errorf("shell on a terminal: got exit code %d, want 3: %q", code, term.Screen())
 		}
 	}},
 	{Name: "eight in parallel", Do: func(e Engine) {
 		for _, o := range e.Parallel(8, e.Container("--rm", Image, "sh", "-c", "echo out; exit 6")...) {
 			if o.Code != 6 || o.Out != "out\n" {
-				e.Errorf("%v", o)
+				e.Errorf("%v: want exit code 6 and stdout %q", o, "out\n")
 			}
 		}
 	}},

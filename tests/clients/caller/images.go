@@ -23,7 +23,7 @@ func Busybox(t testing.TB) []byte {
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("unexpected error: %v", err)
 		}
 	}
 	var buf bytes.Buffer
@@ -61,14 +61,14 @@ func Debian(t testing.TB, packages ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(packages, " ")))
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("find the cache: %v", err)
 	}
 	file := filepath.Join(cache, "teu-clients", "debian-"+hex.EncodeToString(sum[:6])+".tar")
 	if _, err := os.Stat(file); err == nil {
 		return file
 	}
 	if err := debootstrap(file, packages); err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a root filesystem of Debian: %v", err)
 	}
 	return file
 }

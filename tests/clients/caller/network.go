@@ -25,13 +25,13 @@ func (c *Containerd) LookAtNetwork() {
 		c.output("ip", "link", "delete", c.bridge)
 	}
 	if text := c.output("ip", "-oneline", "link"); strings.Count(text, "\n") != strings.Count(text, ": lo: ") {
-		c.t.Errorf("left: network devices: %s", text)
+		c.t.Errorf("left: network devices, want lo alone: %s", text)
 	}
 	if text := c.output("iptables-save", "-t", "nat"); strings.Contains(text, strings.TrimSuffix(c.subnet, "0/24")) {
-		c.t.Errorf("left: rules of iptables: %s", text)
+		c.t.Errorf("left: rules of iptables, want none of %s: %s", c.subnet, text)
 	}
 	if left, _ := filepath.Glob("/var/lib/cni/networks/" + c.bridge + "/[0-9]*"); len(left) > 0 {
-		c.t.Errorf("left: addresses %s", left)
+		c.t.Errorf("left: addresses, want none: %s", left)
 	}
 }
 

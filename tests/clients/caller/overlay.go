@@ -12,15 +12,15 @@ func Overlay(t testing.TB, dir string) {
 	own := t.TempDir()
 	for _, sub := range []string{"/upper", "/work"} {
 		if err := os.Mkdir(own+sub, 0o755); err != nil {
-			t.Fatal(err)
+			t.Fatalf("make the directories of an overlay: %v", err)
 		}
 	}
 	if err := syscall.Mount("overlay", dir, "overlay", 0, "lowerdir="+dir+",upperdir="+own+"/upper,workdir="+own+"/work"); err != nil {
-		t.Fatal(err)
+		t.Fatalf("mount an overlay on %s: %v", dir, err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
+			t.Errorf("unmount the overlay on %s: %v", dir, err)
 		}
 	})
 }

@@ -86,7 +86,7 @@ func (term *Terminal) End() int {
 	err := term.cmd.Wait()
 	<-term.read
 	if _, ok := err.(*exec.ExitError); err != nil && !ok {
-		term.t.Fatalf("%v: %v: %s", term.cmd.Args, err, term.Screen())
+		term.t.Fatalf("wait for %v: %v: %s", term.cmd.Args, err, term.Screen())
 	}
 	return term.cmd.ProcessState.ExitCode()
 }

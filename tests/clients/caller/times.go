@@ -15,12 +15,12 @@ func Peers(b *testing.B) []Runtime {
 	kit.Rooted(b)
 	undo, err := kit.MountFreeController()
 	if err != nil {
-		b.Fatal(err)
+		b.Fatalf("mount the free controller: %v", err)
 	}
 	if undo != nil {
 		b.Cleanup(func() {
 			if err := undo(); err != nil {
-				b.Error(err)
+				b.Errorf("unmount the free controller: %v", err)
 			}
 		})
 	}
@@ -35,7 +35,7 @@ func Times(b *testing.B, peers []Runtime, run func(Runtime) error) {
 		for i := range peers {
 			begin := time.Now()
 			if err := run(peers[i]); err != nil {
-				b.Fatalf("%s: %v", peers[i].Name, err)
+				b.Fatalf("run with %s: %v", peers[i].Name, err)
 			}
 			if round > 0 {
 				took[i] = append(took[i], time.Since(begin))

@@ -118,7 +118,7 @@ func TestCommandLines(t *testing.T) {
 				want = 3
 			}
 			if code != want || !strings.Contains(stderr, c.want) || strings.Contains(stdout+stderr, "usage:") {
-				t.Errorf("exit code %d, want %d: stdout %q, stderr %q, want %q", code, want, stdout, stderr, c.want)
+				t.Errorf("got exit code %d, stdout %q, stderr %q; want %d, %q in stderr, and no usage", code, stdout, stderr, want, c.want)
 			}
 			if c.want != "" && strings.Contains(c.line, "LOG") {
 				checkLog(t, log, c.want)
@@ -138,7 +138,7 @@ func teu(t *testing.T, dir string, args []string) (stdout, stderr string, code i
 	err := c.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
+		t.Fatalf("run %v: %v", c.Args, err)
 	}
 	return out.String(), errs.String(), c.ProcessState.ExitCode()
 }
@@ -148,7 +148,7 @@ func checkLog(t *testing.T, path, want string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("read the log: %v", err)
 	}
 	last := strings.TrimSpace(string(text))
 	last = last[strings.LastIndexByte(last, '\n')+1:]
@@ -157,7 +157,7 @@ func checkLog(t *testing.T, path, want string) {
 		Time       time.Time
 	}
 	if err := json.Unmarshal([]byte(last), &entry); err != nil || entry.Level != "error" || !strings.Contains(entry.Msg, want) || entry.Time.IsZero() {
-		t.Errorf("%v: log %q, want an error with %q", err, text, want)
+		t.Errorf("log: got %q, %v; want an error with %q and a time last", text, err, want)
 	}
 }
 
@@ -165,6 +165,6 @@ func checkLog(t *testing.T, path, want string) {
 func TestVersionIsWhatDockerReads(t *testing.T) {
 	stdout, stderr, code := teu(t, t.TempDir(), []string{"--version"})
 	if code != 0 || !strings.HasPrefix(stdout, "teu version ") || !strings.Contains(stdout, "\nspec: ") {
-		t.Errorf("exit code %d: stdout %q, stderr %q", code, stdout, stderr)
+		t.Errorf("--version: got exit code %d, stdout %q, stderr %q; want 0, and teu version and spec on stdout", code, stdout, stderr)
 	}
 }

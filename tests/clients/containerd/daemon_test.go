@@ -56,12 +56,12 @@ func start(t testing.TB, r caller.Runtime) ctr {
 		caller.OCIImage{Name: userImage, Layer: layer, Env: env, User: "1000:100"})
 	c.root = c.Dir + "/files/root"
 	if err := os.MkdirAll(c.root, 0o755); err != nil {
-		t.Fatal(err)
+		t.Fatalf("make the root: %v", err)
 	}
 	tar := exec.Command("tar", "-C", c.root, "-x")
 	tar.Stdin = bytes.NewReader(layer)
 	if out, err := tar.CombinedOutput(); err != nil {
-		t.Fatalf("tar: %v: %s", err, out)
+		t.Fatalf("unpack the root: %v: %s", err, out)
 	}
 	t.Cleanup(func() { c.look(t) })
 	return c
@@ -72,7 +72,7 @@ func (c ctr) look(t testing.TB) {
 	for _, kind := range []string{"task", "container", "snapshot"} {
 		for line := range strings.Lines(c.ok(kind, "list")) {
 			if strings.Contains(line, c.ID) {
-				t.Errorf("left: %s %s", kind, line)
+				t.Errorf("left: %s %s, want none of the suite's", kind, line)
 			}
 		}
 	}
@@ -85,7 +85,7 @@ func (c ctr) Tidy() {
 		// The code of ctr is the container's. What is paused does not hear it.
 		c.do("task", "resume", id)
 		if o := c.do("task", "delete", "--force", id); strings.Contains(o.Err, "ctr:") {
-			c.Errorf("%v", o)
+			c.Errorf("%v: want no error of ctr", o)
 		}
 	}
 	for _, id := range strings.Fields(c.ok("container", "list", "--quiet")) {
@@ -106,7 +106,7 @@ func (c ctr) do(args ...string) caller.Outcome {
 func (c ctr) ok(args ...string) string {
 	o := c.do(args...)
 	if o.Code != 0 {
-		c.Fatalf("%v", o)
+		c.Fatalf("%v: want exit code 0", o)
 	}
 	return strings.TrimSuffix(o.Out, "\n")
 }
@@ -114,7 +114,7 @@ func (c ctr) ok(args ...string) string {
 // want runs a ctr command that has to end with a code and to write a text, last newline aside.
 func (c ctr) want(code int, out string, args ...string) {
 	if o := c.do(args...); o.Code != code || strings.TrimSuffix(o.Out, "\n") != out {
-		c.Errorf("%v: want %d and %q", o, code, out)
+		c.Errorf("%v: want exit code %d and stdout %q", o, code, out)
 	}
 }
 

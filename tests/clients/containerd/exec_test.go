@@ -11,13 +11,13 @@ var execChecks = checks{
 		id := c.up(caller.Sleeper)
 		o := c.do(c.exec(id, nil, "sh", "-c", "echo in; grep -o ^sleep /proc/1/cmdline; echo $FROM; echo err >&2")...)
 		if o.Code != 0 || o.Out != "in\nsleep\nimage\n" || o.Err != "err\n" {
-			c.Errorf("%v", o)
+			c.Errorf("%v: want exit code 0, stdout %q, stderr %q", o, "in\nsleep\nimage\n", "err\n")
 		}
 		c.inside(id, "/tmp", "pwd", "--cwd", "/tmp")
 		c.inside(id, "in the container's", "grep -q '/"+id+"$' /proc/self/cgroup && echo \"in the container's\"")
 		o = c.Do(c.T, strings.NewReader("one\ntwo\n"), c.exec(id, nil, "cat")...)
 		if o.Code != 0 || o.Out != "one\ntwo\n" {
-			c.Errorf("%v", o)
+			c.Errorf("%v: want exit code 0, stdout %q", o, "one\ntwo\n")
 		}
 	}},
 	{Name: "exec, user", Do: func(c ctr) {
@@ -47,14 +47,14 @@ var execChecks = checks{
 		c.ok("task", "kill", "--exec-id", "one", "--signal", "KILL", id)
 		caller.Until(c.T, "it has ended", func() bool { return !strings.Contains(c.ok(c.exec(id, nil, "ps")...), "sleep 999") })
 		if o := c.do("task", "delete", "--exec-id", "one", id); o.Code != 137 && !strings.Contains(o.Err, "137") {
-			c.Errorf("%v", o)
+			c.Errorf("%v: want exit code 137, or that in stderr", o)
 		}
 	}},
 	{Name: "exec, output whole", Do: func(c ctr) {
 		id := c.up(caller.Sleeper)
 		o := c.do(c.exec(id, nil, "sh", "-c", "dd if=/dev/zero bs=1024 count=1024 2>/dev/null | tr '\\0' x")...)
 		if o.Code != 0 || len(o.Out) != 1<<20 {
-			c.Errorf("exit code %d, %d bytes of output", o.Code, len(o.Out))
+			c.Errorf("whole output: got exit code %d, %d bytes; want 0, %d", o.Code, len(o.Out), 1<<20)
 		}
 	}},
 	{Name: "exec, eight in parallel", Do: func(c ctr) {
@@ -64,7 +64,7 @@ var execChecks = checks{
 			return own.do(own.exec(id, nil, "sh", "-c", "echo out; exit 6")...)
 		}) {
 			if o.Code != 6 || o.Out != "out\n" {
-				c.Errorf("%v", o)
+				c.Errorf("%v: want exit code 6, stdout %q", o, "out\n")
 			}
 		}
 	}},

@@ -19,7 +19,7 @@ var fileChecks = checks{
 		dir := filepath.Dir(file)
 		c.run("of the host", "cat /v/file; echo new >/v/new", "--mount", "type=bind,src="+dir+",dst=/v,options=rbind:rw")
 		if text, err := os.ReadFile(dir + "/new"); string(text) != "new\n" {
-			c.Errorf("written through the mount: %q, %v", text, err)
+			c.Errorf("file written through the mount: got %q, %v; want %q", text, err, "new\n")
 		}
 		c.run("of the hostno", "cat /v/file; touch /v/x 2>/dev/null || echo no", "--mount", "type=bind,src="+dir+",dst=/v,options=rbind:ro")
 		c.run("of the hostno", "cat /data/one; (: >>/data/one) 2>/dev/null || echo no", "--mount", "type=bind,src="+file+",dst=/data/one,options=bind:ro")
@@ -47,7 +47,7 @@ var fileChecks = checks{
 		c.Check(os.WriteFile(c.root+"/is-here", nil, 0o644))
 		c.want(0, "/is-here\nmade", "run", "--runc-binary", c.Runtime.Path, "--rm", "--rootfs", c.root, c.id(), "/bin/sh", "-c", "ls /is-here; touch /made && echo made")
 		if _, err := os.Stat(c.root + "/made"); err != nil {
-			c.Errorf("written into the root: %v", err)
+			c.Errorf("file written into the root: %v, want it there", err)
 		}
 	}},
 	{Name: "root by chroot", Do: func(c ctr) {

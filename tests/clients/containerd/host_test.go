@@ -30,7 +30,7 @@ var hostChecks = checks{
 		c.run("hello", "until ip route | grep -q default; do sleep 0.05; done; nc -w 20 "+address+" 8000 </dev/null", "--cni")
 		c.ok("task", "kill", "--signal", "KILL", server)
 		if code := term.End(); code != 137 {
-			c.Errorf("exit code %d: %s", code, term.Screen())
+			c.Errorf("exit code of the killed server: got %d, want 137: %s", code, term.Screen())
 		}
 	}},
 	{Name: "shared namespaces", Do: func(c ctr) {
@@ -53,14 +53,14 @@ var hostChecks = checks{
 		st, err := os.Stat(fmt.Sprintf("/proc/%d", c.pid(id)))
 		c.Check(err)
 		if s := st.Sys().(*syscall.Stat_t); s.Uid != 100000 || s.Gid != 200000 {
-			c.Errorf("runs as %d:%d of the host", s.Uid, s.Gid)
+			c.Errorf("user on the host: got %d:%d, want 100000:200000", s.Uid, s.Gid)
 		}
 		c.inside(id, "uid=0(root) gid=0(root) groups=0(root)\n0 100000 65536", "id; echo $(cat /proc/self/uid_map)")
 		c.ok("task", "pause", id)
 		c.ok("task", "resume", id)
 		c.ok("task", "kill", id)
 		if code := c.ended(id); code != "7" {
-			c.Errorf("exit code %s", code)
+			c.Errorf("exit code after kill: got %s, want 7", code)
 		}
 	}},
 	{Name: "user namespace, terminal and limits", Do: func(c ctr) {
@@ -74,11 +74,11 @@ var hostChecks = checks{
 		entries, err := filepath.Glob(root + "/" + id)
 		c.Check(err)
 		if len(entries) != 1 {
-			c.Errorf("no state in %s", root)
+			c.Errorf("state in %s: got %q, want that of the container", root, entries)
 		}
 		p := caller.Program{Args: []string{c.Runtime.Path}}
 		if o := p.Do(c.T, nil, "--root", root, "state", id); o.Code != 0 || !strings.Contains(o.Out, `"status": "running"`) {
-			c.Errorf("%v", o)
+			c.Errorf("%v: want exit code 0 and status running", o)
 		}
 	}},
 }

@@ -21,7 +21,7 @@ var limitChecks = checks{
 		groups, err := os.ReadFile("/proc/" + pid + "/cgroup")
 		c.Check(err)
 		if n := strings.Count(string(groups), "/"+c.ID+"/"+id+"\n"); n == 0 {
-			c.Errorf("cgroups:\n%s", groups)
+			c.Errorf("cgroups: got\n%s\nwant /%s/%s", groups, c.ID, id)
 		}
 		c.run("there", "grep -q ':/"+c.ID+"/other$' /proc/self/cgroup && echo there", "--cgroup", "/"+c.ID+"/other")
 	}},
@@ -47,7 +47,7 @@ var limitChecks = checks{
 			"linux": {"resources": {"pids": {"limit": 5}}}}`)
 		o := c.do("run", "--runc-binary", c.Runtime.Path, "--rm", "--config", config, c.id())
 		if o.Code != 2 || !strings.Contains(o.Err, "can't fork: Resource temporarily unavailable") {
-			c.Errorf("%v", o)
+			c.Errorf("%v: want exit code 2 and that it can't fork", o)
 		}
 	}},
 	{Name: "metrics", Do: func(c ctr) {
@@ -55,18 +55,18 @@ var limitChecks = checks{
 		text := c.ok("task", "metrics", id)
 		for _, want := range []string{"memory.usage", "pids.current"} {
 			if !strings.Contains(text, want) {
-				c.Errorf("metrics lack %s:\n%s", want, text)
+				c.Errorf("metrics: got\n%s\nwant %s in them", text, want)
 			}
 		}
 		if text := c.ok("task", "metrics", "--format", "json", id); !strings.Contains(text, "33554432") {
-			c.Errorf("metrics lack the limit:\n%s", text)
+			c.Errorf("metrics: got\n%s\nwant the limit 33554432 in them", text)
 		}
 	}},
 	{Name: "out of memory", Do: func(c ctr) {
 		events := c.events()
 		id := c.up("exec tail /dev/zero", "--memory-limit", "16777216")
 		if code := c.ended(id); code != "137" {
-			c.Errorf("exit code %s", code)
+			c.Errorf("exit code after out of memory: got %s, want 137", code)
 		}
 		caller.Until(c.T, "it is reported", func() bool {
 			for line := range strings.Lines(events()) {
@@ -112,7 +112,7 @@ func (c ctr) limit(id, want, v1, v2 string) {
 		got, _, _ = strings.Cut(got, " ")
 	}
 	if err != nil || got != want {
-		c.Errorf("%s, %s: %q, %v: want %s", v1, v2, got, err, want)
+		c.Errorf("%s or %s: got %q, %v; want %s", v1, v2, got, err, want)
 	}
 }
 
@@ -122,7 +122,7 @@ func (c ctr) config(over string) string {
 	dir := filepath.Dir(c.file("bundle/file", ""))
 	os.Remove(dir + "/config.json") // of another check
 	if out, err := exec.Command(c.Runtime.Path, "spec", "--bundle", dir).CombinedOutput(); err != nil {
-		c.Fatalf("spec: %v: %s", err, out)
+		c.Fatalf("make a configuration by spec: %v: %s", err, out)
 	}
 	text, err := os.ReadFile(dir + "/config.json")
 	c.Check(err)

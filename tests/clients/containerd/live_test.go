@@ -19,21 +19,21 @@ var liveChecks = checks{
 	{Name: "detach, kill, delete", Do: func(c ctr) {
 		id := c.up(caller.Sleeper)
 		if _, status := c.task(id); status != "RUNNING" {
-			c.Errorf("status %s", status)
+			c.Errorf("status after run: got %s, want RUNNING", status)
 		}
 		if o := c.ok("container", "info", id); !strings.Contains(o, `"ID": "`+id+`"`) {
-			c.Errorf("info: %s", o)
+			c.Errorf("info: got %s, want the ID %s in it", o, id)
 		}
 		c.ok("task", "kill", "--signal", "SIGKILL", id)
 		if code := c.ended(id); code != "137" {
-			c.Errorf("exit code %s", code)
+			c.Errorf("exit code after SIGKILL: got %s, want 137", code)
 		}
 		if _, status := c.task(id); status != "none" {
-			c.Errorf("status %s", status)
+			c.Errorf("status at the end: got %s, want none", status)
 		}
 		c.ok("container", "delete", id)
 		if left := kit.Left(id + " "); len(left) > 0 {
-			c.Errorf("left: %q", left)
+			c.Errorf("left: %q, want nothing", left)
 		}
 	}},
 	{Name: "pid file", Do: func(c ctr) {
@@ -43,7 +43,7 @@ var liveChecks = checks{
 		c.Check(err)
 		pid, _ := c.task(id)
 		if args, err := os.ReadFile("/proc/" + pid + "/cmdline"); string(text) != pid || err != nil || !strings.Contains(string(args), "sleep") {
-			c.Errorf("%q in the file, the task's is %s: %q, %v", text, pid, args, err)
+			c.Errorf("pid file: got %q, want %s of the task, whose command line is %q, %v", text, pid, args, err)
 		}
 	}},
 	{Name: "kill", Do: func(c ctr) {
@@ -53,7 +53,7 @@ var liveChecks = checks{
 		c.logged(id, "hup")
 		c.ok("task", "kill", id) // SIGTERM
 		if code := c.ended(id); code != "7" || !strings.HasSuffix(c.output(id), "bye\n") {
-			c.Errorf("exit code %s: %q", code, c.output(id))
+			c.Errorf("after SIGTERM: got exit code %s, output %q; want 7, bye last", code, c.output(id))
 		}
 		c.fails("not found", "task", "kill", id)
 		// Nothing is done by default for the first process of a pid namespace.
@@ -71,17 +71,17 @@ var liveChecks = checks{
 		}
 		c.ok("task", "kill", "--all", "--signal", "KILL", id)
 		if code := c.ended(id); code != "137" {
-			c.Errorf("exit code %s", code)
+			c.Errorf("exit code after kill --all: got %s, want 137", code)
 		}
 	}},
 	{Name: "processes end with the first", Do: func(c ctr) {
 		id := c.up("setsid sleep 999 & echo ready; sleep 0.1; exit 4")
 		if code := c.ended(id); code != "4" {
-			c.Errorf("exit code %s", code)
+			c.Errorf("exit code: got %s, want 4", code)
 		}
 		for _, l := range kit.Left(id) {
 			if strings.HasPrefix(l, "process") && strings.Contains(l, "sleep") {
-				c.Errorf("left: %s", l)
+				c.Errorf("left: %s, want it ended with the first", l)
 			}
 		}
 	}},
@@ -90,19 +90,19 @@ var liveChecks = checks{
 		c.logged(id, "tick")
 		c.ok("task", "pause", id)
 		if _, status := c.task(id); status != "PAUSED" {
-			c.Errorf("status %s", status)
+			c.Errorf("status after pause: got %s, want PAUSED", status)
 		}
 		time.Sleep(200 * time.Millisecond) // what it had written arrives
 		before := len(c.output(id))
 		c.fails("paused", c.exec(id, nil, "true")...)
 		time.Sleep(200 * time.Millisecond) // in which it would have ticked
 		if after := len(c.output(id)); after != before {
-			c.Errorf("went on while it was paused: %d, %d bytes of output", before, after)
+			c.Errorf("bytes of output while it is paused: got %d, want %d as before", after, before)
 		}
 		c.ok("task", "resume", id)
 		caller.Until(c.T, "it goes on", func() bool { return len(c.output(id)) > before })
 		if _, status := c.task(id); status != "RUNNING" {
-			c.Errorf("status %s", status)
+			c.Errorf("status after resume: got %s, want RUNNING", status)
 		}
 	}},
 	{Name: "attach", Do: func(c ctr) {
@@ -112,14 +112,14 @@ var liveChecks = checks{
 		term.Expect("tick")
 		c.ok("task", "kill", id)
 		if code := term.End(); code != 8 {
-			c.Errorf("exit code %d: %q", code, term.Screen())
+			c.Errorf("exit code of attach: got %d, want 8: %q", code, term.Screen())
 		}
 	}},
 	{Name: "attach to a terminal", Do: func(c ctr) {
 		id := c.id()
 		term := c.OnTerminal(c.T, c.args([]string{"--detach", "--tty"}, id, "sh")...)
 		if code := term.End(); code != 0 {
-			c.Fatalf("exit code %d: %q", code, term.Screen())
+			c.Fatalf("exit code of run --detach: got %d, want 0: %q", code, term.Screen())
 		}
 		term = c.OnTerminal(c.T, "task", "attach", id)
 		term.Type("stty size; echo a$((40+2))\n")
@@ -128,7 +128,7 @@ var liveChecks = checks{
 		term.Type("until stty size | grep 44; do sleep 0.05; done; exit 6\n")
 		term.Expect("44 111")
 		if code := term.End(); code != 6 {
-			c.Errorf("exit code %d: %q", code, term.Screen())
+			c.Errorf("exit code of attach to a terminal: got %d, want 6: %q", code, term.Screen())
 		}
 	}},
 	{Name: "processes", Do: func(c ctr) {
@@ -138,7 +138,7 @@ var liveChecks = checks{
 		pid, _ := c.task(id)
 		text := c.ok("task", "ps", id)
 		if !strings.Contains(text, "\n"+pid+" ") || !strings.Contains(text, "another") {
-			c.Errorf("%q: want the task's %s and another", text, pid)
+			c.Errorf("task ps: got %q, want the task's %s and another", text, pid)
 		}
 	}},
 }

@@ -32,7 +32,7 @@ func TestSmoke(t *testing.T) {
 	names := []string{"run", "exit codes", "terminal", "detach, kill, delete", "pause and resume", "exec", "metrics", "container network"}
 	list := slices.DeleteFunc(all(), func(c caller.Check[ctr]) bool { return !slices.Contains(names, c.Name) })
 	if len(list) != len(names) {
-		t.Fatalf("got %d checks, want %q", len(list), names)
+		t.Fatalf("checks: got %d, want %q", len(list), names)
 	}
 	compare(t, list)
 }
@@ -41,7 +41,7 @@ var runChecks = checks{
 	{Name: "run", Do: func(c ctr) {
 		o := c.do(c.shell("echo out; echo err >&2; id -u; pwd; echo $FROM")...)
 		if o.Code != 0 || o.Out != "out\n0\n/\nimage\n" || o.Err != "err\n" {
-			c.Errorf("%v", o)
+			c.Errorf("%v: want exit code 0, stdout %q, stderr %q", o, "out\n0\n/\nimage\n", "err\n")
 		}
 		c.want(0, "", c.args([]string{"--rm", "--null-io"}, c.id(), "echo", "out")...)
 		c.run("out", "echo out", "--annotation", "a.b=c", "--label", "x=y")
@@ -51,11 +51,11 @@ var runChecks = checks{
 		c.want(3, "", c.args([]string{"--rm"}, id, "sh", "-c", "exit 3")...)
 		for _, kind := range []string{"task", "container", "snapshot"} {
 			if out := c.ok(kind, "list"); strings.Contains(out, id) {
-				c.Errorf("%s: %s", kind, out)
+				c.Errorf("%s list: got %s, want it without %s", kind, out, id)
 			}
 		}
 		if left := kit.Left(id); len(left) > 0 {
-			c.Errorf("left: %q", left)
+			c.Errorf("left: %q, want nothing", left)
 		}
 	}},
 	{Name: "exit codes", Do: func(c ctr) {
@@ -74,7 +74,7 @@ var runChecks = checks{
 			id := c.id()
 			c.fails(cannot.text, c.args([]string{"--rm"}, id, cannot.command)...)
 			if left := kit.Left(id); len(left) > 0 {
-				c.Errorf("left of %s: %q", cannot.command, left)
+				c.Errorf("left of %s: %q, want nothing", cannot.command, left)
 			}
 		}
 		c.fails("no such file or directory", c.shell("true", "--mount", "type=bind,src=/nothing,dst=/x,options=rbind")...)
@@ -86,18 +86,18 @@ var runChecks = checks{
 		sum := sha256.Sum256(data)
 		o := c.Do(c.T, bytes.NewReader(data), c.args([]string{"--rm"}, c.id(), "sha256sum")...)
 		if o.Code != 0 || !strings.HasPrefix(o.Out, hex.EncodeToString(sum[:])) {
-			c.Errorf("%v: want %x", o, sum)
+			c.Errorf("%v: want exit code 0 and stdout that begins with %x", o, sum)
 		}
 	}},
 	{Name: "output, whole", Do: func(c ctr) {
 		const script = "dd if=/dev/zero bs=1024 count=4096 2>/dev/null | tr '\\0' x; dd if=/dev/zero bs=1024 count=64 2>/dev/null | tr '\\0' y >&2"
 		o := c.do(c.shell(script)...)
 		if len(o.Out) != 4<<20 || len(o.Err) != 64<<10 || o.Code != 0 {
-			c.Errorf("exit code %d, %d bytes of output and %d of errors", o.Code, len(o.Out), len(o.Err))
+			c.Errorf("whole output: got exit code %d, %d bytes of output and %d of errors; want 0, %d and %d", o.Code, len(o.Out), len(o.Err), 4<<20, 64<<10)
 		}
 		id := c.up("dd if=/dev/zero bs=1024 count=1024 2>/dev/null | tr '\\0' x")
 		if code := c.ended(id); code != "0" || c.output(id) != strings.Repeat("x", 1<<20) {
-			c.Errorf("exit code %s, %d bytes in the file", code, len(c.output(id)))
+			c.Errorf("output in a file: got exit code %s, %d bytes; want 0, %d, all of them x", code, len(c.output(id)), 1<<20)
 		}
 	}},
 	{Name: "terminal", Do: func(c ctr) {
@@ -112,7 +112,7 @@ var runChecks = checks{
 		term.Expect("code9")
 		term.Type("exit 3\n")
 		if code := term.End(); code != 3 {
-			c.Errorf("exit code %d: %q", code, term.Screen())
+			c.Errorf("exit code of a shell on a terminal: got %d, want 3: %q", code, term.Screen())
 		}
 	}},
 	{Name: "no terminal", Do: func(c ctr) {
@@ -124,7 +124,7 @@ var runChecks = checks{
 			return own.do(own.shell("echo out; exit 6")...)
 		}) {
 			if o.Code != 6 || o.Out != "out\n" {
-				c.Errorf("%v", o)
+				c.Errorf("%v: want exit code 6, stdout %q", o, "out\n")
 			}
 		}
 	}},
@@ -139,7 +139,7 @@ func (c ctr) terminal(args []string) {
 	term.Expect("terminal\nsized\nready")
 	term.Resize(44, 111)
 	if code := term.End(); code != 5 || !strings.Contains(term.Screen(), "44 111") || !strings.Contains(term.Screen(), "/dev/pts/0\n") {
-		c.Errorf("exit code %d: %q", code, term.Screen())
+		c.Errorf("resized terminal: got exit code %d and %q, want 5, 44 111 and /dev/pts/0", code, term.Screen())
 	}
 }
 

@@ -14,7 +14,7 @@ func BenchmarkRun(b *testing.B) {
 	caller.Times(b, peers, func(r caller.Runtime) error {
 		c.Runtime = r
 		if o := c.do(c.args([]string{"--rm"}, c.id(), "true")...); o.Code != 0 {
-			return fmt.Errorf("%v", o)
+			return fmt.Errorf("%v: want exit code 0", o)
 		}
 		return nil
 	})

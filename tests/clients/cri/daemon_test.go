@@ -72,7 +72,7 @@ func start(t testing.TB, r caller.Runtime) cri {
 	t.Cleanup(c.LookAtNetwork)
 	conn, err := grpc.NewClient("unix://"+c.Socket, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(limited))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a client of %s: %v", c.Socket, err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	c.runtime, c.images = v1.NewRuntimeServiceClient(conn), v1.NewImageServiceClient(conn)
@@ -122,14 +122,14 @@ func got[R any](answer R, err error) func(*caller.T) R {
 // fails notes it when there is no error, or it does not say what it should.
 func (c cri) fails(err error, text string) {
 	if err == nil || !strings.Contains(err.Error(), text) {
-		c.Errorf("error %v: want %q", err, text)
+		c.Errorf("got error %v, want %q in it", err, text)
 	}
 }
 
 // is notes it when what is said is not what it should be.
 func (c cri) is(what string, is, want any) {
 	if is != want {
-		c.Errorf("%s is %#v: want %#v", what, is, want)
+		c.Errorf("%s: got %#v, want %#v", what, is, want)
 	}
 }
 
@@ -139,7 +139,7 @@ func (c cri) Tidy() {
 		c.remove(p.Id)
 	}
 	if list := got(c.runtime.ListContainers(bg, &v1.ListContainersRequest{}))(c.T).Containers; len(list) > 0 {
-		c.Errorf("containers without a pod: %v", list)
+		c.Errorf("containers without a pod: got %v, want none", list)
 	}
 }
 
@@ -148,7 +148,7 @@ func (c cri) remove(id string) {
 	got(c.runtime.StopPodSandbox(bg, &v1.StopPodSandboxRequest{PodSandboxId: id}))(c.T)
 	got(c.runtime.RemovePodSandbox(bg, &v1.RemovePodSandboxRequest{PodSandboxId: id}))(c.T)
 	if left := kit.Left(id); len(left) > 0 {
-		c.Errorf("left of the pod: %q", left)
+		c.Errorf("left of the pod: %q, want nothing", left)
 	}
 }
 

@@ -28,12 +28,12 @@ var execChecks = checks{
 		ct := c.up(c.pod(), caller.Sleeper)
 		o := c.exec(ct, "sh", "-c", "echo out; echo err >&2; echo $FROM; exit 7")
 		if o.ExitCode != 7 || string(o.Stdout) != "out\nimage\n" || string(o.Stderr) != "err\n" {
-			c.Errorf("%v", o)
+			c.Errorf("exec: got %v; want exit code 7, stdout %q, stderr %q", o, "out\nimage\n", "err\n")
 		}
 		c.inside(ct, "sleep", "grep -o ^sleep /proc/1/cmdline")
 		c.is("the exit code of one that was killed", c.exec(ct, "sh", "-c", "kill -KILL $$").ExitCode, int32(137))
 		if o := c.exec(ct, "sh", "-c", "dd if=/dev/zero bs=1024 count=1024 2>/dev/null | tr '\\0' x"); len(o.Stdout) != 1<<20 {
-			c.Errorf("%d bytes of output", len(o.Stdout))
+			c.Errorf("output of exec: got %d bytes, want %d", len(o.Stdout), 1<<20)
 		}
 	}},
 	{Name: "exec of commands that cannot run", Do: func(c cri) {
@@ -66,7 +66,7 @@ var execChecks = checks{
 		in := strings.Repeat("0123456789abcde\n", 1<<16)
 		code := c.stream(answer.Url, remotecommand.StreamOptions{Stdin: strings.NewReader(in), Stdout: &out, Stderr: &errs})
 		if code != 5 || out.String() != in || errs.String() != "err\n" {
-			c.Errorf("exit code %d, %d bytes of output, errors %q", code, len(out.String()), errs.String())
+			c.Errorf("exec with streams: got exit code %d, %d bytes of output, errors %q; want 5, the input of %d bytes, %q", code, len(out.String()), errs.String(), len(in), "err\n")
 		}
 	}},
 	{Name: "exec, terminal", Do: func(c cri) {
@@ -83,7 +83,7 @@ var execChecks = checks{
 		var out, errs screen
 		code := c.stream(answer.Url, remotecommand.StreamOptions{Stdin: strings.NewReader("one\nend\n"), Stdout: &out, Stderr: &errs})
 		if code != 0 || out.String() != "got one\ngot end\n" {
-			c.Errorf("exit code %d: %q, %q", code, out.String(), errs.String())
+			c.Errorf("attach: got exit code %d, output %q, errors %q; want 0, %q", code, out.String(), errs.String(), "got one\ngot end\n")
 		}
 		c.is("the exit code", c.ended(ct).ExitCode, int32(5))
 		c.is("the log", c.said(ct, "stdout"), "got one\ngot end\n")
@@ -188,7 +188,7 @@ func (c cri) terminal(address string, want int, text string) {
 	defer close(done)
 	code := c.stream(address, remotecommand.StreamOptions{Stdin: in, Stdout: &out, Tty: true, TerminalSizeQueue: queue})
 	if code != want || !strings.Contains(out.String(), text) || !strings.Contains(out.String(), "44 111") {
-		c.Errorf("exit code %d: %q: want %d, %q", code, out.String(), want, text)
+		c.Errorf("on a terminal: got exit code %d, output %q; want %d, %q and 44 111", code, out.String(), want, text)
 	}
 }
 
@@ -208,7 +208,7 @@ func (c cri) forward(address string, port int) uint16 {
 	select {
 	case <-ready:
 	case err := <-ended:
-		c.Fatalf("forward: %v", err)
+		c.Fatalf("forward ports: %v", err)
 	}
 	ports, err := f.GetPorts()
 	c.Check(err)

@@ -23,7 +23,7 @@ var fileChecks = checks{
 		dir := filepath.Dir(file)
 		c.run(p, "of the host", "cat /v/file; echo new >/v/new", mounting(&v1.Mount{HostPath: dir, ContainerPath: "/v"}))
 		if text, err := os.ReadFile(dir + "/new"); string(text) != "new\n" {
-			c.Errorf("written through the mount: %q, %v", text, err)
+			c.Errorf("file written through the mount: got %q, %v; want %q", text, err, "new\n")
 		}
 		c.run(p, "of the hostno", "cat /v/file; touch /v/x 2>/dev/null || echo no", mounting(&v1.Mount{HostPath: dir, ContainerPath: "/v", Readonly: true}))
 		c.run(p, "of the host", "cat /deep/er/one", mounting(&v1.Mount{HostPath: file, ContainerPath: "/deep/er/one"}))
@@ -57,7 +57,7 @@ var fileChecks = checks{
 		ct := c.up(p, caller.Sleeper, mounting(&v1.Mount{HostPath: top, ContainerPath: "/v", Propagation: v1.MountPropagation_PROPAGATION_BIDIRECTIONAL}))
 		c.inside(ct, "", "mount -t tmpfs t /v/below && touch /v/below/made")
 		if _, err := os.Stat(below + "/made"); err != nil {
-			c.Errorf("mounted inside: %v", err)
+			c.Errorf("file in what was mounted inside: %v, want it on the host", err)
 		}
 		c.Check(syscall.Unmount(below, syscall.MNT_DETACH))
 	}},

@@ -32,7 +32,7 @@ var podChecks = checks{
 		c.is("the version of the interface", v.RuntimeApiVersion, "v1")
 		s := got(c.runtime.Status(bg, &v1.StatusRequest{Verbose: true}))(c.T)
 		if !condition(s.Status, v1.RuntimeReady) || !condition(s.Status, v1.NetworkReady) || !strings.Contains(s.Info["config"], c.Runtime.Path) {
-			c.Errorf("status %v", s)
+			c.Errorf("status: got %v, want runtime and network ready, and %s in the configuration", s, c.Runtime.Path)
 		}
 	}},
 	{Name: "pod", Do: func(c cri) {
@@ -45,11 +45,11 @@ var podChecks = checks{
 		c.is("the label", s.Labels["l"], "1")
 		c.is("the annotation", s.Annotations["a.b"], "2")
 		if !strings.HasPrefix(s.Network.Ip, strings.TrimSuffix(subnet, "0/24")) {
-			c.Errorf("address %q", s.Network.Ip)
+			c.Errorf("address of the pod: got %q, want one of %s", s.Network.Ip, subnet)
 		}
 		list := got(c.runtime.ListPodSandbox(bg, &v1.ListPodSandboxRequest{Filter: &v1.PodSandboxFilter{LabelSelector: map[string]string{"l": "1"}}}))(c.T).Items
 		if len(list) != 1 || list[0].Id != p.id {
-			c.Errorf("the list is %v", list)
+			c.Errorf("list of pods: got %v, want %s alone", list, p.id)
 		}
 		for range 2 { // to stop it again is no error
 			got(c.runtime.StopPodSandbox(bg, &v1.StopPodSandboxRequest{PodSandboxId: p.id}))(c.T)
@@ -94,7 +94,7 @@ var lifeChecks = checks{
 		c.is("the label", s.Labels["l"], "1")
 		c.is("the log", s.LogPath, ct.log)
 		if s.CreatedAt > s.StartedAt || s.StartedAt > time.Now().UnixNano() {
-			c.Errorf("times %d, %d", s.CreatedAt, s.StartedAt)
+			c.Errorf("times: got created %d, started %d; want them in that order, and not ahead of now", s.CreatedAt, s.StartedAt)
 		}
 		c.fails(c.begin(ct), "container is in CONTAINER_RUNNING state")
 		c.is("the exit code", c.stop(ct, 0), int32(137))
@@ -103,7 +103,7 @@ var lifeChecks = checks{
 		_, err := c.runtime.ContainerStatus(bg, &v1.ContainerStatusRequest{ContainerId: ct.id})
 		c.fails(err, "not found")
 		if left := kit.Left(ct.id); len(left) > 0 {
-			c.Errorf("left: %q", left)
+			c.Errorf("left: %q, want nothing", left)
 		}
 	}},
 	{Name: "container that never ran goes", Do: func(c cri) {
@@ -114,7 +114,7 @@ var lifeChecks = checks{
 		ct := c.up(c.pod(), caller.Sleeper)
 		got(c.runtime.RemoveContainer(bg, &v1.RemoveContainerRequest{ContainerId: ct.id}))(c.T)
 		if left := kit.Left(ct.id); len(left) > 0 {
-			c.Errorf("left: %q", left)
+			c.Errorf("left: %q, want nothing", left)
 		}
 	}},
 	{Name: "command, arguments, environment, directory", Do: func(c cri) {
@@ -155,7 +155,7 @@ var endChecks = checks{
 		c.is("the reason", s.Reason, "Completed")
 		// The shim tells when it has ended, the daemon when it has heard that it was started: that may be later.
 		if s.FinishedAt < s.CreatedAt || s.FinishedAt > time.Now().UnixNano() {
-			c.Errorf("times %d, %d", s.CreatedAt, s.FinishedAt)
+			c.Errorf("times: got created %d, finished %d; want them in that order, and not ahead of now", s.CreatedAt, s.FinishedAt)
 		}
 		s = c.ended(c.up(p, "exit 42"))
 		c.is("the exit code", s.ExitCode, int32(42))
@@ -174,7 +174,7 @@ var endChecks = checks{
 			c.is("the exit code", s.ExitCode, int32(128))
 			c.is("the reason", s.Reason, "StartError")
 			if !strings.Contains(s.Message, text) {
-				c.Errorf("the message is %q: want %q", s.Message, text)
+				c.Errorf("message: got %q, want %q in it", s.Message, text)
 			}
 		}
 	}},
@@ -192,7 +192,7 @@ var endChecks = checks{
 		before := time.Now()
 		c.is("the exit code", c.stop(ct, 2), int32(137))
 		if took := time.Since(before); took < 2*time.Second {
-			c.Errorf("was killed after %v", took)
+			c.Errorf("time until it was killed: got %v, want at least 2s", took)
 		}
 	}},
 	{Name: "processes end with the first", Do: func(c cri) {
@@ -200,7 +200,7 @@ var endChecks = checks{
 		c.is("the exit code", c.ended(ct).ExitCode, int32(4))
 		for _, l := range kit.Left(ct.id) {
 			if strings.HasPrefix(l, "process") && strings.Contains(l, "sleep") {
-				c.Errorf("left: %s", l)
+				c.Errorf("left: %s, want it ended with the first", l)
 			}
 		}
 	}},

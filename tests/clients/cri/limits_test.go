@@ -47,7 +47,7 @@ var limitChecks = checks{
 		})
 		list := got(c.runtime.ListContainerStats(bg, &v1.ListContainerStatsRequest{Filter: &v1.ContainerStatsFilter{LabelSelector: map[string]string{"stats": "1"}}}))(c.T).Stats
 		if len(list) != 1 || list[0].Attributes.Id != ct.id || list[0].Memory.WorkingSetBytes.GetValue() == 0 {
-			c.Errorf("the list is %v", list)
+			c.Errorf("list of stats: got %v, want %s alone, with some memory", list, ct.id)
 		}
 	}},
 	{Name: "stats of a pod", Do: func(c cri) {
@@ -55,7 +55,7 @@ var limitChecks = checks{
 		ct := c.up(p, caller.Sleeper)
 		s := got(c.runtime.PodSandboxStats(bg, &v1.PodSandboxStatsRequest{PodSandboxId: p.id}))(c.T).Stats
 		if s.Attributes.Id != p.id || len(s.Linux.Containers) != 1 || s.Linux.Containers[0].Attributes.Id != ct.id || s.Linux.Memory.UsageBytes.GetValue() == 0 {
-			c.Errorf("%v", s)
+			c.Errorf("stats of a pod: got %v, want %s with the container %s and some memory", s, p.id, ct.id)
 		}
 	}},
 	{Name: "cgroups", Do: func(c cri) {
@@ -69,7 +69,7 @@ var limitChecks = checks{
 			}
 			for _, file := range files {
 				if text, err := os.ReadFile(file); err != nil || len(text) == 0 {
-					c.Errorf("%s: %q, %v", file, text, err)
+					c.Errorf("%s: got %q, %v; want some process", file, text, err)
 				}
 			}
 		}
@@ -96,6 +96,6 @@ func (c cri) limit(ct container, want, v1, v2 string) {
 		text, err = os.ReadFile("/sys/fs/cgroup" + path + v2)
 	}
 	if got, _, _ := strings.Cut(strings.TrimSpace(string(text)), " "); err != nil || got != want {
-		c.Errorf("%s, %s: %q, %v: want %s", v1, v2, got, err, want)
+		c.Errorf("%s or %s: got %q, %v; want %s", v1, v2, got, err, want)
 	}
 }

@@ -16,7 +16,7 @@ var logChecks = checks{
 		c.is("the errors", c.said(ct, "stderr"), "err\n")
 		for _, l := range c.lines(ct) {
 			if _, err := time.Parse(time.RFC3339Nano, l.time); err != nil || (l.tag == "F") == (l.text == "no newline") {
-				c.Errorf("%v: %v", l, err)
+				c.Errorf("line of the log: got %v, time parsed with %v; want a time, and the tag F unless it is without newline", l, err)
 			}
 		}
 	}},
@@ -24,7 +24,7 @@ var logChecks = checks{
 		ct := c.up(c.pod(), "dd if=/dev/zero bs=1024 count=2048 2>/dev/null | tr '\\0' x; dd if=/dev/zero bs=1024 count=64 2>/dev/null | tr '\\0' y >&2")
 		c.ended(ct)
 		if out, errs := c.said(ct, "stdout"), c.said(ct, "stderr"); strings.Trim(out, "x") != "" || len(out) != 2<<20 || len(errs) != 64<<10 {
-			c.Errorf("%d bytes of output, %d of errors", len(out), len(errs))
+			c.Errorf("whole log: got %d bytes of output, %d of errors; want %d, all of them x, and %d", len(out), len(errs), 2<<20, 64<<10)
 		}
 	}},
 	{Name: "log opened anew", Do: func(c cri) {

@@ -33,7 +33,7 @@ var namespaceChecks = checks{
 		for kind, shared := range map[string]bool{"net": true, "ipc": true, "uts": true, "pid": false, "mnt": false} {
 			a, b := c.namespaceOf(one, kind), c.namespaceOf(two, kind)
 			if (a == b) != shared || a == c.host(kind) {
-				c.Errorf("%s: %s, %s, the host's %s", kind, a, b, c.host(kind))
+				c.Errorf("%s namespaces: got %s and %s, the host's is %s; want another than that, the same: %v", kind, a, b, c.host(kind), shared)
 			}
 		}
 	}},

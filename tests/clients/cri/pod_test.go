@@ -108,7 +108,7 @@ func (c cri) run(p pod, out, script string, edits ...ofContainer) {
 	ct := c.up(p, script, edits...)
 	status := c.ended(ct)
 	if text := strings.TrimSuffix(c.said(ct, "stdout"), "\n"); status.ExitCode != 0 || text != out {
-		c.Errorf("%s: exit code %d, output %q, errors %q: want %q", script, status.ExitCode, text, c.said(ct, "stderr"), out)
+		c.Errorf("%s: got exit code %d, output %q, errors %q; want 0, %q", script, status.ExitCode, text, c.said(ct, "stderr"), out)
 	}
 }
 
@@ -142,7 +142,7 @@ func (c cri) exec(ct container, command ...string) *v1.ExecSyncResponse {
 func (c cri) inside(ct container, out, script string) {
 	o := c.exec(ct, "sh", "-c", script)
 	if o.ExitCode != 0 || strings.TrimSuffix(string(o.Stdout), "\n") != out {
-		c.Errorf("%s: exit code %d, output %q, errors %q: want %q", script, o.ExitCode, o.Stdout, o.Stderr, out)
+		c.Errorf("%s: got exit code %d, output %q, errors %q; want 0, %q", script, o.ExitCode, o.Stdout, o.Stderr, out)
 	}
 }
 

@@ -43,7 +43,7 @@ func start(t testing.TB, r caller.Runtime, flags ...string) docker {
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("unexpected error: %v", err)
 		}
 	}
 	for _, dir := range []string{"", "/bin", "/home"} {
@@ -89,7 +89,7 @@ func (d docker) load(t testing.TB) {
 	t.Helper()
 	o := d.Do(d.T, bytes.NewReader(caller.Busybox(t)), "import", "--change", `CMD ["sh"]`, "--change", "ENV FROM=image", "-", "bb")
 	if o.Code != 0 {
-		t.Fatal(o)
+		t.Fatalf("%v: want exit code 0", o)
 	}
 }
 
@@ -98,12 +98,12 @@ func (d docker) stop(t testing.TB, p *os.Process, ended chan error) {
 	left, _ := filepath.Glob(d.dir + "/exec/runtime-runc/moby/*")
 	for _, l := range left {
 		if filepath.Base(l) != "cache:seccomp" {
-			t.Errorf("left: state %s", l)
+			t.Errorf("left: state %s, want none", l)
 		}
 	}
 	p.Signal(syscall.SIGTERM)
 	if err := <-ended; err != nil {
-		t.Errorf("dockerd: %v", err)
+		t.Errorf("end of dockerd: %v", err)
 	}
 	// What the daemon leaves itself: its network namespace, and the parents of the containers' cgroups.
 	syscall.Unmount(d.dir+"/exec/netns/default", syscall.MNT_DETACH)

@@ -21,7 +21,7 @@ var fileChecks = checks{
 		dir := file[:strings.LastIndexByte(file, '/')]
 		d.Run("of the host", "cat /v/file; echo new >/v/new", "-v", dir+":/v")
 		if text, err := os.ReadFile(dir + "/new"); string(text) != "new\n" {
-			d.Errorf("written through the volume: %q, %v", text, err)
+			d.Errorf("file written through the volume: got %q, %v; want %q", text, err, "new\n")
 		}
 		d.Run("of the hostno", "cat /v/file; touch /v/x 2>/dev/null || echo no", "-v", dir+":/v:ro")
 		d.Run("of the host", "cat /one", "-v", file+":/one:ro")

@@ -56,7 +56,7 @@ func TestUserNamespaces(t *testing.T) {
 			o := d.OK("run", "--rm", "bb", "cat", "/proc/self/uid_map")
 			f := strings.Fields(o)
 			if len(f) != 3 || f[0] != "0" || f[1] == "0" {
-				d.Errorf("uid_map: %q", o)
+				d.Errorf("uid_map: got %q, want 0 as another than 0 of the host", o)
 			}
 			d.Run("root", "stat -c %U /bin/busybox")
 			d.Run("no", "(: >/proc/sysrq-trigger) 2>/dev/null || echo no")
@@ -72,7 +72,7 @@ func TestUserNamespaces(t *testing.T) {
 			st, err := os.Stat("/proc/" + strconv.Itoa(pid))
 			d.Check(err)
 			if st.Sys().(*syscall.Stat_t).Uid == 0 {
-				d.Errorf("runs as root of the host")
+				d.Errorf("uid on the host: got 0, want another")
 			}
 		}},
 		{Name: "the host's user namespace", Do: func(d docker) {
@@ -86,7 +86,7 @@ func TestUserNamespaces(t *testing.T) {
 			d.OK("unpause", id)
 			d.OK("stop", id)
 			if s := d.Inspect(id, ".State.ExitCode"); s != "7" {
-				d.Errorf("exit code %s", s)
+				d.Errorf("exit code after stop: got %s, want 7", s)
 			}
 		}},
 	})

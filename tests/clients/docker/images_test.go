@@ -47,10 +47,10 @@ var imageChecks = checks{
 		d.Cleanup(func() { compose.OK("down", "--timeout", "0", "--volumes") })
 		caller.Until(d.T, "the one has heard the other", func() bool { return strings.Contains(compose.OK("logs", "two"), "hello") })
 		if text := compose.OK("logs", "one"); !strings.Contains(text, "one is me") {
-			d.Errorf("%q", text)
+			d.Errorf("log of the first service: got %q, want %q in it", text, "one is me")
 		}
 		if text := compose.OK("exec", "-T", "one", "hostname"); len(text) != 12 {
-			d.Errorf("hostname %q", text)
+			d.Errorf("hostname: got %q, want 12 characters", text)
 		}
 	}},
 	{Name: "nginx and Apache httpd side by side", Do: func(d docker) {

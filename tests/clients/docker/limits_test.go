@@ -17,7 +17,7 @@ var limitChecks = checks{
 		id := d.Up("exec tail /dev/zero", "--memory", "16m")
 		d.Becomes(id, ".State.Status", "exited")
 		if s := d.Inspect(id, ".State.ExitCode") + " " + d.Inspect(id, ".State.OOMKilled"); s != "137 true" {
-			d.Errorf("exit code and OOMKilled: %s", s)
+			d.Errorf("exit code and OOMKilled: got %s, want 137 true", s)
 		}
 	}},
 	{Name: "pids limit", Do: func(d docker) {
@@ -28,7 +28,7 @@ var limitChecks = checks{
 		d.Run("own", "grep -q ':/$' /proc/self/cgroup && echo own", "--cgroupns", "private")
 		id := d.Up(caller.Sleeper, "--cgroupns", "host")
 		if text := d.OK("exec", id, "cat", "/proc/1/cgroup"); !strings.Contains(text, id) {
-			d.Errorf("cgroups of a container without a namespace of them: %s", text)
+			d.Errorf("cgroups without a namespace of them: got %s, want %s in them", text, id)
 		}
 		d.Run("read-only", "mkdir /sys/fs/cgroup/x /sys/fs/cgroup/memory/x 2>/dev/null || echo read-only")
 	}},

@@ -22,13 +22,13 @@ var liveChecks = checks{
 		d.Fails(126, "no such file or directory", "exec", id, "/bin/nothing")
 		d.Fails(126, "permission denied", "exec", id, "/etc/passwd")
 		if o := d.Do(d.T, strings.NewReader("typed"), "exec", "-i", id, "cat"); o.Out != "typed" {
-			d.Errorf("%v", o)
+			d.Errorf("%v: want stdout %q", o, "typed")
 		}
 		d.Want(0, "", "exec", "-d", id, "sh", "-c", "echo >/tmp/detached; exec sleep 999")
 		caller.Until(d.T, "the detached process has run", func() bool { return d.Try("exec", id, "ls", "/tmp/detached").Code == 0 })
 		term := d.OnTerminal(d.T, "exec", "-it", id, "sh", "-c", "tty; "+caller.Sized+"; exit 4")
 		if code := term.End(); code != 4 || !strings.Contains(term.Screen(), "/dev/pts/0\nsized\n") {
-			d.Errorf("exit code %d: %q", code, term.Screen())
+			d.Errorf("exec on a terminal: got exit code %d and %q, want 4 and %q", code, term.Screen(), "/dev/pts/0\nsized\n")
 		}
 	}},
 	{Name: "exec, privileged", Do: func(d docker) {
@@ -39,14 +39,14 @@ var liveChecks = checks{
 		id := d.Up("echo out; echo err >&2; printf 'no newline'")
 		d.Becomes(id, ".State.Status", "exited")
 		if o := d.Try("logs", id); o.Out != "out\nno newline" || o.Err != "err\n" {
-			d.Errorf("%v", o)
+			d.Errorf("%v: want stdout %q and stderr %q", o, "out\nno newline", "err\n")
 		}
 	}},
 	{Name: "stats", Do: func(d docker) {
 		id := d.Up(caller.Sleeper, "--memory", "64m")
 		text := d.OK("stats", "--no-stream", "--format", "{{.MemUsage}} {{.PIDs}}", id)
 		if !strings.Contains(text, "iB / 64MiB 1") {
-			d.Errorf("stats %q", text)
+			d.Errorf("stats: got %q, want some memory of 64MiB, and 1 process", text)
 		}
 	}},
 	{Name: "top", Do: func(d docker) {
@@ -57,7 +57,7 @@ var liveChecks = checks{
 		})
 		text := d.OK("top", id, "-o", "pid,comm")
 		if lines := strings.Split(text, "\n"); len(lines) != 3 || strings.Fields(lines[0])[0] != "PID" {
-			d.Errorf("top -o pid,comm: %q", text)
+			d.Errorf("top -o pid,comm: got %q, want 3 lines, PID first", text)
 		}
 	}},
 	{Name: "pause and unpause", Do: func(d docker) {
@@ -65,13 +65,13 @@ var liveChecks = checks{
 		d.Logged(id, "tick")
 		d.OK("pause", id)
 		if s := d.Inspect(id, ".State.Status"); s != "paused" {
-			d.Errorf("status %s", s)
+			d.Errorf("status after pause: got %s, want paused", s)
 		}
 		before := len(d.OK("logs", id))
 		d.Fails(1, "is paused", "exec", id, "true")
 		time.Sleep(200 * time.Millisecond) // in which it would have ticked
 		if after := len(d.OK("logs", id)); after != before {
-			d.Errorf("went on while it was paused: %d, %d bytes of output", before, after)
+			d.Errorf("bytes of output while it is paused: got %d, want %d as before", after, before)
 		}
 		d.OK("unpause", id)
 		caller.Until(d.T, "it goes on", func() bool { return len(d.OK("logs", id)) > before })
@@ -98,13 +98,13 @@ var liveChecks = checks{
 		d.Logged(id, "ready")
 		d.OK("stop", id)
 		if s := d.Inspect(id, ".State.ExitCode"); s != "7" || !strings.Contains(d.OK("logs", id), "bye") {
-			d.Errorf("exit code %s", s)
+			d.Errorf("after stop: got exit code %s, want 7, and bye in the log", s)
 		}
 		id = d.Up("trap '' TERM; echo ready; while :; do sleep 0.05; done")
 		d.Logged(id, "ready")
 		d.OK("stop", "--time", "1", id)
 		if s := d.Inspect(id, ".State.ExitCode"); s != "137" {
-			d.Errorf("exit code %s of one that ignores SIGTERM", s)
+			d.Errorf("exit code after stop of one that ignores SIGTERM: got %s, want 137", s)
 		}
 	}},
 	{Name: "kill", Do: func(d docker) {
@@ -124,11 +124,11 @@ var liveChecks = checks{
 	{Name: "wait and events", Do: func(d docker) {
 		id := d.Up("sleep 0.2; exit 9")
 		if s := d.OK("wait", id); s != "9" {
-			d.Errorf("wait: %s", s)
+			d.Errorf("wait: got %s, want 9", s)
 		}
 		text := d.OK("events", "--since", "1m", "--until", "-1s", "--filter", "container="+id, "--format", "{{.Action}}")
 		if text != "create\nattach\nstart\ndie" && !strings.HasSuffix(text, "start\ndie") {
-			d.Errorf("events: %q", text)
+			d.Errorf("events: got %q, want start and die last", text)
 		}
 	}},
 	{Name: "shared namespaces", Do: func(d docker) {

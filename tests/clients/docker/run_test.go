@@ -36,7 +36,7 @@ var runChecks = checks{
 		d.Fails(126, "permission denied", "run", "--rm", "bb", "/etc")
 		d.Fails(127, "executable file not found in $PATH", "run", "--name", "kept", "bb", "nothing")
 		if code := d.Inspect("kept", ".State.ExitCode"); code != "127" {
-			d.Errorf("the exit code of the container is %s", code)
+			d.Errorf("exit code of a container that cannot run: got %s, want 127", code)
 		}
 	}},
 	{Name: "environment and names", Do: func(d docker) {

@@ -17,7 +17,7 @@ func BenchmarkRun(b *testing.B) {
 	d := start(b, peers[0], flags...)
 	caller.Times(b, peers, func(r caller.Runtime) error {
 		if o := d.Try("run", "--rm", "--runtime", "with-"+r.Name, caller.Image, "true"); o.Code != 0 {
-			return fmt.Errorf("%v", o)
+			return fmt.Errorf("%v: want exit code 0", o)
 		}
 		return nil
 	})

@@ -21,7 +21,7 @@ func (d docker) webServers() {
 	d.Check(err)
 	defer f.Close()
 	if o := d.Do(d.T, f, "import", "-", "web"); o.Code != 0 {
-		d.Fatalf("%v", o)
+		d.Fatalf("%v: want exit code 0", o)
 	}
 	nginx := d.OK("run", "--detach", "--name", "nginx", "web", "nginx", "-g", "daemon off;")
 	apache := d.OK("run", "--detach", "--name", "apache", "web", "sh", "-c", ". /etc/apache2/envvars; mkdir -p $APACHE_RUN_DIR; exec apache2 -D FOREGROUND")
@@ -47,12 +47,12 @@ func (d docker) webServers() {
 		}
 	}
 	if want := "nginx: worker process"; !strings.Contains(table, want) {
-		d.Errorf("ps does not show %s:\n%s", want, table)
+		d.Errorf("ps: got\n%s\nwant %s in it", table, want)
 	}
 	for _, id := range []string{nginx, apache} {
 		d.OK("stop", id)
 		if code := d.Inspect(id, ".State.ExitCode"); code != "0" {
-			d.Errorf("%s ended with %s", d.Inspect(id, ".Name"), code)
+			d.Errorf("exit code of %s after stop: got %s, want 0", d.Inspect(id, ".Name"), code)
 		}
 	}
 	d.OK("rm", nginx, apache)

@@ -76,7 +76,7 @@ func start(t testing.TB, r caller.Runtime) podman {
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("unexpected error: %v", err)
 		}
 	}
 	for _, dir := range []string{p.top, p.Dir} {
@@ -116,14 +116,14 @@ func (p podman) netns() string { return p.top + "/netns" }
 func (p *podman) network(t testing.TB) {
 	t.Helper()
 	if err := os.WriteFile(p.netns(), nil, 0o644); err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a file for the network namespace: %v", err)
 	}
 	if out, err := exec.Command("unshare", "--net="+p.netns(), "ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-		t.Fatalf("unshare: %v: %s", err, out)
+		t.Fatalf("make the network namespace: %v: %s", err, out)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(p.netns(), syscall.MNT_DETACH); err != nil {
-			t.Error(err)
+			t.Errorf("unmount the network namespace: %v", err)
 		}
 	})
 }
@@ -133,14 +133,14 @@ func (p *podman) load(t testing.TB) {
 	t.Helper()
 	guard := func() {
 		if r := recover(); r != nil {
-			t.Fatal(p.Problems())
+			t.Fatalf("make the images: %q", p.Problems())
 		}
 	}
 	defer guard()
 	p.rules = p.iptables()
 	o := p.Do(p.T, bytes.NewReader(caller.Busybox(t)), "import", "--change", `CMD ["sh"]`, "--change", "ENV FROM=image", "--change", "ENV PATH=/bin", "-", caller.Image)
 	if o.Code != 0 {
-		t.Fatal(o)
+		t.Fatalf("%v: want exit code 0", o)
 	}
 	file := p.File("pause/Containerfile", "FROM scratch\nCOPY catatonit /catatonit\nENTRYPOINT [\"/catatonit\", \"-P\"]\n", 0o644)
 	dir := filepath.Dir(file)
@@ -155,7 +155,7 @@ func (p podman) in(args ...string) string {
 	prog := caller.Program{Args: append(p.Args[:2:2], args[0]), Env: p.Env}
 	o := prog.Do(p.T, nil, args[1:]...)
 	if o.Code != 0 {
-		p.Fatalf("%v", o)
+		p.Fatalf("%v: want exit code 0", o)
 	}
 	return o.Out
 }

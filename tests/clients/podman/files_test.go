@@ -23,7 +23,7 @@ var fileChecks = checks{
 		dir := filepath.Dir(file)
 		p.Run("of the host", "cat /v/file; echo new >/v/new", "-v", dir+":/v")
 		if text, err := os.ReadFile(dir + "/new"); string(text) != "new\n" {
-			p.Errorf("written through the volume: %q, %v", text, err)
+			p.Errorf("file written through the volume: got %q, %v; want %q", text, err, "new\n")
 		}
 		p.Run("of the hostno", "cat /v/file; touch /v/x 2>/dev/null || echo no", "-v", dir+":/v:ro")
 		p.Run("of the host", "cat /one", "-v", file+":/one:ro")
@@ -35,7 +35,7 @@ var fileChecks = checks{
 		p.Run("made", "test -d /v/deep/er && echo made", "-v", dir+":/v/deep/er")
 		p.Run("of the host", "cat /v/file; touch /v/above", "-v", dir+":/v:O")
 		if _, err := os.Stat(dir + "/above"); err == nil {
-			p.Errorf("written through an overlay volume")
+			p.Errorf("directory below an overlay volume: got the container's file in it, want it unchanged")
 		}
 		p.Run("nosuid,nodev,noexec", "grep ' /v ' /proc/mounts | grep -o nosuid,nodev,noexec", "-v", dir+":/v:nosuid,nodev,noexec")
 	}},
@@ -47,12 +47,12 @@ var fileChecks = checks{
 		p.Check(os.Mkdir(dir, 0o755))
 		untar := caller.Program{Args: []string{"tar", "-C", dir, "-x"}, Env: p.Env}
 		if o := untar.Do(p.T, strings.NewReader(p.OK("export", p.Up(caller.Sleeper))), "-f", "-"); o.Code != 0 {
-			p.Fatalf("%v", o)
+			p.Fatalf("%v: want exit code 0", o)
 		}
 		p.Want(0, "out", p.Container("--rm", "--rootfs", dir, "sh", "-c", "echo out")...)
 		p.Want(0, "out", p.Container("--rm", "--rootfs", dir+":O", "sh", "-c", "echo out; touch /above")...)
 		if _, err := os.Stat(dir + "/above"); err == nil {
-			p.Errorf("written through an overlay root")
+			p.Errorf("directory below an overlay root: got the container's file in it, want it unchanged")
 		}
 	}},
 	{Name: "mount and unmount", Do: func(p podman) {
@@ -60,7 +60,7 @@ var fileChecks = checks{
 		caller.Until(p.T, "the file is there", func() bool { return p.Try("exec", id, "ls", "/home/x").Code == 0 })
 		dir := p.OK("mount", id)
 		if text, err := os.ReadFile(dir + "/home/x"); string(text) != "seen\n" {
-			p.Errorf("%q, %v", text, err)
+			p.Errorf("file in the mounted root: got %q, %v; want %q", text, err, "seen\n")
 		}
 		p.OK("unmount", id)
 	}},

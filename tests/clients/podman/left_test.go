@@ -28,7 +28,7 @@ func (p podman) stop(t testing.TB) {
 		time.Sleep(100 * time.Millisecond) // conmon ends a little after its container
 	}
 	for _, l := range left {
-		t.Errorf("left: %s", l)
+		t.Errorf("left: %s, want nothing", l)
 	}
 	os.Remove("oom") // conmon says in the directory in which it is started that there was an OOM kill
 	// What Podman leaves itself, with any runtime: the mounts on its storage and on /run/netns, the cgroups above containers',

@@ -17,14 +17,14 @@ var limitChecks = checks{
 		id := p.Up("exec tail /dev/zero", "--memory", "16m")
 		p.Becomes(id, ".State.Status", "exited")
 		if s := p.Inspect(id, ".State.ExitCode"); s != "137" {
-			p.Errorf("exit code %s", s)
+			p.Errorf("exit code after out of memory: got %s, want 137", s)
 		}
 	}},
 	{Name: "out of memory, told", Known: "Debian's conmon does not report it here", Do: func(p podman) {
 		id := p.Up("exec tail /dev/zero", "--memory", "16m")
 		p.Becomes(id, ".State.Status", "exited")
 		if s := p.Inspect(id, ".State.OOMKilled"); s != "true" {
-			p.Errorf("OOMKilled: %s", s)
+			p.Errorf("OOMKilled: got %s, want true", s)
 		}
 	}},
 	{Name: "pids limit", Do: func(p podman) {
@@ -37,7 +37,7 @@ var limitChecks = checks{
 		id := p.Up(caller.Sleeper, "--cgroupns", "host")
 		path := p.Inspect(id, ".State.CgroupPath")
 		if text := p.OK("exec", id, "cat", "/proc/1/cgroup"); !strings.Contains(text, ":memory:"+path) || !strings.HasPrefix(path, "/"+p.cgroup+"/") {
-			p.Errorf("cgroups of a container without a namespace of them: %s, and Podman says %s", text, path)
+			p.Errorf("cgroups without a namespace of them: got %s, want %s of Podman's, below /%s/, for memory", text, path, p.cgroup)
 		}
 		p.Run("read-only", "mkdir /sys/fs/cgroup/x /sys/fs/cgroup/memory/x 2>/dev/null || echo read-only")
 	}},
@@ -52,7 +52,7 @@ var limitChecks = checks{
 		disabled.Flags = nil // no parent, as there is no cgroup
 		o := disabled.Try("run", "--rm", "--cgroups", "disabled", "--cgroupns", "host", "bb", "cat", "/proc/self/cgroup")
 		if o.Code != 0 || o.Out != string(mine) {
-			p.Errorf("%v: want %q", o, mine)
+			p.Errorf("%v: want exit code 0 and stdout %q", o, mine)
 		}
 	}},
 	{Name: "update", Do: func(p podman) {

@@ -20,7 +20,7 @@ var liveChecks = checks{
 		p.Fails(127, "no such file or directory", "exec", id, "/bin/nothing")
 		p.Fails(126, "permission denied", "exec", id, "/etc/passwd")
 		if o := p.Do(p.T, strings.NewReader("typed"), "exec", "-i", id, "cat"); o.Out != "typed" {
-			p.Errorf("%v", o)
+			p.Errorf("%v: want stdout %q", o, "typed")
 		}
 	}},
 	{Name: "exec, detached", Do: func(p podman) {
@@ -34,7 +34,7 @@ var liveChecks = checks{
 		term.Expect("/dev/pts/0\nsized\nready")
 		term.Resize(44, 111)
 		if code := term.End(); code != 4 || !strings.Contains(term.Screen(), "44 111") {
-			p.Errorf("exit code %d: %q", code, term.Screen())
+			p.Errorf("exec on a resized terminal: got exit code %d and %q, want 4 and 44 111", code, term.Screen())
 		}
 	}},
 	{Name: "exec, privileged", Do: func(p podman) {
@@ -46,25 +46,25 @@ var liveChecks = checks{
 		id := p.Up("echo out; echo err >&2; printf 'no newline'")
 		p.Becomes(id, ".State.Status", "exited")
 		if o := p.Try("logs", id); o.Out != "out\nno newline\n" && o.Out != "out\nno newline" || o.Err != "err\n" {
-			p.Errorf("%v", o)
+			p.Errorf("%v: want stdout out and no newline, stderr %q", o, "err\n")
 		}
 	}},
 	{Name: "ps, inspect and stats", Do: func(p podman) {
 		id := p.Up(caller.Sleeper, "--name", "target", "--memory", "64m", "--label", "a=b")
 		text := p.OK("ps", "--no-trunc", "--filter", "label=a=b", "--format", "{{.ID}} {{.Names}} {{.Status}}")
 		if !strings.HasPrefix(text, id+" target Up ") {
-			p.Errorf("ps: %q", text)
+			p.Errorf("ps: got %q, want %q first", text, id+" target Up ")
 		}
 		if s := p.Inspect(id, ".OCIRuntime"); s != p.Runtime.Path {
-			p.Errorf("OCIRuntime: %s", s)
+			p.Errorf("OCIRuntime: got %s, want %s", s, p.Runtime.Path)
 		}
 		pid := p.Inspect(id, ".State.Pid")
 		if s := p.OK("top", id, "hpid"); !strings.Contains(s+"\n", "\n"+pid+"\n") {
-			p.Errorf("pid %s, and top says %q", pid, s)
+			p.Errorf("top: got %q, want the pid %s in it", s, pid)
 		}
 		text = p.OK("stats", "--no-stream", "--format", "{{.MemUsage}} {{.PIDs}}", id)
 		if !strings.HasSuffix(text, "B / 67.11MB 1") || strings.HasPrefix(text, "0B") {
-			p.Errorf("stats: %q", text)
+			p.Errorf("stats: got %q, want some memory of 67.11MB, and 1 process", text)
 		}
 	}},
 	{Name: "top", Do: func(p podman) {
@@ -75,7 +75,7 @@ var liveChecks = checks{
 		})
 		text := p.OK("top", id, "pid", "comm")
 		if lines := strings.Split(text, "\n"); len(lines) != 3 || strings.Fields(lines[0])[0] != "PID" {
-			p.Errorf("top pid comm: %q", text)
+			p.Errorf("top pid comm: got %q, want 3 lines, PID first", text)
 		}
 	}},
 	{Name: "pause and unpause", Do: func(p podman) {
@@ -83,13 +83,13 @@ var liveChecks = checks{
 		p.Logged(id, "tick")
 		p.OK("pause", id)
 		if s := p.Inspect(id, ".State.Status"); s != "paused" {
-			p.Errorf("status %s", s)
+			p.Errorf("status after pause: got %s, want paused", s)
 		}
 		p.Fails(255, "container state improper", "exec", id, "true")
 		before := len(p.OK("logs", id))
 		time.Sleep(200 * time.Millisecond) // in which it would have ticked
 		if after := len(p.OK("logs", id)); after != before {
-			p.Errorf("went on while it was paused: %d, %d bytes of output", before, after)
+			p.Errorf("bytes of output while it is paused: got %d, want %d as before", after, before)
 		}
 		p.OK("unpause", id)
 		caller.Until(p.T, "it goes on", func() bool { return len(p.OK("logs", id)) > before })
@@ -100,12 +100,12 @@ var liveChecks = checks{
 		id := p.Up(caller.Sleeper, "--health-cmd", "test -e /tmp/healthy", "--health-interval", "disable", "--health-retries", "1")
 		p.Fails(1, "unhealthy", "healthcheck", "run", id)
 		if s := p.Inspect(id, ".State.Health.Status"); s != "unhealthy" {
-			p.Errorf("status %s", s)
+			p.Errorf("health status: got %s, want unhealthy", s)
 		}
 		p.OK("exec", id, "touch", "/tmp/healthy")
 		p.OK("healthcheck", "run", id)
 		if s := p.Inspect(id, ".State.Health.Status"); s != "healthy" {
-			p.Errorf("status %s", s)
+			p.Errorf("health status: got %s, want healthy", s)
 		}
 	}},
 }
@@ -119,13 +119,13 @@ var endChecks = checks{
 		p.Logged(id, "ready")
 		p.OK("stop", id)
 		if s := p.Inspect(id, ".State.ExitCode"); s != "7" || !strings.Contains(p.OK("logs", id), "bye") {
-			p.Errorf("exit code %s", s)
+			p.Errorf("after stop: got exit code %s, want 7, and bye in the log", s)
 		}
 		id = p.Up("trap 'exit 8' USR1; echo ready; while :; do sleep 0.05; done", "--stop-signal", "USR1")
 		p.Logged(id, "ready")
 		p.OK("stop", id)
 		if s := p.Inspect(id, ".State.ExitCode"); s != "8" {
-			p.Errorf("exit code %s by another signal", s)
+			p.Errorf("exit code after stop by another signal: got %s, want 8", s)
 		}
 	}},
 	{Name: "stop, ignored", Do: func(p podman) {
@@ -133,7 +133,7 @@ var endChecks = checks{
 		p.Logged(id, "ready")
 		p.OK("stop", "--time", "1", id)
 		if s := p.Inspect(id, ".State.ExitCode"); s != "137" {
-			p.Errorf("exit code %s", s)
+			p.Errorf("exit code after stop of one that ignores SIGTERM: got %s, want 137", s)
 		}
 	}},
 	{Name: "kill", Do: func(p podman) {
@@ -162,7 +162,7 @@ var endChecks = checks{
 			}
 			p.Logged("proxy", "bye")
 			if code := c.ProcessState.ExitCode(); code != 7 {
-				p.Errorf("exit code %d", code)
+				p.Errorf("exit code of run after the signal: got %d, want 7", code)
 			}
 			return
 		}
@@ -170,16 +170,16 @@ var endChecks = checks{
 	{Name: "wait and events", Do: func(p podman) {
 		id := p.Up("sleep 0.2; exit 9")
 		if s := p.OK("wait", id); s != "9" {
-			p.Errorf("wait: %s", s)
+			p.Errorf("wait: got %s, want 9", s)
 		}
 		p.OK("wait", "--condition", "exited", id)
 		text := p.OK("events", "--stream=false", "--filter", "container="+id, "--format", "{{.Status}}")
 		if !strings.HasPrefix(text, "create\ninit\nstart\ndied") {
-			p.Errorf("events: %q", text)
+			p.Errorf("events: got %q, want create, init, start, died first", text)
 		}
 		text = p.OK("events", "--stream=false", "--filter", "container="+id, "--filter", "event=died", "--format", "{{.ContainerExitCode}}")
 		if text != "9" {
-			p.Errorf("exit code of the event: %q", text)
+			p.Errorf("exit code of the event: got %q, want 9", text)
 		}
 	}},
 	{Name: "removed by force", Do: func(p podman) {
@@ -192,11 +192,11 @@ var endChecks = checks{
 	{Name: "created, then started", Do: func(p podman) {
 		id := p.OK(append([]string{"create"}, append(p.Flags, "bb", "sh", "-c", "echo out; exit 4")...)...)
 		if s := p.Inspect(id, ".State.Status"); s != "created" {
-			p.Errorf("status %s", s)
+			p.Errorf("status after create: got %s, want created", s)
 		}
 		p.OK("init", id)
 		if s := p.Inspect(id, ".State.Status"); s != "initialized" {
-			p.Errorf("status %s", s)
+			p.Errorf("status after init: got %s, want initialized", s)
 		}
 		p.Want(4, "out", "start", "--attach", id)
 		p.Want(4, "out", "start", "--attach", id)

@@ -36,14 +36,14 @@ var namespaceChecks = checks{
 		p.Logged(id, "ready")
 		p.OK("stop", id)
 		if s := p.Inspect(id, ".State.ExitCode"); s != "7" {
-			p.Errorf("exit code %s", s)
+			p.Errorf("exit code after stop: got %s, want 7", s)
 		}
 	}},
 	{Name: "userns=auto", Do: func(p podman) {
 		o := p.OK(p.Container("--rm", "--userns", "auto", "bb", "sh", "-c", maps+"; stat -c %U /bin/busybox; (: >/proc/sysrq-trigger) 2>/dev/null || echo no")...)
 		var uid, gid, size int
 		if _, err := fmt.Sscanf(o, " 0 %d %d\n 0 %d", &uid, &size, &gid); err != nil || uid < 300000 || gid < 400000 || !strings.HasSuffix(o, "\nroot\nno") {
-			p.Errorf("%q: %v", o, err)
+			p.Errorf("mappings: got %q, %v; want ids from 300000 and 400000 on, root as the owner, and no sysrq", o, err)
 		}
 		p.Run("2000", "head -n 1 /proc/self/uid_map | tr -s ' ' | cut -d' ' -f4", "--userns", "auto:size=2000")
 		id := p.Up(graceful, "--userns", "auto", "--memory", "64m", "-v", "named:/data")
@@ -53,7 +53,7 @@ var namespaceChecks = checks{
 		p.OK("unpause", id)
 		p.OK("stop", id)
 		if s := p.Inspect(id, ".State.ExitCode"); s != "7" {
-			p.Errorf("exit code %s", s)
+			p.Errorf("exit code after stop: got %s, want 7", s)
 		}
 	}},
 	{Name: "userns=host and container", Do: func(p podman) {
@@ -70,7 +70,7 @@ var namespaceChecks = checks{
 		id := p.Up(caller.Sleeper, "--uidmap", "0:500000:1000", "--gidmap", "0:500000:1000")
 		p.Want(0, "0", "exec", id, "id", "-u")
 		if o, err := exec.Command("stat", "-c", "%u", "/proc/"+p.Inspect(id, ".State.Pid")).Output(); string(o) != "500000\n" {
-			p.Errorf("uid on the host: %q, %v", o, err)
+			p.Errorf("uid on the host: got %q, %v; want 500000", o, err)
 		}
 	}},
 	{Name: "sdnotify=container", Do: func(p podman) {
@@ -122,5 +122,5 @@ func (p podman) say(pid, message string) {
 			return
 		}
 	}
-	p.Fatalf("no NOTIFY_SOCKET in the container's environment: %q", text)
+	p.Fatalf("environment of the container: got %q, want NOTIFY_SOCKET in it", text)
 }

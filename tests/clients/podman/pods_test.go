@@ -37,15 +37,15 @@ var podChecks = checks{
 			p.Want(0, p.OK("exec", one, "readlink", "/proc/self/ns/"+k), "exec", two, "readlink", "/proc/self/ns/"+k)
 		}
 		if p.OK("exec", one, "readlink", "/proc/self/ns/pid") == p.OK("exec", two, "readlink", "/proc/self/ns/pid") {
-			p.Errorf("one pid namespace for both")
+			p.Errorf("pid namespaces of two containers: got the same, want two")
 		}
 		p.Want(0, "box", "exec", two, "hostname")
 		p.Want(0, "out", "run", "--rm", "--pod", "pod", "bb", "echo", "out")
 		if s := p.OK("pod", "inspect", "--format", "{{.State}} {{.NumContainers}}", "pod"); s != "Running 3" {
-			p.Errorf("pod: %s", s)
+			p.Errorf("pod: got %s, want %s", s, "Running 3")
 		}
 		if s := p.OK("pod", "top", "pod", "args"); !strings.Contains(s, "sleep 1000") || !strings.Contains(s, "/catatonit -P") {
-			p.Errorf("pod top: %q", s)
+			p.Errorf("pod top: got %q, want sleep 1000 and catatonit in it", s)
 		}
 		p.OK("pod", "rm", "--force", "--time", "0", "pod")
 	}},
@@ -56,10 +56,10 @@ var podChecks = checks{
 		p.Logged(id, "ready")
 		p.OK("stop", id) // and what it has started goes too
 		if s := p.Inspect(id, ".State.ExitCode"); s != "7" {
-			p.Errorf("exit code %s", s)
+			p.Errorf("exit code after stop: got %s, want 7", s)
 		}
 		if s := p.OK("run", "--rm", "--pod", "pod", "bb", "ps"); strings.Contains(s, "sleep 999") {
-			p.Errorf("left in the pod: %q", s)
+			p.Errorf("processes of the pod: got %q, want no sleep 999", s)
 		}
 	}},
 	{Name: "pod without an infra container", Do: func(p podman) {
@@ -78,7 +78,7 @@ var podChecks = checks{
 		p.Logged(id, "ready")
 		p.OK("pod", "stop", "pod")
 		if s := p.Inspect(id, ".State.ExitCode"); s != "7" {
-			p.Errorf("exit code %s", s)
+			p.Errorf("exit code after pod stop: got %s, want 7", s)
 		}
 		p.OK("pod", "start", "pod")
 		p.Becomes(id, ".State.Status", "running")
@@ -101,7 +101,7 @@ var podChecks = checks{
 		p.Fails(0, "kind: Pod", "kube", "generate", "kube")
 		p.OK("kube", "down", file)
 		if s := p.OK("pod", "ps", "--quiet"); s != "" {
-			p.Errorf("left: %s", s)
+			p.Errorf("pods after kube down: got %s, want none", s)
 		}
 	}},
 }

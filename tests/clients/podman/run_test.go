@@ -14,7 +14,7 @@ type checks = []caller.Check[podman]
 func TestPodman(t *testing.T) {
 	kit.Rooted(t)
 	if _, err := exec.LookPath("podman"); err != nil {
-		t.Fatal(err)
+		t.Fatalf("find podman: %v", err)
 	}
 	all := caller.EngineChecks(func(p podman) caller.Engine { return p.Engine })
 	for _, list := range []checks{runChecks, processChecks, liveChecks, endChecks, limitChecks, fileChecks, imageChecks, namespaceChecks, networkChecks, podChecks} {
@@ -33,7 +33,7 @@ var runChecks = checks{
 		p.Run("out\n0\n/\nimage\npodman", "echo out; echo err >&2; id -u; pwd; echo $FROM; echo $container")
 		o := p.Try(p.Container("--rm", "bb", "sh", "-c", "echo out; echo err >&2; exit 3")...)
 		if o.Out != "out\n" || o.Err != "err\n" || o.Code != 3 {
-			p.Errorf("%v", o)
+			p.Errorf("%v: want exit code 3, stdout %q, stderr %q", o, "out\n", "err\n")
 		}
 	}},
 	{Name: "runtime by its name", Do: func(p podman) {
@@ -42,14 +42,14 @@ var runChecks = checks{
 		named.Run("out", "echo out")
 		id := named.Up(caller.Sleeper)
 		if s := named.Inspect(id, ".OCIRuntime"); s != "other" {
-			p.Errorf("OCIRuntime %q", s)
+			p.Errorf("OCIRuntime: got %q, want other", s)
 		}
 		p.Want(0, "in", "exec", id, "echo", "in") // by whatever runtime made it
 		if s := p.OK("info", "--format", "{{.Host.OCIRuntime.Path}}"); s != p.Runtime.Path {
-			p.Errorf("info: runtime %q, want %q", s, p.Runtime.Path)
+			p.Errorf("runtime in info: got %q, want %q", s, p.Runtime.Path)
 		}
 		if s := p.OK("info", "--format", "{{.Host.OCIRuntime.Version}}"); !strings.HasPrefix(s, p.Runtime.Name+" version") {
-			p.Errorf("info: version %q", s)
+			p.Errorf("version in info: got %q, want %q first", s, p.Runtime.Name+" version")
 		}
 	}},
 	{Name: "exit codes", Do: func(p podman) {
@@ -66,7 +66,7 @@ var runChecks = checks{
 		p.ends(126, "unable to find user nobodyx", "--user", "nobodyx", "bb", "true")
 		p.Fails(127, "attempted to invoke a command that was not found", p.Container("--name", "kept", "bb", "nothing")...)
 		if s := p.Inspect("kept", ".State.Status"); s != "created" {
-			p.Errorf("the container is %s", s)
+			p.Errorf("status of a container that cannot run: got %s, want created", s)
 		}
 	}},
 	{Name: "attach", Do: func(p podman) {
@@ -76,7 +76,7 @@ var runChecks = checks{
 		term.Expect("a42")
 		term.Type("\x11") // away from it, and it stays
 		if code := term.End(); code != 0 {
-			p.Errorf("exit code %d: %q", code, term.Screen())
+			p.Errorf("exit code of a detached attach: got %d, want 0: %q", code, term.Screen())
 		}
 		p.Becomes(id, ".State.Status", "running")
 	}},
