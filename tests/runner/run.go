@@ -83,6 +83,7 @@ func (r *runner) all(list []job, processors int) []results.Row {
 // one runs a job to its end.
 func (r *runner) one(j job) []results.Row {
 	begin := time.Now()
+	r.say("%s: started", j.name)
 	row := results.Row{Suite: j.name}
 	rows := []results.Row{row}
 	log, err := os.Create(filepath.Join(r.logs, j.file()+".log"))
