@@ -71,7 +71,7 @@ func TestBytesElsewhere(t *testing.T) {
 	flow, _, _ = strings.Cut(flow, "\n## ")
 	for name, value := range all {
 		if b := strings.Trim(value, "'"); !regexp.MustCompile(`── ` + b + `[ ,]`).MatchString(flow) {
-			t.Errorf("FORMAT.md: its flows do not show %s, %s", name, value)
+			t.Errorf("FORMAT.md: got no %s, %s, in its flows, want it there", name, value)
 		}
 	}
 }

@@ -228,8 +228,10 @@ func TestMadeForMounts(t *testing.T) {
 		t.Fatalf("%v, want exit code 0", res)
 	}
 	for path, want := range map[string]os.FileMode{"/a": 0o755, "/a/b": 0o755, "/c": 0o755, "/c/d": 0o644} {
-		if st, err := os.Stat(b.Rootfs + path); err != nil || st.Mode().Perm() != want {
-			t.Errorf("stat %s: got %v, %v, want mode %v", path, st, err, want)
+		if st, err := os.Stat(b.Rootfs + path); err != nil {
+			t.Errorf("stat of what was made: %v", err)
+		} else if st.Mode().Perm() != want {
+			t.Errorf("mode of %s: got %v, want %v", path, st.Mode().Perm(), want)
 		}
 	}
 }

@@ -163,8 +163,10 @@ func TestConsoleHostile(t *testing.T) {
 	if f := kit.JSON[[]kit.File](b, screen(t, master, ""))[0]; f.Rdev != "136:0" {
 		t.Errorf("stat of the terminal: got %+v, want 136:0", f)
 	}
-	if st, err := os.Stat(b.Rootfs + "/etc/target"); err != nil || !st.Mode().IsRegular() {
-		t.Errorf("stat /etc/target on the host: got %v, %v, want a regular file", st, err)
+	if st, err := os.Stat(b.Rootfs + "/etc/target"); err != nil {
+		t.Errorf("stat of the target on the host: %v", err)
+	} else if !st.Mode().IsRegular() {
+		t.Errorf("mode of /etc/target on the host: got %v, want a regular file", st.Mode())
 	}
 }
 
