@@ -136,7 +136,7 @@ func TestCheckMissesControllers(t *testing.T) {
 		{specs.LinuxResources{Unified: map[string]string{"misc.max": "1"}}, `linux.resources.unified["misc.max"]: no misc cgroup controller`},
 	} {
 		if _, err := m.Check(&c.r); err == nil && c.want != "" || err != nil && err.Error() != c.want {
-			t.Errorf("%+v: %v, want %q", c.r, err, c.want)
+			t.Errorf("%+v: got %v, want %q", c.r, err, c.want)
 		}
 	}
 	// Beside v1 hierarchies unified means the v2 tree still.
@@ -145,7 +145,7 @@ func TestCheckMissesControllers(t *testing.T) {
 	}
 	const want = `linux.resources.unified["misc.max"]: no misc cgroup controller`
 	if _, err := m.Check(&specs.LinuxResources{Unified: map[string]string{"misc.max": "1"}}); err == nil || err.Error() != want {
-		t.Errorf("hybrid: %v, want %q", err, want)
+		t.Errorf("hybrid: got %v, want %q", err, want)
 	}
 }
 
@@ -244,7 +244,7 @@ func TestUnified(t *testing.T) {
 	} {
 		_, err := m.Set(&specs.LinuxResources{Unified: map[string]string{key: "1"}})
 		if err == nil || err.Error() != strings.ReplaceAll(want, "ROOT", root) {
-			t.Errorf("%s: %v, want %s", key, err, want)
+			t.Errorf("%s: got %v, want %s", key, err, want)
 		}
 	}
 	_, err = m.Set(&specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "3MB"}}})
@@ -340,7 +340,7 @@ func TestSurvey(t *testing.T) {
 				t.Errorf("%s: got %v, want %s", c.path, err, strings.ReplaceAll(c.err, "ROOT", root))
 			}
 		} else if err != nil || rec.Places[0].Kept != c.kept {
-			t.Errorf("%s: kept %q, %v, want %q", c.path, rec.Places[0].Kept, err, c.kept)
+			t.Errorf("%s: got kept %q, %v, want %q", c.path, rec.Places[0].Kept, err, c.kept)
 		}
 	}
 	// A v2 tree that cannot be looked at is left out on a hybrid host, and only there.

@@ -22,7 +22,7 @@ func TestParseOOM(t *testing.T) {
 func TestMemoryLimit(t *testing.T) {
 	for text, want := range map[string]uint64{"max": 0, "9223372036854771712": 0, "9223372036854710272": 0, "4096": 4096, "0": 0, "": 0} {
 		if n, ok := memoryLimit(text); ok != (want != 0 || text == "0") || ok && n != want {
-			t.Errorf("%q: %d %v, want %d", text, n, ok, want)
+			t.Errorf("%q: got %d, %v, want %d", text, n, ok, want)
 		}
 	}
 }
@@ -76,7 +76,7 @@ func TestRoom(t *testing.T) {
 			t.Fatalf("load: %v", err)
 		}
 		if n, ok := m.Room(4096); n != c.want || ok != c.ok {
-			t.Errorf("%s: %d %v, want %d %v", name, n, ok, c.want, c.ok)
+			t.Errorf("%s: got %d, %v, want %d, %v", name, n, ok, c.want, c.ok)
 		}
 	}
 }

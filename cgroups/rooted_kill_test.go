@@ -52,7 +52,7 @@ func testKillV1Only(t *testing.T) {
 	p, q := b.start("exec sleep 1000"), b.start("exec sleep 1000")
 	b.put(b.unified().Mountpoint, p.Process.Pid)
 	if n := count(t, b, true); n != 1 {
-		t.Errorf("%d processes, want the one in the v2 cgroup", n)
+		t.Errorf("processes: got %d, want the one in the v2 cgroup", n)
 	}
 	b.ok(b.Kill())
 	p.killed(t)

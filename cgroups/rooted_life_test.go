@@ -161,7 +161,7 @@ func testNested(t *testing.T) {
 	p, q := b.start("exec sleep 1000"), b.start("exec sleep 1000")
 	b.put(b.main()+"/sub/deeper", q.Process.Pid)
 	if one, all := count(t, b, false), count(t, b, true); one != 1 || all != 2 {
-		t.Errorf("%d processes of its own and %d in all, want 1 and 2", one, all)
+		t.Errorf("processes of its own and in all: got %d and %d, want 1 and 2", one, all)
 	}
 	b.ok(b.Kill())
 	p.killed(t)
@@ -252,7 +252,7 @@ func testRelative(t *testing.T) {
 			own = path.Dir(own)
 		}
 		if want := path.Join(own, id); rec.Places[i].Path != want {
-			t.Errorf("%s: %s, want %s", h.Name, rec.Places[i].Path, want)
+			t.Errorf("path in %s: got %s, want %s", h.Name, rec.Places[i].Path, want)
 		}
 	}
 	b.ok(b.Kill())

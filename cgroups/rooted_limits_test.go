@@ -304,7 +304,7 @@ func testDelegate(t *testing.T) {
 		st, err := sys.Lstatat(sys.AtFdcwd, b.main()+"/"+name)
 		b.ok(err)
 		if st.Uid != owner || st.Gid != 0 {
-			t.Errorf("%q belongs to %d:%d, want %d:0", name, st.Uid, st.Gid, owner)
+			t.Errorf("owner of %q: got %d:%d, want %d:0", name, st.Uid, st.Gid, owner)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func otherWorld(t *testing.T, name, setup string) {
 func suite(t *testing.T, world string) {
 	want := map[string]Mode{"unified": Unified, "legacy": Legacy, "readonly": Hybrid, "moved": Hybrid}[world]
 	if l := layout(t); want != "" && l.Mode != want {
-		t.Fatalf("mode %s, want %s", l.Mode, want)
+		t.Fatalf("mode: got %s, want %s", l.Mode, want)
 	}
 	for _, c := range []struct {
 		name string
@@ -193,7 +193,7 @@ func (b *box) gone(rec Record) {
 func (b *box) ok(err error) {
 	b.t.Helper()
 	if err != nil {
-		b.t.Fatal(err)
+		b.t.Fatalf("unexpected error: %v", err)
 	}
 }
 
@@ -260,7 +260,7 @@ func (p *payload) killed(t *testing.T) {
 	t.Helper()
 	p.wait(t)
 	if ws := p.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() || ws.Signal() != syscall.SIGKILL {
-		t.Errorf("the payload ended with %v, want SIGKILL", p.ProcessState)
+		t.Errorf("end of the payload: got %v, want SIGKILL", p.ProcessState)
 	}
 }
 

@@ -49,7 +49,7 @@ func TestWalk(t *testing.T) {
 		t.Fatalf("walk: %v", err)
 	}
 	if n := descriptors(t); n != before+1 {
-		t.Errorf("%d descriptors open, want %d", n, before+1)
+		t.Errorf("descriptors open: got %d, want %d", n, before+1)
 	}
 	for _, want := range []string{"(a ", "(b (c c) b) ", "(d d) ", "(e e) ", "(left out "} {
 		if strings.Count(trace, want) != 1 {
@@ -83,7 +83,7 @@ func TestWalkErrors(t *testing.T) {
 		}
 	}
 	if n := descriptors(t); n != before {
-		t.Errorf("%d descriptors open, want %d", n, before)
+		t.Errorf("descriptors open: got %d, want %d", n, before)
 	}
 }
 

@@ -40,7 +40,7 @@ func TestUnitRecord(t *testing.T) {
 			_, err = Load(rec)
 		}
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "cgroup record: ") {
-			t.Errorf("%q: %v, want %q", text, err, want)
+			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func TestExecCandidates(t *testing.T) {
 			continue
 		}
 		if pe.Report.Status != program.Failed || pe.Report.Errno != c.want || pe.Report.Detail != c.detail || ws.ExitStatus() != 1 {
-			t.Errorf("%v: %v, candidate %d; want %v, %d", c.candidates, pe, pe.Report.Detail, c.want, c.detail)
+			t.Errorf("%v: got %v, candidate %d; want %v, %d", c.candidates, pe, pe.Report.Detail, c.want, c.detail)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func TestFind(t *testing.T) {
 			t.Errorf("%q: got %v of WaitExec, want an error: %v", c.candidates, err, c.want != 0)
 		}
 		if pe, _ := ended(t, in); pe.Report.Errno != c.want {
-			t.Errorf("%q: %v, want %v", c.candidates, pe, c.want)
+			t.Errorf("%q: got %v, want %v", c.candidates, pe, c.want)
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (g *gate) opened(r *os.File, want string) {
 	data := make([]byte, 100)
 	n, _ := r.Read(data)
 	if got, _, _ := strings.Cut(string(data[:n]), "\n"); got != want {
-		g.t.Errorf("past the gate: %q, want %q", data[:n], want)
+		g.t.Errorf("past the gate: got %q, want %q", data[:n], want)
 	}
 	r.Close()
 }

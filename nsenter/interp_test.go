@@ -76,7 +76,7 @@ func ended(t *testing.T, in *Init) (*program.Error, syscall.WaitStatus) {
 		if err := sys.PidfdSendSignal(in.PidFd, sys.SIGKILL); err != nil {
 			t.Errorf("kill the interpreter: %v", err)
 		}
-		t.Fatalf("the interpreter at instruction %d: got no end, %v, want one within %d ms", r.Insn, err, patience)
+		t.Fatalf("wait for the interpreter: at instruction %d got no end, %v, want one within %d ms", r.Insn, err, patience)
 	}
 	ws, err := sys.Wait4(in.Pid)
 	if err != nil {

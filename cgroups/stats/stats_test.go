@@ -236,7 +236,7 @@ func TestNotUnderstood(t *testing.T) {
 			}
 		}
 		if _, err := Read(f.source()); err == nil || !strings.HasPrefix(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q", file, err, c.want)
+			t.Errorf("%s: got %v, want %q", file, err, c.want)
 		}
 	}
 }

@@ -123,7 +123,7 @@ func TestCalls(t *testing.T) {
 		b := f.bus()
 		err := c.do(b)
 		if got := fmt.Sprint(err); err == nil && c.err != "" || err != nil && got != c.err {
-			t.Errorf("%s: %v, want %q", c.name, err, c.err)
+			t.Errorf("%s: got %v, want %q", c.name, err, c.err)
 		}
 		if got := strings.Join(f.calls, ", "); got != c.calls {
 			t.Errorf("%s: got calls %s, want %s", c.name, got, c.calls)

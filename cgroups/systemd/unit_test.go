@@ -62,7 +62,7 @@ func TestParseBadPath(t *testing.T) {
 		"a.slice:a:" + strings.Repeat("b", 248): "longer than 255",
 	} {
 		if u, err := ParsePath(path, "x", false); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %+v, %v, want %q", path, u, err, want)
+			t.Errorf("%q: got %+v, %v, want %q", path, u, err, want)
 		}
 	}
 	for _, text := range []string{"", "system", "system a.slice", "root a.slice b.scope", "system a.slice b.service", "system a.slice b c.scope", "user ../x.slice b.scope"} {

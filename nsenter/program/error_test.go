@@ -53,7 +53,7 @@ func TestMessages(t *testing.T) {
 		}
 		var errno syscall.Errno
 		if found := errors.As(err, &errno); found != (c.r.Status == Failed) || errno != c.r.Errno {
-			t.Errorf("%s: errno %d, want %d", err, errno, c.r.Errno)
+			t.Errorf("%s: got errno %d, want %d", err, errno, c.r.Errno)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func TestCgroupsPath(t *testing.T) {
 				}
 				want := top + strings.NewReplacer("ID", b.ID, "OWN", inside).Replace(c.want)
 				if dir != want {
-					t.Errorf("%q: %s, want %s", name, dir, want)
+					t.Errorf("cgroup of %q: got %s, want %s", name, dir, want)
 				}
 				if procs, err := os.ReadFile(dir + "/cgroup.procs"); err != nil || len(strings.Fields(string(procs))) != 1 {
 					t.Errorf("%s/cgroup.procs: got %q, %v, want one process", dir, procs, err)
@@ -94,7 +94,7 @@ func TestCgroupsPath(t *testing.T) {
 			b.OK("delete", "--force", b.ID)
 			for _, dir := range dirs {
 				if exists(dir) {
-					t.Errorf("after delete: cgroup %s is left, want none", dir)
+					t.Errorf("after delete: got cgroup %s left, want none", dir)
 				}
 			}
 		})
@@ -169,7 +169,7 @@ func TestCgroupsNested(t *testing.T) {
 	b.OK("delete", "--force", b.ID)
 	for _, p := range procs {
 		if exists("/proc/" + p) {
-			t.Errorf("after delete: process %s is left, want none", p)
+			t.Errorf("after delete: got process %s left, want none", p)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func TestPidfdSocket(t *testing.T) {
 	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", f.Fd()))
 	check(t, err)
 	if want := fmt.Sprintf("Pid:\t%d\n", b.State().Pid); !strings.Contains(string(info), want) {
-		t.Errorf("%s, want %s", info, want)
+		t.Errorf("fdinfo of the pidfd: got %s, want %s", info, want)
 	}
 	b.OK("start", b.ID)
 	second := receiver(t, b, "pidfd-exec")
@@ -179,7 +179,7 @@ func TestPidfdSocket(t *testing.T) {
 	pid, err := os.ReadFile(b.Dir + "/pid")
 	check(t, err)
 	if !strings.Contains(string(info), "Pid:\t"+string(pid)+"\n") {
-		t.Errorf("%s, want %s", info, pid)
+		t.Errorf("fdinfo of the exec's pidfd: got %s, want %s", info, pid)
 	}
 }
 

@@ -95,7 +95,7 @@ func TestDevices(t *testing.T) {
 	for path, f := range stat(t, b, paths...) {
 		w := want[path]
 		if f.Type != w.Type || f.Mode != w.Mode || f.Rdev != w.Rdev || f.UID != w.UID || f.GID != w.GID {
-			t.Errorf("%+v, want %+v", f, w)
+			t.Errorf("stat %s: got %+v, want %+v", path, f, w)
 		}
 	}
 	if out := b.Run(kit.Args("open", "/dev/plain", "w")).Stdout; out != "ok\n" {

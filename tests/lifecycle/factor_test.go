@@ -196,7 +196,7 @@ func TestLogsWholeInParallel(t *testing.T) {
 			out, errs := piped(t, cmd)
 			whole(t, out, errs)
 			if code := ended(t, cmd); code != n {
-				t.Errorf("exit code %d, want %d", code, n)
+				t.Errorf("got exit code %d, want %d", code, n)
 			}
 		})
 	}
@@ -304,7 +304,7 @@ func TestGracefulStop(t *testing.T) {
 			b.OK("kill", b.ID)
 		})
 		if how != "exit 7" {
-			t.Errorf("the container ended by %q, want %q", how, "exit 7")
+			t.Errorf("end of the container: got %q, want %q", how, "exit 7")
 		}
 	})
 }
@@ -323,7 +323,7 @@ func TestStopAfterGrace(t *testing.T) {
 		b.OK("kill", b.ID, "KILL")
 	})
 	if how != "signal 9" {
-		t.Errorf("the container ended by %q, want %q", how, "signal 9")
+		t.Errorf("end of the container: got %q, want %q", how, "signal 9")
 	}
 }
 

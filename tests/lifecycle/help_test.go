@@ -105,7 +105,7 @@ func procFile(t *testing.T, pid int, name string) string {
 func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("unexpected error: %v", err)
 	}
 }
 

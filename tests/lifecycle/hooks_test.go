@@ -87,7 +87,7 @@ func TestHooks(t *testing.T) {
 	step := func(verb, want string) {
 		t.Helper()
 		if _, names := b.calls(); names != want {
-			t.Errorf("after %s: %s, want %s", verb, names, want)
+			t.Errorf("hooks called after %s: got %s, want %s", verb, names, want)
 		}
 	}
 	want := func(n int) string {
@@ -123,12 +123,12 @@ func TestHooks(t *testing.T) {
 				want = theirs[name]
 			}
 			if c.NS[name] != want {
-				t.Errorf("%s: %s namespace %s, want %s", c.Name, typ, c.NS[name], want)
+				t.Errorf("%s: got %s namespace %s, want %s", c.Name, typ, c.NS[name], want)
 			}
 		}
 		// The path of a createContainer hook is the host's, of a startContainer hook the container's.
 		if got := !slices.Contains(c.Root, "proc") || slices.Contains(c.Root, "log"); got != (kind == "startContainer") {
-			t.Errorf("%s: its root has %v, want that of the host's or, for startContainer, the container's", c.Name, c.Root)
+			t.Errorf("%s: got a root with %v, want the host's or, for startContainer, the container's", c.Name, c.Root)
 		}
 		st := kit.JSON[specs.State](b.Bundle, c.State)
 		wantPid := pid
@@ -140,7 +140,7 @@ func TestHooks(t *testing.T) {
 		}
 		if st.ID != b.ID || st.Bundle != b.Dir || st.Version == "" || st.Annotations["org.example.key"] != "value" ||
 			st.Status != status[i/2] || st.Pid != wantPid {
-			t.Errorf("%s: state %s, want %s and pid %d", c.Name, c.State, status[i/2], wantPid)
+			t.Errorf("%s: got state %s, want %s and pid %d", c.Name, c.State, status[i/2], wantPid)
 		}
 		if env := strings.Join(c.Env, " "); env != "KIND="+kind+" TEU_TEST="+b.ID {
 			t.Errorf("%s: got environment %q, want %q", c.Name, env, "KIND="+kind+" TEU_TEST="+b.ID)
@@ -163,7 +163,7 @@ func TestHooksOfRun(t *testing.T) {
 	want := "prestart createRuntime createContainer startContainer process poststart poststop"
 	// A workload this short may write before or after the poststart hooks, which run once it was started.
 	if other := strings.Replace(want, "process poststart", "poststart process", 1); names != want && names != other {
-		t.Errorf("%s, want %s", names, want)
+		t.Errorf("hooks called: got %s, want %s", names, want)
 	}
 }
 
@@ -212,7 +212,7 @@ func TestHookFails(t *testing.T) {
 					fails("start", b.ID)
 				}
 				if _, names := b.calls(); names != want {
-					t.Errorf("%s, want %s", names, want)
+					t.Errorf("hooks called: got %s, want %s", names, want)
 				}
 				b.Fails([]string{"state", b.ID}, "does not exist")
 			})

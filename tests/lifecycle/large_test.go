@@ -59,7 +59,7 @@ func TestLarge(t *testing.T) {
 		b.Edit()
 		mounts := kit.JSON[[]kit.Mount](b, b.Run().Stdout)
 		if len(mounts) < 2*n {
-			t.Errorf("%d mounts, want more than %d", len(mounts), 2*n)
+			t.Errorf("mounts: got %d, want more than %d", len(mounts), 2*n)
 		}
 	})
 	t.Run("groups", func(t *testing.T) {

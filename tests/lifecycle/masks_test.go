@@ -54,7 +54,7 @@ func TestMaskedPaths(t *testing.T) {
 	}
 	for _, path := range []string{"/etc/missing", "/etc/nowhere"} {
 		if _, err := os.Lstat(b.Rootfs + path); err == nil {
-			t.Errorf("lstat %s in the root: it was made, want none", path)
+			t.Errorf("%s in the root: got it made, want none", path)
 		}
 	}
 }

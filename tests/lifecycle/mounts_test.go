@@ -34,7 +34,7 @@ func TestDefaultMounts(t *testing.T) {
 	} {
 		m := inside.Mount(target)
 		if m == nil || m.Type != want.fstype || want.source != "" && m.Source != want.source || !m.Has(want.options...) {
-			t.Errorf("%s: %+v, want %+v", target, m, want)
+			t.Errorf("mount on %s: got %+v, want %+v", target, m, want)
 		}
 	}
 }
@@ -224,7 +224,7 @@ func TestMountPropagation(t *testing.T) {
 	}
 	for _, c := range table {
 		if own, sub := kind("/m"+c.option), kind("/m"+c.option+"/sub"); own != c.own || sub != c.sub {
-			t.Errorf("%s: %q, and below it %q; want %q, %q", c.option, own, sub, c.own, c.sub)
+			t.Errorf("propagation, %s: got %q, and below it %q; want %q, %q", c.option, own, sub, c.own, c.sub)
 		}
 	}
 	if got := kind("/mnt"); got != "shared" {

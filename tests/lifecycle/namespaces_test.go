@@ -79,7 +79,7 @@ func TestMountNamespaceAbsent(t *testing.T) {
 		s.Mounts, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths, s.Root.Readonly = nil, nil, nil, false
 	})
 	if want := "bin\netc\ntmp\n"; res.Stdout != want {
-		t.Errorf("the root has %q, want %q", res.Stdout, want)
+		t.Errorf("the root: got %q, want %q", res.Stdout, want)
 	}
 }
 

@@ -111,7 +111,7 @@ func TestRlimits(t *testing.T) {
 	got := b.Inspect().Rlimits
 	for _, l := range limits {
 		if g := got[l.Type]; g.Soft != fmt.Sprint(l.Soft) || g.Hard != fmt.Sprint(l.Hard) {
-			t.Errorf("%s: %+v, want %+v", l.Type, g, l)
+			t.Errorf("%s: got %+v, want %+v", l.Type, g, l)
 		}
 	}
 	// Those of an exec are the container's own again.

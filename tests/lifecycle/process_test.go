@@ -41,7 +41,7 @@ func TestArgs(t *testing.T) {
 			b.File("/etc/first/payload", "not executable", 0o644)
 			b.Symlink("bin/payload", "/link")
 			if out := b.Run().Stdout; out != c.want {
-				t.Errorf("%q, want %q", out, c.want)
+				t.Errorf("output: got %q, want %q", out, c.want)
 			}
 		})
 	}

@@ -79,7 +79,7 @@ func screen(t *testing.T, master *os.File, want string) string {
 		text.Write(buf[:n])
 		if err != nil {
 			if want != "" || !errors.Is(err, syscall.EIO) {
-				t.Fatalf("%v after %q, want %q", err, text.String(), want)
+				t.Fatalf("read the terminal: got %v after %q, want %q", err, text.String(), want)
 			}
 			break
 		}
@@ -96,7 +96,7 @@ func onTerminal(t *testing.T, tty kit.TTY, rows, columns int) {
 	t.Helper()
 	if tty.IsATTY != [3]bool{true, true, true} || tty.DevTTY != "ok" || !strings.HasPrefix(tty.Controlling, "136:") ||
 		tty.Foreground != tty.Group || tty.Window == nil || tty.Window.Rows != rows || tty.Window.Columns != columns {
-		t.Errorf("%+v, window %+v, want %d by %d", tty, tty.Window, rows, columns)
+		t.Errorf("terminal: got %+v, window %+v, want %d by %d", tty, tty.Window, rows, columns)
 	}
 }
 
