@@ -25,7 +25,7 @@ func BenchmarkLife(b *testing.B) {
 	}
 	l, err := Probe()
 	if err != nil {
-		b.Fatal(err)
+		b.Fatalf("probe: %v", err)
 	}
 	if l.Mode == Unified {
 		r = nil // the tree may have no controllers
@@ -63,7 +63,7 @@ func BenchmarkLife(b *testing.B) {
 		fd, cloned := m.Dir()
 		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: cloned, CgroupFD: max(fd, 0), Pdeathsig: syscall.SIGKILL}
 		if err := cmd.Start(); err != nil {
-			b.Fatal(err)
+			b.Fatalf("start sleep: %v", err)
 		}
 		step("join", func() error { return m.Join(cmd.Process.Pid, cloned) })
 		step("check", func() error { return m.CheckJoined(cmd.Process.Pid) })

@@ -15,19 +15,19 @@ func TestDestroyOfNothing(t *testing.T) {
 		{Mountpoint: root, Path: "/a/b", Kept: "/"}, {Name: "freezer", Mountpoint: root, Path: "/a/b", Kept: "/"},
 	}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	if err := errors.Join(m.Kill(), m.Destroy(0), m.Freeze(false)); err != nil {
-		t.Error(err)
+		t.Errorf("kill, destroy and thaw a cgroup that is not there: %v", err)
 	}
 	if pids, err := m.Pids(true); len(pids) != 0 || err != nil {
-		t.Errorf("pids %v, %v", pids, err)
+		t.Errorf("pids of a cgroup that is not there: got %v, %v, want none", pids, err)
 	}
 	if frozen, err := m.Frozen(); frozen || err != nil {
-		t.Errorf("frozen %v, %v", frozen, err)
+		t.Errorf("frozen of a cgroup that is not there: got %v, %v, want false", frozen, err)
 	}
 	if _, ok := m.Dir(); ok {
-		t.Error("a directory fd of nothing")
+		t.Error("directory fd of a cgroup that is not there: got one, want none")
 	}
 }
 
@@ -43,7 +43,7 @@ func TestDestroyKeepsParents(t *testing.T) {
 			err = m.Destroy(time.Second)
 		}
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("load and destroy, kept %q: %v", kept, err)
 		}
 		deepest := ""
 		for _, dir := range []string{"a", "a/b", "a/b/c"} {
@@ -52,7 +52,7 @@ func TestDestroyKeepsParents(t *testing.T) {
 			}
 		}
 		if deepest != left {
-			t.Errorf("kept %q: %q is left, want %q", kept, deepest, left)
+			t.Errorf("kept %q: got %q left, want %q", kept, deepest, left)
 		}
 	}
 }

@@ -52,27 +52,27 @@ func TestEnableFromTheTop(t *testing.T) {
 	})
 	m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: "/a/b/c"}}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	if err := m.Create(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("create: %v", err)
 	}
 	for _, dir := range []string{"", "a", "a/b"} {
 		if got := content(t, filepath.Join(root, dir, "cgroup.subtree_control")); got != "+cpu +memory +pids" {
-			t.Errorf("%q: subtree_control %q", dir, got)
+			t.Errorf("%q: got subtree_control %q, want +cpu +memory +pids", dir, got)
 		}
 	}
 	if err := os.WriteFile(filepath.Join(root, "a/b/c/cgroup.type"), []byte("domain invalid\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Create(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("create below a threaded cgroup: %v", err)
 	}
 	if got := content(t, filepath.Join(root, "a/b/c/cgroup.type")); !strings.HasPrefix(got, "threaded") { // the write does not shorten a plain file
-		t.Errorf("below a threaded cgroup: type %q", got)
+		t.Errorf("below a threaded cgroup: got type %q, want threaded", got)
 	}
 	if err := m.denied["memory"]; err == nil || !strings.Contains(err.Error(), "is a threaded cgroup") {
-		t.Errorf("memory below a threaded cgroup: %v", err)
+		t.Errorf("memory below a threaded cgroup: got %v, want it denied", err)
 	}
 }
 
@@ -105,11 +105,11 @@ func TestMissingController(t *testing.T) {
 			err = m.Create()
 		}
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("load and create: %v", err)
 		}
 		writes, _, err := limits.Compile(&specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}, m.host())
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("compile: %v", err)
 		}
 		err = m.apply(writes)
 		if !errors.Is(err, syscall.ENOENT) || err.Error() != strings.ReplaceAll(want, "ROOT", root) {
@@ -123,7 +123,7 @@ func TestCheckMissesControllers(t *testing.T) {
 	root := fakeTree(t, map[string]string{"cgroup.controllers": "memory pids\n"})
 	m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: "/c"}}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	n := int64(100)
 	for _, c := range []struct {
@@ -136,16 +136,16 @@ func TestCheckMissesControllers(t *testing.T) {
 		{specs.LinuxResources{Unified: map[string]string{"misc.max": "1"}}, `linux.resources.unified["misc.max"]: no misc cgroup controller`},
 	} {
 		if _, err := m.Check(&c.r); err == nil && c.want != "" || err != nil && err.Error() != c.want {
-			t.Errorf("%+v: %v, want %q", c.r, err, c.want)
+			t.Errorf("%+v: got %v, want %q", c.r, err, c.want)
 		}
 	}
 	// Beside v1 hierarchies unified means the v2 tree still.
 	if m, err = Load(Record{Mode: Hybrid, Places: m.rec.Places}); err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	const want = `linux.resources.unified["misc.max"]: no misc cgroup controller`
 	if _, err := m.Check(&specs.LinuxResources{Unified: map[string]string{"misc.max": "1"}}); err == nil || err.Error() != want {
-		t.Errorf("hybrid: %v, want %q", err, want)
+		t.Errorf("hybrid: got %v, want %q", err, want)
 	}
 }
 
@@ -163,7 +163,7 @@ func TestInherit(t *testing.T) {
 			err = m.Create()
 		}
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("load and create: %v", err)
 		}
 	}
 	for file, want := range map[string]string{
@@ -186,12 +186,12 @@ func TestHybridSplit(t *testing.T) {
 		{Mountpoint: root + "/u", Path: "/x"}, {Name: "pids,devices", Mountpoint: root + "/p", Path: "/x"},
 	}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	n, shares := int64(7), uint64(1024)
 	r := &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &n, Swap: &n}, Pids: &specs.LinuxPids{Limit: &n}}
 	if _, err := m.Set(r); err != nil {
-		t.Fatal(err)
+		t.Fatalf("set: %v", err)
 	}
 	for file, want := range map[string]string{
 		"u/x/memory.max": "7", "u/x/memory.swap.max": "0", "p/x/pids.max": "7", "p/x/devices.deny": "a *:* rwm",
@@ -204,7 +204,7 @@ func TestHybridSplit(t *testing.T) {
 	}
 	r.CPU = &specs.LinuxCPU{Shares: &shares}
 	if _, err := m.Set(r); err == nil || err.Error() != "linux.resources.cpu.shares: no cpu cgroup controller" {
-		t.Errorf("cpu: %v", err)
+		t.Errorf("cpu: got %v, want that there is no cpu controller", err)
 	}
 }
 
@@ -219,7 +219,7 @@ func TestUnified(t *testing.T) {
 		{Mountpoint: root + "/u", Path: "/x"}, {Name: "pids,devices", Mountpoint: root + "/p", Path: "/x"},
 	}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	n := int64(7)
 	r := &specs.LinuxResources{
@@ -228,7 +228,7 @@ func TestUnified(t *testing.T) {
 		Unified:        map[string]string{"pids.max": "8", "hugetlb.2MB.max": "4\n", "cgroup.max.depth": "2"},
 	}
 	if _, err := m.Set(r); err != nil {
-		t.Fatal(err)
+		t.Fatalf("set: %v", err)
 	}
 	for file, want := range map[string]string{"p/x/pids.max": "7", "u/x/pids.max": "8", "u/x/hugetlb.2MB.max": "4", "u/x/cgroup.max.depth": "2"} {
 		if got := content(t, filepath.Join(root, file)); got != want {
@@ -244,22 +244,22 @@ func TestUnified(t *testing.T) {
 	} {
 		_, err := m.Set(&specs.LinuxResources{Unified: map[string]string{key: "1"}})
 		if err == nil || err.Error() != strings.ReplaceAll(want, "ROOT", root) {
-			t.Errorf("%s: %v, want %s", key, err, want)
+			t.Errorf("%s: got %v, want %s", key, err, want)
 		}
 	}
 	_, err = m.Set(&specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: "3MB"}}})
 	if err == nil || !strings.HasSuffix(err.Error(), "/hugetlb.3MB.max \"0\": no such file or directory: needs huge pages of 3MB, see /sys/kernel/mm/hugepages") {
-		t.Errorf("a size that the host has not: %v", err)
+		t.Errorf("a page size that the host has not: got %v, want that it needs huge pages of 3MB", err)
 	}
 }
 
 func TestNoDevicesController(t *testing.T) {
 	m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "pids", Mountpoint: "/nowhere", Path: "/x"}}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	if _, err := m.Set(nil); err == nil || !strings.HasPrefix(err.Error(), "linux.resources.devices: no devices cgroup controller") {
-		t.Errorf("got %v", err)
+		t.Errorf("set: got %v, want that there is no devices controller", err)
 	}
 }
 
@@ -267,15 +267,15 @@ func TestSetRefusesBeforeItWrites(t *testing.T) {
 	root := fakeTree(t, map[string]string{"x/devices.list": "a *:* rwm\n", "x/devices.deny": "", "x/pids.max": ""})
 	m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "pids,devices", Mountpoint: root, Path: "/x"}}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	n := int64(7)
 	r := &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &n}, Unified: map[string]string{"memory.max": "1"}}
 	if _, err := m.Set(r); err == nil || err.Error() != `linux.resources.unified["memory.max"]: needs cgroup v2` {
-		t.Errorf("got %v", err)
+		t.Errorf("set unified on v1: got %v, want that it needs cgroup v2", err)
 	}
 	if got := content(t, root+"/x/pids.max") + content(t, root+"/x/devices.deny"); got != "" {
-		t.Errorf("written: %q", got)
+		t.Errorf("after a set that was refused: got %q written, want nothing", got)
 	}
 }
 
@@ -285,7 +285,7 @@ func TestLateWrites(t *testing.T) {
 	root := fakeTree(t, map[string]string{"x/b": "", "x/c": ""})
 	m, err := Load(Record{Mode: Legacy, Places: []Place{{Name: "cpu,memory", Mountpoint: root, Path: "/x"}}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	if err := os.Symlink("/proc/self/oom_score_adj", root+"/x/a"); err != nil {
 		t.Fatal(err)
@@ -296,10 +296,10 @@ func TestLateWrites(t *testing.T) {
 		{Controller: "memory", File: "c", Value: "2"},
 	})
 	if !errors.Is(err, syscall.EINVAL) || !strings.HasPrefix(err.Error(), "f: write ") {
-		t.Errorf("got %v", err)
+		t.Errorf("apply: got %v, want EINVAL of the write for f", err)
 	}
 	if content(t, root+"/x/b") != "1" || content(t, root+"/x/c") != "" {
-		t.Error("the late write was not tried again between the controllers")
+		t.Errorf("files after the late write failed: got b %q, c %q, want 1 and nothing", content(t, root+"/x/b"), content(t, root+"/x/c"))
 	}
 }
 
@@ -337,10 +337,10 @@ func TestSurvey(t *testing.T) {
 		err := rec.Survey()
 		if c.err != "" {
 			if err == nil || err.Error() != strings.ReplaceAll(c.err, "ROOT", root) {
-				t.Errorf("%s: got %v", c.path, err)
+				t.Errorf("%s: got %v, want %s", c.path, err, strings.ReplaceAll(c.err, "ROOT", root))
 			}
 		} else if err != nil || rec.Places[0].Kept != c.kept {
-			t.Errorf("%s: kept %q, %v, want %q", c.path, rec.Places[0].Kept, err, c.kept)
+			t.Errorf("%s: got kept %q, %v, want %q", c.path, rec.Places[0].Kept, err, c.kept)
 		}
 	}
 	// A v2 tree that cannot be looked at is left out on a hybrid host, and only there.
@@ -351,7 +351,7 @@ func TestSurvey(t *testing.T) {
 		}}
 		err := rec.Survey()
 		if places < 0 && err == nil || places > 0 && (err != nil || len(rec.Places) != places) {
-			t.Errorf("%s: %v, %+v", mode, err, rec.Places)
+			t.Errorf("survey on a %s host: got %v, %+v, want %d places (-1: an error)", mode, err, rec.Places, places)
 		}
 	}
 }

@@ -141,7 +141,7 @@ func TestProbe(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l, err := probe(c.host.source(t))
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("probe: %v", err)
 			}
 			l.from = source{}
 			if !reflect.DeepEqual(*l, c.want) {
@@ -162,7 +162,7 @@ func TestProbeRefuses(t *testing.T) {
 		"no /proc/self/cgroup": {fakeHost{}, "no such file or directory"},
 	} {
 		if _, err := probe(c.host.source(t)); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: got %v", name, err)
+			t.Errorf("%s: got %v, want %s", name, err, c.want)
 		}
 	}
 }
@@ -181,7 +181,7 @@ func TestOwnCgroup(t *testing.T) {
 		got, err := h.beneath()
 		if c.err != "" {
 			if err == nil || err.Error() != c.err {
-				t.Errorf("%q in %q: got %v", c.own, c.root, err)
+				t.Errorf("%q in %q: got %v, want %s", c.own, c.root, err, c.err)
 			}
 		} else if err != nil || got != c.want {
 			t.Errorf("%q in %q: got %q, %v, want %q", c.own, c.root, got, err, c.want)
@@ -202,10 +202,10 @@ func TestStackedMounts(t *testing.T) {
 		err = l.findOwn()
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("probe and find the own cgroup: %v", err)
 	}
 	if want := (Hierarchy{"", "/sys/fs/cgroup", "/pod", "/pod/x"}); l.V2 != want || len(l.V1) != 0 {
-		t.Errorf("got %+v", l)
+		t.Errorf("layout: got %+v, want v2 alone, %+v", l, want)
 	}
 }
 
@@ -221,9 +221,9 @@ func TestLinkToMount(t *testing.T) {
 		err = l.findOwn()
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("probe and find the own cgroup: %v", err)
 	}
 	if l.V1[0].Mountpoint != "/sys/fs/cgroup/cpu" || l.V1[0].Root != "/r" {
-		t.Errorf("got %+v", l.V1)
+		t.Errorf("v1 hierarchies: got %+v, want /sys/fs/cgroup/cpu of root /r first", l.V1)
 	}
 }

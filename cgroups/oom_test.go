@@ -14,7 +14,7 @@ func TestParseOOM(t *testing.T) {
 		{"no number", "oom_kill x\n", OOM{}, true},
 	} {
 		if n, err := parseOOM(c.text); n != c.want || (err != nil) != c.bad {
-			t.Errorf("%s: %+v, %v", c.name, n, err)
+			t.Errorf("%s: got %+v, %v, want %+v, an error: %v", c.name, n, err, c.want, c.bad)
 		}
 	}
 }
@@ -22,7 +22,7 @@ func TestParseOOM(t *testing.T) {
 func TestMemoryLimit(t *testing.T) {
 	for text, want := range map[string]uint64{"max": 0, "9223372036854771712": 0, "9223372036854710272": 0, "4096": 4096, "0": 0, "": 0} {
 		if n, ok := memoryLimit(text); ok != (want != 0 || text == "0") || ok && n != want {
-			t.Errorf("%q: %d %v, want %d", text, n, ok, want)
+			t.Errorf("%q: got %d, %v, want %d", text, n, ok, want)
 		}
 	}
 }
@@ -44,7 +44,7 @@ func TestOOMSince(t *testing.T) {
 		{OOM{Above: above(5)}, OOM{Gone: true}, false, false},
 	} {
 		if kills, limit := c.now.Since(c.before); kills != c.kills || limit != c.limit {
-			t.Errorf("%+v since %+v: %v, %v", c.now, c.before, kills, limit)
+			t.Errorf("%+v since %+v: got kills %v, limit %v, want %v, %v", c.now, c.before, kills, limit, c.kills, c.limit)
 		}
 	}
 }
@@ -73,10 +73,10 @@ func TestRoom(t *testing.T) {
 		})
 		m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: "/c"}}})
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("load: %v", err)
 		}
 		if n, ok := m.Room(4096); n != c.want || ok != c.ok {
-			t.Errorf("%s: %d %v, want %d %v", name, n, ok, c.want, c.ok)
+			t.Errorf("%s: got %d, %v, want %d, %v", name, n, ok, c.want, c.ok)
 		}
 	}
 }

@@ -10,11 +10,11 @@ func TestWatchOOMCountsKills(t *testing.T) {
 	root := fakeTree(t, map[string]string{"x/memory.events": "low 0\nhigh 0\nmax 0\noom 1\noom_kill 2\n"})
 	m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: "/x"}}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	w, err := m.WatchOOM()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("watch: %v", err)
 	}
 	defer w.Close()
 	for i, c := range []struct {
@@ -35,7 +35,7 @@ func TestWatchOOMCountsKills(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := w.Fired(); err == nil {
-		t.Error("a number that is none")
+		t.Error("oom_kill x: got no error, want one")
 	}
 }
 
@@ -48,13 +48,13 @@ func TestWatchOOMOfNothing(t *testing.T) {
 	} {
 		m, err := Load(rec)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("load: %v", err)
 		}
 		if w, err := m.WatchOOM(); w != nil || err != nil {
-			t.Errorf("%+v: %v, %v", rec, w, err)
+			t.Errorf("watch %+v: got %v, %v, want nothing", rec, w, err)
 		}
 		if s, err := m.Stats(); s == nil || err != nil {
-			t.Errorf("%+v: stats %v, %v", rec, s, err)
+			t.Errorf("stats of %+v: got %v, %v, want some", rec, s, err)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func TestPlan(t *testing.T) {
 	} {
 		rec, err := Plan(layouts()[c.layout], "id1", withPath(c.path))
 		if err != nil {
-			t.Errorf("%s %q: %v", c.layout, c.path, err)
+			t.Errorf("plan %s %q: %v", c.layout, c.path, err)
 			continue
 		}
 		var dirs []string
@@ -55,12 +55,12 @@ func TestPlan(t *testing.T) {
 			t.Errorf("%s %q: got %s, want %s", c.layout, c.path, got, c.want)
 		}
 		if _, err := Load(rec); err != nil {
-			t.Errorf("%s %q: not loadable: %v", c.layout, c.path, err)
+			t.Errorf("load the plan of %s %q: %v", c.layout, c.path, err)
 		}
 	}
 	rec, err := Plan(layouts()["v2"], "id1", &specs.Spec{})
 	if err != nil || rec.Places[0].Dir() != "/c/u/id1" {
-		t.Errorf("no linux object: %+v, %v", rec, err)
+		t.Errorf("no linux object: got %+v, %v, want /c/u/id1", rec, err)
 	}
 }
 
@@ -86,14 +86,14 @@ func TestPlanRefuses(t *testing.T) {
 	}
 	outside := &Layout{Mode: Unified, V2: Hierarchy{Mountpoint: "/c", Root: "/", Own: "/../x"}}
 	if _, err := Plan(outside, "x", withPath("a")); err == nil || !strings.Contains(err.Error(), "outside of the cgroup namespace") {
-		t.Errorf("outside: got %v", err)
+		t.Errorf("outside: got %v, want that it is outside of the cgroup namespace", err)
 	}
 }
 
 func TestRecordSurvivesText(t *testing.T) {
 	rec, err := Plan(layouts()["hybrid"], "id1", withPath("/a/b"))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("plan: %v", err)
 	}
 	rec.Places[0].Kept, rec.Places[1].Kept = "/", "/a"
 	text := rec.String()
@@ -102,11 +102,11 @@ func TestRecordSurvivesText(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", text, want)
 	}
 	if back, err := ParseRecord(text); err != nil || !reflect.DeepEqual(back, rec) {
-		t.Errorf("came back as %+v, %v", back, err)
+		t.Errorf("parse the record's text: got %+v, %v, want %+v", back, err, rec)
 	}
 	for _, bad := range []string{"", "other", "hybrid\n", text + "\n", text[:len(text)-8]} {
 		if back, err := ParseRecord(bad); err == nil {
-			t.Errorf("%q accepted: %+v", bad, back)
+			t.Errorf("parse %q: got %+v, want an error", bad, back)
 		}
 	}
 }
@@ -125,11 +125,11 @@ func TestLoadRefuses(t *testing.T) {
 		{Mountpoint: "/c", Path: "/a/b", Kept: "/a/b/c"},
 	} {
 		if _, err := Load(Record{Mode: Unified, Places: []Place{p}}); err == nil {
-			t.Errorf("%+v was loaded", p)
+			t.Errorf("load %+v: got no error, want one", p)
 		}
 	}
 	if _, err := Load(Record{}); err == nil {
-		t.Error("an empty record was loaded")
+		t.Error("load an empty record: got no error, want one")
 	}
 }
 
@@ -184,7 +184,7 @@ func TestSubCgroups(t *testing.T) {
 	}}
 	m, err := Load(rec)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	for _, c := range []struct {
 		sub  map[string]string
@@ -210,6 +210,6 @@ func TestSubCgroups(t *testing.T) {
 		}
 	}
 	if m.rec.Places[0].Path != "/x" {
-		t.Error("At changed the manager it was called on")
+		t.Errorf("path of the manager that At was called on: got %s, want /x", m.rec.Places[0].Path)
 	}
 }

@@ -39,7 +39,7 @@ func testKillMoving(t *testing.T) {
 	b.ok(b.Kill())
 	b.ok(b.Destroy(5 * time.Second))
 	if n := count(t, b, true); n != 0 {
-		t.Errorf("%d processes are left", n)
+		t.Errorf("processes after kill and destroy: got %d, want 0", n)
 	}
 }
 
@@ -52,7 +52,7 @@ func testKillV1Only(t *testing.T) {
 	p, q := b.start("exec sleep 1000"), b.start("exec sleep 1000")
 	b.put(b.unified().Mountpoint, p.Process.Pid)
 	if n := count(t, b, true); n != 1 {
-		t.Errorf("%d processes, want the one in the v2 cgroup", n)
+		t.Errorf("processes: got %d, want the one in the v2 cgroup", n)
 	}
 	b.ok(b.Kill())
 	p.killed(t)
@@ -70,7 +70,7 @@ func testKillHalfJoined(t *testing.T) {
 		b.put(b.rec.Places[i].Mountpoint, p.Process.Pid)
 	}
 	if n := count(t, b, true); n != 0 {
-		t.Errorf("%d processes in %s", n, b.main())
+		t.Errorf("processes in %s: got %d, want 0", b.main(), n)
 	}
 	b.ok(b.Kill())
 	p.killed(t)
@@ -83,7 +83,7 @@ func testUsedAgain(t *testing.T) {
 	b.ok(b.Kill())
 	p.killed(t)
 	if out := b.startIn("echo alive", -1, false).wait(t); out != "alive\n" {
-		t.Errorf("the payload said %q", out)
+		t.Errorf("output of a payload started after a kill: got %q, want %q", out, "alive\n")
 	}
 }
 
@@ -98,7 +98,7 @@ func testThreaded(t *testing.T) {
 	b.ok(os.WriteFile(sub+"/cgroup.type", []byte("threaded"), 0))
 	b.put(sub, p.Process.Pid)
 	if pids, err := b.Pids(true); err != nil || len(pids) != 1 || pids[0] != p.Process.Pid {
-		t.Errorf("pids %v, %v", pids, err)
+		t.Errorf("pids: got %v, %v, want %d", pids, err, p.Process.Pid)
 	}
 	// As if the container's own cgroup were the threaded one.
 	rec := b.Record()
@@ -119,7 +119,7 @@ func testSignal(t *testing.T) {
 	}
 	b.ok(b.Signal(syscall.SIGUSR1, true))
 	if out := p.wait(t); !strings.Contains(out, "usr1") {
-		t.Errorf("the payload said %q", out)
+		t.Errorf("output after SIGUSR1: got %q, want usr1 in it", out)
 	}
 	b.ok(b.Signal(syscall.SIGUSR1, true)) // to nobody
 }

@@ -21,11 +21,11 @@ func testLifecycle(t *testing.T) {
 	p := b.start("exec sleep 1000")
 	b.ok(b.Join(p.Process.Pid, false))
 	if pids, err := b.Pids(true); err != nil || len(pids) != 1 || pids[0] != p.Process.Pid {
-		t.Errorf("pids %v, %v; want %d", pids, err, p.Process.Pid)
+		t.Errorf("pids: got %v, %v, want %d", pids, err, p.Process.Pid)
 	}
 	err := b.Destroy(20 * time.Millisecond)
 	if !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), "1 process(es) left") {
-		t.Errorf("destroy while alive: %v", err)
+		t.Errorf("destroy while a process is in it: got %v, want EBUSY with 1 process(es) left", err)
 	}
 	again := load(t, b.Record())
 	again.ok(again.Kill())
@@ -42,7 +42,7 @@ func testCutShort(t *testing.T) {
 	for n := range 3*len(full.Places) + 1 {
 		rec := record(t, parent()+"/deep/c")
 		if err := rec.Survey(); err != nil {
-			t.Fatal(err)
+			t.Fatalf("survey: %v", err)
 		}
 		left := n
 		for _, p := range rec.Places {
@@ -73,7 +73,7 @@ func testOccupied(t *testing.T) {
 	for _, where := range []string{top + "/c", top} {
 		rec := record(t, where)
 		if err := rec.Survey(); err == nil || !strings.Contains(err.Error(), "container's cgroup is not empty: 1 process(es) found") {
-			t.Errorf("%s: %v", where, err)
+			t.Errorf("survey of %s: got %v, want that it is not empty", where, err)
 		}
 	}
 	// Somebody who came after the Survey.
@@ -84,7 +84,7 @@ func testOccupied(t *testing.T) {
 	m, err := Load(late)
 	b.ok(err)
 	if err := m.Create(); err == nil || !strings.Contains(err.Error(), "container's cgroup is not empty") {
-		t.Errorf("create: %v", err)
+		t.Errorf("create: got %v, want that it is not empty", err)
 	}
 }
 
@@ -96,14 +96,14 @@ func testFrozen(t *testing.T) {
 	for _, where := range []string{top + "/c", top + "/c/d"} {
 		rec := record(t, where)
 		if err := rec.Survey(); err == nil || !strings.Contains(err.Error(), "container's cgroup unexpectedly frozen") {
-			t.Errorf("%s: %v", where, err)
+			t.Errorf("survey of %s: got %v, want that it is frozen", where, err)
 		}
 	}
 	b.ok(b.Freeze(false))
 	rec := record(t, top+"/c")
 	b.ok(rec.Survey())
 	if kept := rec.Places[len(rec.Places)-1].Kept; kept != top+"/c" {
-		t.Errorf("kept %q", kept)
+		t.Errorf("cgroup that is kept: got %q, want %q", kept, top+"/c")
 	}
 }
 
@@ -129,25 +129,25 @@ func testFreeze(t *testing.T) {
 		return false
 	}
 	if !grows() {
-		t.Fatal("the payload does not run")
+		t.Fatal("output before the freeze: got no more within a second, want some")
 	}
 	for range 2 {
 		b.ok(b.Freeze(true))
 		was := size()
 		if frozen, err := b.Frozen(); !frozen || err != nil {
-			t.Errorf("frozen %v, %v", frozen, err)
+			t.Errorf("frozen after freeze: got %v, %v, want true", frozen, err)
 		}
 		sys.PollUntil(nil, time.Now().Add(20*time.Millisecond))
 		if size() != was {
-			t.Error("the payload runs while it is frozen")
+			t.Errorf("output while frozen: got %d bytes, want still %d", size(), was)
 		}
 	}
 	b.ok(b.Freeze(false))
 	if frozen, err := b.Frozen(); frozen || err != nil {
-		t.Errorf("thawed: frozen %v, %v", frozen, err)
+		t.Errorf("frozen after thaw: got %v, %v, want false", frozen, err)
 	}
 	if !grows() {
-		t.Error("the payload does not go on")
+		t.Error("output after the thaw: got no more within a second, want some")
 	}
 }
 
@@ -161,7 +161,7 @@ func testNested(t *testing.T) {
 	p, q := b.start("exec sleep 1000"), b.start("exec sleep 1000")
 	b.put(b.main()+"/sub/deeper", q.Process.Pid)
 	if one, all := count(t, b, false), count(t, b, true); one != 1 || all != 2 {
-		t.Errorf("%d processes of its own and %d in all, want 1 and 2", one, all)
+		t.Errorf("processes of its own and in all: got %d and %d, want 1 and 2", one, all)
 	}
 	b.ok(b.Kill())
 	p.killed(t)
@@ -181,15 +181,15 @@ func testExecBelow(t *testing.T) {
 	b.ok(at.Join(p.Process.Pid, false))
 	b.ok(at.CheckJoined(p.Process.Pid))
 	if b.CheckJoined(p.Process.Pid) == nil {
-		t.Error("a process below the container's cgroup counts as in it")
+		t.Error("check that a process below the container's cgroup is in it: got no error, want one")
 	}
 	if one, all := count(t, b, false), count(t, b, true); one != 1 || all != 2 {
-		t.Errorf("%d processes of its own and %d in all, want 1 and 2", one, all)
+		t.Errorf("processes of its own and in all: got %d and %d, want 1 and 2", one, all)
 	}
 	beside, err := b.AtProcess(p.Process.Pid)
 	if b.unified() == nil {
 		if err == nil {
-			t.Error("AtProcess without v2")
+			t.Error("AtProcess without v2: got no error, want one")
 		}
 		return
 	}
@@ -199,10 +199,10 @@ func testExecBelow(t *testing.T) {
 	pids, err := procs(b.unified().Dir(), false)
 	b.ok(err)
 	if len(pids) != 0 {
-		t.Errorf("%d processes in the container's own v2 cgroup, want 0", len(pids))
+		t.Errorf("processes in the container's own v2 cgroup: got %d, want 0", len(pids))
 	}
 	if _, err := b.AtProcess(os.Getpid()); err == nil {
-		t.Error("AtProcess of a process outside")
+		t.Error("AtProcess of a process outside: got no error, want one")
 	}
 }
 
@@ -220,7 +220,7 @@ func testBusy(t *testing.T) {
 	start := time.Now()
 	b.ok(b.Destroy(10 * time.Second))
 	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("took %v", took)
+		t.Errorf("destroy of a busy cgroup: took %v, want %v at most", took, 5*time.Second)
 	}
 	p.wait(t)
 }
@@ -231,10 +231,10 @@ func testRelative(t *testing.T) {
 	id := strings.TrimPrefix(parent(), "/")
 	rec, err := Plan(l, id, withPath(""))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("plan: %v", err)
 	}
 	if err := rec.Survey(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("survey: %v", err)
 	}
 	b := load(t, rec)
 	b.ok(b.Create())
@@ -252,7 +252,7 @@ func testRelative(t *testing.T) {
 			own = path.Dir(own)
 		}
 		if want := path.Join(own, id); rec.Places[i].Path != want {
-			t.Errorf("%s: %s, want %s", h.Name, rec.Places[i].Path, want)
+			t.Errorf("path in %s: got %s, want %s", h.Name, rec.Places[i].Path, want)
 		}
 	}
 	b.ok(b.Kill())
@@ -266,13 +266,13 @@ func testWithoutV2(t *testing.T) {
 	}
 	rec := record(t, parent()+"/c")
 	if err := rec.Survey(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("survey: %v", err)
 	}
 	b := load(t, rec)
 	before := len(b.Record().Places)
 	b.ok(b.Create())
 	if _, ok := b.Dir(); ok || len(b.Record().Places) != before-1 {
-		t.Errorf("the v2 tree is still there: %+v", b.Record())
+		t.Errorf("places without the v2 tree: got %+v, want %d", b.Record(), before-1)
 	}
 	// A later teu may have only the record of before.
 	stale := load(t, rec)

@@ -22,7 +22,7 @@ func resources(t *testing.T, text string) *specs.LinuxResources {
 	t.Helper()
 	var r specs.LinuxResources
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		t.Fatal(err)
+		t.Fatalf("decode %s: %v", text, err)
 	}
 	return &r
 }
@@ -80,7 +80,7 @@ func testDevices(t *testing.T) {
 	}
 	if p := b.v1("devices"); p != nil {
 		if got := b.value("devices", "devices.list"); got != "c 1:3 rm" {
-			t.Errorf("devices.list %q", got)
+			t.Errorf("devices.list: got %q, want %q", got, "c 1:3 rm")
 		}
 	}
 }
@@ -118,12 +118,12 @@ func testFilterReplaced(t *testing.T) {
 		names = append(names, name)
 	}
 	if len(names) != 2 || names[0] != "somebody" || names[1] != "teu_devices" {
-		t.Errorf("attached: %q", names)
+		t.Errorf("programs attached: got %q, want somebody, teu_devices", names)
 	}
 	// A program that the verifier refuses: exit without a verdict.
 	_, err = sys.DeviceProgLoad(devices.Encode([]devices.Insn{{Op: sys.BPFExit}}), "bad")
 	if err == nil || !strings.Contains(err.Error(), "bpf BPF_PROG_LOAD: ") || !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.EINVAL) {
-		t.Errorf("a bad program: %v", err)
+		t.Errorf("load a bad program: got %v, want EACCES or EINVAL", err)
 	}
 }
 
@@ -140,10 +140,10 @@ func testDevicesNested(t *testing.T) {
 	inner.set(nil)
 	_, err := inner.Set(resources(t, `{"devices":[{"allow":true,"type":"b","major":8,"minor":1,"access":"r"}]}`))
 	if !errors.Is(err, syscall.EPERM) || !strings.HasSuffix(err.Error(), `/c/inner/devices.allow "b 8:1 r": operation not permitted`) {
-		t.Errorf("got %v", err)
+		t.Errorf("allow more than the outer cgroup: got %v, want EPERM of its devices.allow", err)
 	}
 	if _, err := inner.Set(resources(t, `{"devices":[{"allow":true,"access":"rwm"}]}`)); !errors.Is(err, syscall.EPERM) {
-		t.Errorf("privileged inside: %v", err)
+		t.Errorf("privileged inside: got %v, want EPERM", err)
 	}
 }
 
@@ -215,13 +215,13 @@ func testLimits(t *testing.T) {
 			file, value, _ := strings.Cut(want, " ")
 			controller, _, _ := strings.Cut(file, ".")
 			if got := b.value(controller, file); !strings.HasPrefix(got, value) {
-				t.Errorf("%s: %s is %q, want %q", c.in, file, got, value)
+				t.Errorf("%s: got %s %q, want %q", c.in, file, got, value)
 			}
 		}
 	}
 	_, err := b.Set(resources(t, `{"cpu":{"cpus":"99999"}}`))
 	if err == nil || !strings.HasPrefix(err.Error(), "linux.resources.cpu.cpus: write ") || !strings.Contains(err.Error(), `/cpuset.cpus "99999": `) {
-		t.Errorf("no such cpu: %v", err)
+		t.Errorf("a cpu that is not there: got %v, want an error of cpuset.cpus", err)
 	}
 }
 
@@ -234,20 +234,20 @@ func testLimitsAtWork(t *testing.T) {
 	b.set(resources(t, `{"cpu":{"cpus":"0"},"pids":{"limit":3},"memory":{"limit":8388608}}`))
 	p := b.start("exec sleep 1000")
 	if got := status(t, p.Process.Pid, "Cpus_allowed_list"); got != "0" {
-		t.Errorf("runs on CPUs %s", got)
+		t.Errorf("Cpus_allowed_list: got %s, want 0", got)
 	}
 	b.ok(p.Process.Kill())
 	p.killed(t)
 	out := b.start("for i in 1 2 3 4 5 6; do sleep 0.2 & done; wait; echo end").wait(t)
 	if !strings.Contains(strings.ToLower(out), "fork") {
-		t.Errorf("forked beyond the limit: %q", out)
+		t.Errorf("forks beyond the limit: got %q, want an error of fork", out)
 	}
 	b.start(`exec awk 'BEGIN { s = "x"; while (length(s) < 100000000) s = s s; print length(s) }'`).killed(t)
 	q := b.start("exec sleep 1000")
 	_, err := b.Set(resources(t, `{"memory":{"limit":4096}}`))
 	if b.v1("memory") != nil && err != nil {
 		if !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), "bytes are in use") {
-			t.Errorf("below the usage: %v", err)
+			t.Errorf("limit below the usage: got %v, want EBUSY with the bytes in use", err)
 		}
 	}
 	b.ok(b.Kill())
@@ -262,7 +262,7 @@ func testNoController(t *testing.T) {
 	}
 	_, err := b.Set(resources(t, `{"memory":{"limit":4194304}}`))
 	if !errors.Is(err, syscall.ENOENT) && !errors.Is(err, syscall.EACCES) || !strings.HasPrefix(err.Error(), "linux.resources.memory.limit: no memory cgroup controller: write ") {
-		t.Errorf("got %v", err)
+		t.Errorf("set without the controller: got %v, want that there is no memory controller", err)
 	}
 }
 
@@ -281,7 +281,7 @@ func testBusyCgroup(t *testing.T) {
 	defer q.Wait()
 	defer q.Process.Kill()
 	if err := b.Join(q.Process.Pid, false); !Busy(err) {
-		t.Errorf("join: %v", err)
+		t.Errorf("join: got %v, want an error that it is busy", err)
 	}
 	at, err := b.AtProcess(p.Process.Pid)
 	b.ok(err)
@@ -304,7 +304,7 @@ func testDelegate(t *testing.T) {
 		st, err := sys.Lstatat(sys.AtFdcwd, b.main()+"/"+name)
 		b.ok(err)
 		if st.Uid != owner || st.Gid != 0 {
-			t.Errorf("%q belongs to %d:%d, want %d:0", name, st.Uid, st.Gid, owner)
+			t.Errorf("owner of %q: got %d:%d, want %d:0", name, st.Uid, st.Gid, owner)
 		}
 	}
 }

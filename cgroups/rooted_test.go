@@ -38,7 +38,7 @@ func TestRooted(t *testing.T) {
 	t.Run("host", func(t *testing.T) { suite(t, "host") })
 	l, err := Probe()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("probe: %v", err)
 	}
 	if l.Mode != Hybrid || l.V2.Mountpoint != "/sys/fs/cgroup/unified" {
 		t.Logf("the host is %s: the other worlds are skipped", l.Mode)
@@ -67,17 +67,17 @@ func otherWorld(t *testing.T, name, setup string) {
 		}
 	}
 	if err != nil {
-		t.Error(err)
+		t.Errorf("run the suite in %s: %v", name, err)
 	}
 	if !bytes.Contains(out, []byte("--- PASS: TestRooted/lifecycle")) {
-		t.Error("the suite did not run")
+		t.Errorf("output of the suite in %s: got no PASS of TestRooted/lifecycle, want one", name)
 	}
 }
 
 func suite(t *testing.T, world string) {
 	want := map[string]Mode{"unified": Unified, "legacy": Legacy, "readonly": Hybrid, "moved": Hybrid}[world]
 	if l := layout(t); want != "" && l.Mode != want {
-		t.Fatalf("mode %s, want %s", l.Mode, want)
+		t.Fatalf("mode: got %s, want %s", l.Mode, want)
 	}
 	for _, c := range []struct {
 		name string
@@ -115,7 +115,7 @@ func suite(t *testing.T, world string) {
 	for _, h := range append(l.V1, l.V2) {
 		left, err := filepath.Glob(h.Mountpoint + "/teu-test-" + strconv.Itoa(os.Getpid()) + "-*")
 		if err != nil || len(left) != 0 {
-			t.Errorf("left behind: %q, %v", left, err)
+			t.Errorf("cgroups left behind: got %q, %v, want none", left, err)
 		}
 	}
 }
@@ -124,7 +124,7 @@ func layout(t *testing.T) *Layout {
 	t.Helper()
 	l, err := Probe()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("probe: %v", err)
 	}
 	return l
 }
@@ -148,7 +148,7 @@ func record(t *testing.T, path string) Record {
 	t.Helper()
 	rec, err := Plan(layout(t), "id", withPath(path))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("plan %s: %v", path, err)
 	}
 	return rec
 }
@@ -158,11 +158,11 @@ func load(t *testing.T, rec Record) *box {
 	t.Helper()
 	back, err := ParseRecord(rec.String())
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("parse the record's text: %v", err)
 	}
 	m, err := Load(back)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	b := &box{m, t}
 	t.Cleanup(func() {
@@ -185,7 +185,7 @@ func (b *box) gone(rec Record) {
 	b.t.Helper()
 	for _, p := range rec.Places {
 		if _, err := os.Lstat(p.Dir()); !os.IsNotExist(err) {
-			b.t.Errorf("%s is left behind (%v)", p.Dir(), err)
+			b.t.Errorf("lstat %s after delete: got %v, want that it is gone", p.Dir(), err)
 		}
 	}
 }
@@ -193,7 +193,7 @@ func (b *box) gone(rec Record) {
 func (b *box) ok(err error) {
 	b.t.Helper()
 	if err != nil {
-		b.t.Fatal(err)
+		b.t.Fatalf("unexpected error: %v", err)
 	}
 }
 
@@ -202,7 +202,7 @@ func newBox(t *testing.T, path string) *box {
 	t.Helper()
 	rec := record(t, path)
 	if err := rec.Survey(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("survey %s: %v", path, err)
 	}
 	b := load(t, rec)
 	b.ok(b.Create())
@@ -250,7 +250,7 @@ func (p *payload) wait(t *testing.T) string {
 	case <-p.done:
 		return p.out.String()
 	case <-time.After(20 * time.Second):
-		t.Fatal("the payload does not end")
+		t.Fatal("wait for the payload: it did not end, want its end within 20s")
 		return ""
 	}
 }
@@ -260,7 +260,7 @@ func (p *payload) killed(t *testing.T) {
 	t.Helper()
 	p.wait(t)
 	if ws := p.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() || ws.Signal() != syscall.SIGKILL {
-		t.Errorf("the payload ended with %v", p.ProcessState)
+		t.Errorf("end of the payload: got %v, want SIGKILL", p.ProcessState)
 	}
 }
 
@@ -297,7 +297,7 @@ func (b *box) set(r *specs.LinuxResources) {
 	warnings, err := b.Set(r)
 	b.ok(err)
 	if len(warnings) != 0 {
-		b.t.Errorf("warnings: %q", warnings)
+		b.t.Errorf("warnings: got %q, want none", warnings)
 	}
 }
 
@@ -305,7 +305,7 @@ func count(t *testing.T, m *box, all bool) int {
 	t.Helper()
 	pids, err := m.Pids(all)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("pids: %v", err)
 	}
 	return len(pids)
 }

@@ -13,7 +13,7 @@ func openDir(t *testing.T, dir string) int {
 	t.Helper()
 	fd, err := sys.Openat(sys.AtFdcwd, dir, sys.ORdonly|sys.ODirectory, 0)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("open %s: %v", dir, err)
 	}
 	t.Cleanup(func() { sys.Close(fd) })
 	return fd
@@ -46,18 +46,18 @@ func TestWalk(t *testing.T) {
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("walk: %v", err)
 	}
 	if n := descriptors(t); n != before+1 {
-		t.Errorf("%d descriptors open, want %d", n, before+1)
+		t.Errorf("descriptors open: got %d, want %d", n, before+1)
 	}
 	for _, want := range []string{"(a ", "(b (c c) b) ", "(d d) ", "(e e) ", "(left out "} {
 		if strings.Count(trace, want) != 1 {
-			t.Errorf("%q is not once in %q", want, trace)
+			t.Errorf("trace: got %q, want %q once in it", trace, want)
 		}
 	}
 	if strings.Contains(trace, "never") || strings.Index(trace, "(a ") > strings.Index(trace, "(b ") || strings.Index(trace, "a)") < strings.Index(trace, "d)") {
-		t.Error(trace)
+		t.Errorf("trace: got %s, want nothing of never, a entered before b, and left after d", trace)
 	}
 }
 
@@ -79,11 +79,11 @@ func TestWalkErrors(t *testing.T) {
 		err := walk(fd, func(_ int, name string) (bool, error) { return true, fail("(" + name) },
 			func(_ int, name string) error { return fail(name + ")") })
 		if err != syscall.EUCLEAN {
-			t.Errorf("%s: %v", at, err)
+			t.Errorf("an error at %s: got %v, want EUCLEAN", at, err)
 		}
 	}
 	if n := descriptors(t); n != before {
-		t.Errorf("%d descriptors open, want %d", n, before)
+		t.Errorf("descriptors open: got %d, want %d", n, before)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestWalkVanishing(t *testing.T) {
 				return true, nil
 			}, nil)
 			if err != nil || seen["z"] != 1 || seen["a"] != 1 {
-				t.Errorf("%s removed at %s: %v, %v", victim, when, seen, err)
+				t.Errorf("%s removed at %s: got %v, %v, want z and a once each", victim, when, seen, err)
 			}
 		}
 	}
@@ -136,25 +136,25 @@ func TestDeep(t *testing.T) {
 			sub, err = sys.Openat(at, "deep", sys.ORdonly|sys.ODirectory, 0)
 		}
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("make and open the directories: %v", err)
 		}
 		sys.Close(at)
 		at = sub
 	}
 	for i := range width {
 		if err := sys.Mkdirat(at, strings.Repeat("w", 100)+itoa(i), 0o755); err != nil {
-			t.Fatal(err)
+			t.Fatalf("make a directory: %v", err)
 		}
 	}
 	sys.Close(at)
 	before, most := descriptors(t), 0
 	if err := walk(top, func(int, string) (bool, error) { most = max(most, descriptors(t)); return true, nil }, nil); err != nil {
-		t.Fatal(err)
+		t.Fatalf("walk: %v", err)
 	}
 	if most > before+2 {
-		t.Errorf("%d descriptors open, %d before", most, before)
+		t.Errorf("descriptors open at most: got %d, want %d", most, before+2)
 	}
 	if n, err := removeBelow(top); n != depth+width || err != nil {
-		t.Errorf("removed %d, %v", n, err)
+		t.Errorf("remove below: got %d, %v, want %d", n, err, depth+width)
 	}
 }

@@ -20,11 +20,11 @@ func TestUnitRecord(t *testing.T) {
 		}}
 		back, err := ParseRecord(rec.String())
 		if err != nil || !reflect.DeepEqual(back, rec) {
-			t.Errorf("%q: %+v, %v", rec, back, err)
+			t.Errorf("%q: got %+v, %v, want the record", rec, back, err)
 		}
 		m, err := Load(back)
 		if err != nil || !m.HasUnit() || m.bus.User != u.User {
-			t.Errorf("%q: %v", rec, err)
+			t.Errorf("load %q: got %v, want a unit of user %v", rec, err, u.User)
 		}
 	}
 	for text, want := range map[string]string{
@@ -40,7 +40,7 @@ func TestUnitRecord(t *testing.T) {
 			_, err = Load(rec)
 		}
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "cgroup record: ") {
-			t.Errorf("%q: %v, want %q", text, err, want)
+			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
 }
@@ -51,12 +51,12 @@ func TestPlanUnitRefuses(t *testing.T) {
 	l := &Layout{Mode: Unified, V2: Hierarchy{Mountpoint: "/c"}}
 	s := &specs.Spec{Linux: &specs.Linux{CgroupsPath: "/a/b"}}
 	if _, err := PlanUnit(l, "x", s, &systemd.Bus{User: true}); err == nil || !strings.HasPrefix(err.Error(), `linux.cgroupsPath: "/a/b": want "slice:prefix:name"`) {
-		t.Error(err)
+		t.Errorf("a path that is none of systemd's: got %v, want that it wants %s", err, `"slice:prefix:name"`)
 	}
 	s.Linux.CgroupsPath = "a.slice:b:c"
 	_, err := PlanUnit(l, "x", s, &systemd.Bus{User: true})
 	if err == nil || !strings.Contains(err.Error(), "connect to the user's systemd: unix:path=") || !strings.Contains(err.Error(), syscall.ENOENT.Error()) {
-		t.Error(err)
+		t.Errorf("plan without a bus: got %v, want ENOENT of the user's systemd", err)
 	}
 }
 
@@ -67,7 +67,7 @@ func TestUnitTrees(t *testing.T) {
 		"cpuset": false, "freezer": false, "net_cls,net_prio": false, "name=other": false, "rdma": false,
 	} {
 		if got := (&Place{Name: name}).systemds(); got != want {
-			t.Errorf("%q: %v", name, got)
+			t.Errorf("%q is one of systemd's: got %v, want %v", name, got, want)
 		}
 	}
 }

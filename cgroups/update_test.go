@@ -15,13 +15,13 @@ func TestUpdatePutsBack(t *testing.T) {
 	root := fakeTree(t, files)
 	m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: "/c"}}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	now := resources(t, `{"cpu":{"shares":4096}}`)
 	change := resources(t, `{"cpu":{"cpus":"0","idle":1},"pids":{"limit":5},"memory":{"limit":100,"swap":150,"reservation":50}}`)
 	then, _, err := m.Update(now, change)
 	if then != nil || err == nil || !strings.HasPrefix(err.Error(), "linux.resources.memory.limit: write ") || strings.Contains(err.Error(), "put back") {
-		t.Errorf("%v, %v", then, err)
+		t.Errorf("update: got %v, %v, want an error of the write of memory.limit, without put back", then, err)
 	}
 	files["c/cpuset.cpus"] = "0-3" // what an empty one comes to
 	for name, want := range files {
@@ -36,19 +36,19 @@ func TestUpdateBuildsOnTheLast(t *testing.T) {
 	root := fakeTree(t, map[string]string{"c/cgroup.controllers": "memory\n", "c/memory.max": "-----", "c/memory.swap.max": "-----"})
 	m, err := Load(Record{Mode: Unified, Places: []Place{{Mountpoint: root, Path: "/c"}}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("load: %v", err)
 	}
 	now, _, err := m.Update(nil, resources(t, `{"memory":{"limit":40000,"swap":99999}}`))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("first update: %v", err)
 	}
 	if _, _, err = m.Update(now, resources(t, `{"memory":{"limit":50000}}`)); err != nil {
-		t.Fatal(err)
+		t.Fatalf("second update: %v", err)
 	}
 	if got := content(t, root+"/c/memory.max") + " " + content(t, root+"/c/memory.swap.max"); got != "50000 49999" {
-		t.Error(got)
+		t.Errorf("memory.max and memory.swap.max: got %q, want %q", got, "50000 49999")
 	}
 	if _, _, err = m.Update(now, resources(t, `{"memory":{"limit":100000}}`)); err == nil || !strings.Contains(err.Error(), "smaller than the memory limit 100000") {
-		t.Error(err)
+		t.Errorf("a limit above that of swap: got %v, want that swap is smaller than the memory limit 100000", err)
 	}
 }

@@ -23,12 +23,12 @@ func copied(t *testing.T, root string, what program.Copies, options []string, lo
 	rooted(t)
 	dir, err := sys.Openat(sys.AtFdcwd, root, sys.OPath|sys.ODirectory, 0)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("open %s: %v", root, err)
 	}
 	defer sys.Close(dir)
 	mnt, err := sys.NewMount("tmpfs", "", options)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("mount tmpfs: %v", err)
 	}
 	defer sys.Close(mnt)
 	in := launched(t, part(func(b *program.Builder, _ program.Slot) {
@@ -84,7 +84,7 @@ func listing(t *testing.T, dir string) []string {
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("list %s: %v", dir, err)
 	}
 	sort.Strings(lines)
 	return lines
@@ -94,7 +94,7 @@ func must(t *testing.T, errs ...error) {
 	t.Helper()
 	for _, err := range errs {
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("unexpected error: %v", err)
 		}
 	}
 }
@@ -130,12 +130,12 @@ func TestCopy(t *testing.T) {
 				continue // tmpfs before Linux 6.6
 			}
 			if err != nil || string(list[:n]) != names {
-				t.Errorf("%s: attributes %q, %v", path, list[:n], err)
+				t.Errorf("attributes of %s: got %q, %v, want %q", path, list[:n], err, names)
 			}
 		}
 	})
 	if pe.Report.Errno != reached {
-		t.Error(pe)
+		t.Errorf("copy: got %v, want %v", pe, reached)
 	}
 }
 
@@ -155,11 +155,11 @@ func TestCopyHoles(t *testing.T) {
 		buf := make([]byte, 6)
 		_, rerr := f.ReadAt(buf, 1<<30)
 		if must(t, err, rerr); st.Size() != 1<<40 || string(buf) != "middle" {
-			t.Errorf("%d bytes, %q", st.Size(), buf)
+			t.Errorf("sparse file: got %d bytes, %q, want %d, %q", st.Size(), buf, int64(1<<40), "middle")
 		}
 	})
 	if pe.Report.Errno != reached {
-		t.Error(pe)
+		t.Errorf("copy: got %v, want %v", pe, reached)
 	}
 }
 
@@ -180,11 +180,11 @@ func TestCopyParts(t *testing.T) {
 		pe := copied(t, root, what, nil, func(dir string) {
 			list := listing(t, dir)
 			if list[0] != want || (len(list) == 2) != (what&program.CopyTree != 0) {
-				t.Errorf("%d: %q, want %s", what, list, want)
+				t.Errorf("copy %d: got %q, want %s first, and one more with CopyTree", what, list, want)
 			}
 		})
 		if pe.Report.Errno != reached {
-			t.Error(pe)
+			t.Errorf("copy: got %v, want %v", pe, reached)
 		}
 	}
 }
@@ -217,7 +217,7 @@ func TestCopyLimits(t *testing.T) {
 			root := t.TempDir()
 			c.make(t, root)
 			if pe := copied(t, root, allOfIt, c.options, nil); pe.Report.Errno != c.errno || pe.Report.Text != c.text {
-				t.Errorf("%v, text %q", pe, pe.Report.Text)
+				t.Errorf("copy: got %v, text %q, want %v, %q", pe, pe.Report.Text, c.errno, c.text)
 			}
 		})
 	}
@@ -227,13 +227,13 @@ func TestCopyLimits(t *testing.T) {
 func TestCopyEmpty(t *testing.T) {
 	if pe := copied(t, t.TempDir(), allOfIt, nil, func(dir string) {
 		if list := listing(t, dir); len(list) != 1 {
-			t.Errorf("%q", list)
+			t.Errorf("copy of nothing: got %q, want the root alone", list)
 		}
 	}); pe.Report.Errno != reached {
-		t.Error(pe)
+		t.Errorf("copy of nothing: got %v, want %v", pe, reached)
 	}
 	if got := outcome(t, func(b *program.Builder, _ program.Slot) { b.Copy(path(b, "/dev/null"), path(b, "/"), program.CopyTree) }); got != syscall.ENOTDIR {
-		t.Errorf("from no directory: %v", got)
+		t.Errorf("copy from no directory: got %v, want %v", got, syscall.ENOTDIR)
 	}
 }
 

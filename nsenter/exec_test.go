@@ -23,7 +23,7 @@ func execOf(t *testing.T, candidates ...string) (*program.Error, syscall.WaitSta
 	werr := in.WaitExec()
 	pe, ws := ended(t, in)
 	if ran := pe.Report.Status == program.Execing; ran != (werr == nil) {
-		t.Errorf("WaitExec says %v, the report %d", werr, pe.Report.Status)
+		t.Errorf("exec of %q: got %v of WaitExec, status %d in the report, want them to agree", candidates, werr, pe.Report.Status)
 	}
 	return pe, ws
 }
@@ -33,7 +33,7 @@ func TestExecCandidates(t *testing.T) {
 	dir := t.TempDir()
 	lay(t, dir, "file plain", "dir d", "symlink loop loop")
 	if err := os.WriteFile(dir+"/format", []byte("nothing to run\n"), 0o755); err != nil {
-		t.Fatal(err)
+		t.Fatalf("write the script without an interpreter: %v", err)
 	}
 	missing, plain, format, below := dir+"/missing", dir+"/plain", dir+"/format", dir+"/plain/sh"
 	for _, c := range []struct {
@@ -57,12 +57,12 @@ func TestExecCandidates(t *testing.T) {
 		pe, ws := execOf(t, c.candidates...)
 		if c.want == 0 {
 			if pe.Report.Status != program.Execing || ws.ExitStatus() != 42 {
-				t.Errorf("%v: %v, status %#x", c.candidates, pe, ws)
+				t.Errorf("%v: got %v, status %#x, want exit status 42", c.candidates, pe, ws)
 			}
 			continue
 		}
 		if pe.Report.Status != program.Failed || pe.Report.Errno != c.want || pe.Report.Detail != c.detail || ws.ExitStatus() != 1 {
-			t.Errorf("%v: %v, candidate %d; want %v, %d", c.candidates, pe, pe.Report.Detail, c.want, c.detail)
+			t.Errorf("%v: got %v, candidate %d; want %v, %d", c.candidates, pe, pe.Report.Detail, c.want, c.detail)
 		}
 	}
 }
@@ -96,10 +96,10 @@ func TestFind(t *testing.T) {
 		b.Exec([]string{shell}, []string{"sh", "-c", "exit 42"}, nil)
 		in := launched(t, b.Program(), nil, 0, program.Options{})
 		if err := in.WaitExec(); (err == nil) != (c.want == 0) {
-			t.Errorf("%q: %v", c.candidates, err)
+			t.Errorf("%q: got %v of WaitExec, want an error: %v", c.candidates, err, c.want != 0)
 		}
 		if pe, _ := ended(t, in); pe.Report.Errno != c.want {
-			t.Errorf("%q: %v, want %v", c.candidates, pe, c.want)
+			t.Errorf("%q: got %v, want %v", c.candidates, pe, c.want)
 		}
 	}
 }
@@ -118,16 +118,16 @@ func TestExecLeavesNoDescriptor(t *testing.T) {
 	in := launched(t, b.Program(), map[string]int{"out": int(w.Fd())}, 0, program.Options{})
 	w.Close()
 	if err := in.WaitExec(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("wait for the exec: %v", err)
 	}
 	if _, ws := ended(t, in); ws != 0 {
-		t.Errorf("status %#x", ws)
+		t.Errorf("got status %#x, want 0", ws)
 	}
 	data := make([]byte, 200)
 	n, _ := r.Read(data)
 	r.Close()
 	if got := string(data[:n]); got != "0\n1\n2\n3\n" && got != "0\n1\n2\n" {
-		t.Errorf("%q", got)
+		t.Errorf("descriptors: got %q, want 0 to 2, and 3 for the directory", got)
 	}
 }
 
@@ -136,11 +136,11 @@ func broken(t *testing.T, data []byte, fds ...int) int {
 	t.Helper()
 	in := spawned(t, 0)
 	if err := sys.SendFDs(in.Control, data, fds...); err != nil {
-		t.Fatal(err)
+		t.Fatalf("send the message: %v", err)
 	}
 	_, ws := ended(t, in)
 	if !ws.Exited() {
-		t.Errorf("status %#x", ws)
+		t.Errorf("got status %#x, want an exit", ws)
 	}
 	return ws.ExitStatus()
 }
@@ -158,7 +158,7 @@ func memfd(t *testing.T, data []byte, seal bool) int {
 		err = sys.Seal(fd)
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make the memfd: %v", err)
 	}
 	t.Cleanup(func() { sys.Close(fd) })
 	return fd
@@ -168,7 +168,7 @@ func TestWhatIsNoProgram(t *testing.T) {
 	p := part(func(b *program.Builder, _ program.Slot) { b.Umask(0) })
 	enc, err := p.Encode(program.Options{})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 	report := memfd(t, make([]byte, program.ReportLen(len(p.Insns))), false)
 	small := memfd(t, make([]byte, program.ReportLen(len(p.Insns))-1), false)
@@ -183,7 +183,7 @@ func TestWhatIsNoProgram(t *testing.T) {
 	}
 	defer plain.Close()
 	if got := broken(t, []byte{0}, good, report); got != 1 {
-		t.Fatalf("a sound program exits with %d", got)
+		t.Fatalf("a sound program: got exit status %d, want 1", got)
 	}
 	for name, c := range map[string]struct {
 		data []byte
@@ -216,16 +216,16 @@ func pipeEnd(t *testing.T) *os.File {
 func TestNoMessage(t *testing.T) {
 	in := spawned(t, 0)
 	if err := sys.SendByte(in.Control, 0); err != nil {
-		t.Fatal(err)
+		t.Fatalf("send a byte: %v", err)
 	}
 	if _, ws := ended(t, in); ws.ExitStatus() != badProgram {
-		t.Errorf("a message without descriptors: status %#x", ws)
+		t.Errorf("a message without descriptors: got status %#x, want exit status %d", ws, badProgram)
 	}
 	in = spawned(t, 0)
 	sys.Close(in.Control)
 	in.Control = -1
 	if _, ws := ended(t, in); ws.ExitStatus() != badProgram {
-		t.Errorf("no parent: status %#x", ws)
+		t.Errorf("no parent: got status %#x, want exit status %d", ws, badProgram)
 	}
 }
 
@@ -236,14 +236,14 @@ func TestRunIsParticular(t *testing.T) {
 	b.Input("other")
 	b.Fail(reached)
 	if err := in.Run(b.Program(), nil, program.Options{}); !errors.Is(err, syscall.EINVAL) {
-		t.Errorf("without control: %v", err)
+		t.Errorf("without control: got %v, want %v", err, syscall.EINVAL)
 	}
 	b = program.New()
 	b.Input(InputControl)
 	b.Input("absent")
 	b.Fail(reached)
 	if err := in.Run(b.Program(), nil, program.Options{}); !errors.Is(err, syscall.EBADF) {
-		t.Errorf("without an input: %v", err)
+		t.Errorf("without an input: got %v, want %v", err, syscall.EBADF)
 	}
 	b = program.New()
 	b.Input(InputControl)
@@ -255,7 +255,7 @@ func TestRunIsParticular(t *testing.T) {
 	}
 	b.Fail(reached)
 	if err := in.Run(b.Program(), many, program.Options{}); !errors.Is(err, syscall.E2BIG) {
-		t.Errorf("with %d inputs: %v", maxFDs+1, err)
+		t.Errorf("with %d inputs: got %v, want %v", maxFDs+1, err, syscall.E2BIG)
 	}
 	sys.Close(in.Control)
 	in.Control = -1
@@ -287,7 +287,7 @@ func TestMostInputs(t *testing.T) {
 		}
 	}), inputs, 0, program.Options{})
 	if pe, _ := ended(t, in); pe.Report.Errno != reached {
-		t.Error(pe)
+		t.Errorf("the most inputs: got %v, want %v", pe, reached)
 	}
 }
 
@@ -299,7 +299,7 @@ func TestOrdinaryStarts(t *testing.T) {
 	}
 	stream, err := sys.UnixStreamPair()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a socket pair: %v", err)
 	}
 	defer closeAll(stream[:]...)
 	for _, arg := range []string{"", "0", "3", "4", "-1", "+3", " 3", "3x", "0x3", "99999999999", "1000000"} {
@@ -307,11 +307,11 @@ func TestOrdinaryStarts(t *testing.T) {
 			Files: []uintptr{0, 1, 2, uintptr(stream[0]), uintptr(pipeEnd(t).Fd())},
 		})
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("start the test binary: %v", err)
 		}
 		ws, err := sys.Wait4(pid)
 		if err != nil || syscall.WaitStatus(ws).ExitStatus() != wentOn {
-			t.Errorf("init %q: status %#x, %v", arg, ws, err)
+			t.Errorf("init %q: got status %#x, %v, want exit status %d", arg, ws, err, wentOn)
 		}
 	}
 }

@@ -14,19 +14,19 @@ func TestFork(t *testing.T) {
 	}), nil, 0, program.Options{})
 	first := in.Pid
 	if err := in.Join(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("join: %v", err)
 	}
 	if in.Pid == first {
-		t.Error("the same process goes on")
+		t.Errorf("pid after the fork: got %d, the first's, want another", in.Pid)
 	}
 	if err := in.Expect('a'); err != nil {
-		t.Fatal(err)
+		t.Fatalf("wait for the second process: %v", err)
 	}
 	if err := in.Go('a'); err != nil {
-		t.Fatal(err)
+		t.Fatalf("let the second process go on: %v", err)
 	}
 	if pe, _ := ended(t, in); pe.Report.Errno != reached {
-		t.Errorf("%v", pe)
+		t.Errorf("got %v, want %v", pe, reached)
 	}
 }
 
@@ -34,7 +34,7 @@ func TestFork(t *testing.T) {
 func TestForkWithoutAWord(t *testing.T) {
 	fd, err := sys.Memfd("none", 0)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make the memfd: %v", err)
 	}
 	defer sys.Close(fd)
 	in := launched(t, part(func(b *program.Builder, control program.Slot) {
@@ -43,7 +43,7 @@ func TestForkWithoutAWord(t *testing.T) {
 		b.Sync(control, 'a', 'a')
 	}), map[string]int{"no socket": fd}, 0, program.Options{})
 	if err := in.Join(); err == nil {
-		t.Error("nobody has told of the second process")
+		t.Error("join with nobody to tell of the second process: got no error, want one")
 	}
 }
 
@@ -57,9 +57,9 @@ func TestForkIntoAPidNamespace(t *testing.T) {
 		b.Prctl(sys.PrSetPdeathsig, 9)
 	}), nil, 0, program.Options{})
 	if err := in.Join(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("join: %v", err)
 	}
 	if pe, _ := ended(t, in); pe.Report.Errno != reached {
-		t.Errorf("%v", pe)
+		t.Errorf("got %v, want %v", pe, reached)
 	}
 }

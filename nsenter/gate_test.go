@@ -26,7 +26,7 @@ func atGate(t *testing.T) *gate {
 	g := &gate{t: t, path: filepath.Join(t.TempDir(), "g")}
 	listen, err := sys.ListenUnix(g.path)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("listen on %s: %v", g.path, err)
 	}
 	defer sys.Close(listen)
 	g.in = launched(t, part(func(b *program.Builder, control program.Slot) {
@@ -37,7 +37,7 @@ func atGate(t *testing.T) *gate {
 		b.Hook(shell, []string{"sh", "-c", "echo through"}, nil, path0(b), out, 10000)
 	}), map[string]int{"gate": listen}, 0, program.Options{})
 	if err := g.in.Expect('r'); err != nil {
-		t.Fatal(err)
+		t.Fatalf("wait for the interpreter: %v", err)
 	}
 	return g
 }
@@ -55,7 +55,7 @@ func (g *gate) dial() (sock int, fds []int) {
 		err = sys.ConnectUnix(sock, g.path)
 	}
 	if err != nil {
-		g.t.Fatal(err)
+		g.t.Fatalf("connect to the gate: %v", err)
 	}
 	buf := make([]byte, 1)
 	n, fds, err := sys.RecvFDs(sock, buf, 2)
@@ -75,12 +75,12 @@ func closeAll(fds ...int) {
 func (g *gate) opened(r *os.File, want string) {
 	g.t.Helper()
 	if pe, _ := ended(g.t, g.in); pe.Report.Errno != reached {
-		g.t.Fatal(pe)
+		g.t.Fatalf("end at the gate: got %v, want %v", pe, reached)
 	}
 	data := make([]byte, 100)
 	n, _ := r.Read(data)
 	if got, _, _ := strings.Cut(string(data[:n]), "\n"); got != want {
-		g.t.Errorf("past the gate: %q, want %q", data[:n], want)
+		g.t.Errorf("past the gate: got %q, want %q", data[:n], want)
 	}
 	r.Close()
 }
@@ -89,7 +89,7 @@ func pipe(t *testing.T) (r, w *os.File) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a pipe: %v", err)
 	}
 	return r, w
 }
@@ -99,22 +99,22 @@ func TestGate(t *testing.T) {
 	sock, fds := g.dial()
 	page := make([]byte, program.ReportHeader)
 	if _, err := sys.Pread(fds[0], page, 0); err != nil {
-		t.Fatal(err)
+		t.Fatalf("read the report: %v", err)
 	}
 	if status, err := program.ReportStatus(page); err != nil || status != program.AtGate {
-		t.Errorf("status %d, %v", status, err)
+		t.Errorf("report at the gate: got status %d, %v, want %d", status, err, program.AtGate)
 	}
 	image := make([]byte, 1<<16)
 	n, err := sys.Pread(fds[1], image, 0)
 	if err != nil || !sys.Sealed(fds[1]) {
-		t.Errorf("%v: the program may be written to", err)
+		t.Errorf("read the program: got %v, sealed %v, want it sealed", err, sys.Sealed(fds[1]))
 	}
 	if notes, err := program.Notes(image[:n]); err != nil || len(notes) != len(g.in.prog.Insns) {
-		t.Errorf("%d notes, %v", len(notes), err)
+		t.Errorf("notes of the program: got %d, %v, want %d", len(notes), err, len(g.in.prog.Insns))
 	}
 	r, w := pipe(t)
 	if err := sys.SendFDs(sock, []byte{program.ByteGo}, int(w.Fd())); err != nil {
-		t.Fatal(err)
+		t.Fatalf("send the word to go on: %v", err)
 	}
 	w.Close()
 	g.opened(r, "through")
@@ -144,17 +144,17 @@ func TestGateStaysShut(t *testing.T) {
 			err = sys.ConnectUnix(sock, g.path)
 		}
 		if err != nil && !errors.Is(err, syscall.EAGAIN) {
-			t.Fatal(err)
+			t.Fatalf("connect to the gate: %v", err)
 		}
 		sys.Close(sock)
 	}
 	if done, err := sys.PidfdWait(g.in.PidFd, 0); err != nil || done {
-		t.Fatalf("the interpreter is gone: %v, %v", err, g.in.Failure())
+		t.Fatalf("the interpreter: got done %v, %v, %v, want it waiting", done, err, g.in.Failure())
 	}
 	sock, fds := g.dial()
 	r, w := pipe(t)
 	if err := sys.SendFDs(sock, []byte{program.ByteGo}, int(w.Fd())); err != nil {
-		t.Fatal(err)
+		t.Fatalf("send the word to go on: %v", err)
 	}
 	w.Close()
 	g.opened(r, "through")
@@ -170,16 +170,16 @@ func TestGateTakesOneDescriptor(t *testing.T) {
 	second, hold := pipe(t)
 	defer second.Close()
 	if err := sys.SendFDs(sock, []byte{program.ByteGo}, int(w.Fd()), int(hold.Fd())); err != nil {
-		t.Fatal(err)
+		t.Fatalf("send the word to go on: %v", err)
 	}
 	w.Close()
 	hold.Close()
 	// Were it kept it would be open until the interpreter is gone; it is not, or the wait is short.
 	if err := second.SetReadDeadline(time.Now().Add(time.Duration(patience) * time.Millisecond)); err != nil {
-		t.Fatal(err)
+		t.Fatalf("set a deadline: %v", err)
 	}
 	if n, err := second.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("read from the second descriptor: got %d, %v, want its end before the deadline", n, err)
 	}
 	g.opened(r, "through")
 }
@@ -190,10 +190,10 @@ func TestGateWithoutDescriptor(t *testing.T) {
 	sock, fds := g.dial()
 	defer closeAll(append(fds, sock)...)
 	if err := sys.SendByte(sock, program.ByteGo); err != nil {
-		t.Fatal(err)
+		t.Fatalf("send the word to go on: %v", err)
 	}
 	if pe, _ := ended(t, g.in); pe.Report.Errno != reached {
-		t.Error(pe)
+		t.Errorf("got %v, want %v", pe, reached)
 	}
 }
 
@@ -203,12 +203,12 @@ func TestGateConnectionEndsWithTheProgram(t *testing.T) {
 	sock, fds := g.dial()
 	defer closeAll(append(fds, sock)...)
 	if err := sys.SendByte(sock, program.ByteGo); err != nil {
-		t.Fatal(err)
+		t.Fatalf("send the word to go on: %v", err)
 	}
 	if _, ok, err := sys.RecvByte(sock); ok || err != nil {
-		t.Errorf("%v, %v", ok, err)
+		t.Errorf("read from the gate: got ok %v, %v, want its end", ok, err)
 	}
 	if pe, _ := ended(t, g.in); pe.Report.Errno != reached {
-		t.Error(pe)
+		t.Errorf("got %v, want %v", pe, reached)
 	}
 }

@@ -27,15 +27,15 @@ func hooked(t *testing.T, build func(b *program.Builder, state, out program.Slot
 	needShell(t)
 	state, err := sys.Memfd("state", 0)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make the state: %v", err)
 	}
 	defer sys.Close(state)
 	if err := sys.WriteAll(state, []byte(`{"status":"creating"}`)); err != nil {
-		t.Fatal(err)
+		t.Fatalf("write the state: %v", err)
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a pipe: %v", err)
 	}
 	defer r.Close()
 	in := launched(t, part(func(b *program.Builder, _ program.Slot) {
@@ -77,7 +77,7 @@ func TestHookEnds(t *testing.T) {
 	} {
 		pe, _ := hooked(t, script(text))
 		if pe.Report.Errno != want.errno || want.errno != reached && pe.Report.Detail != want.detail {
-			t.Errorf("%s: %v, detail %#x", text, pe, pe.Report.Detail)
+			t.Errorf("%s: got %v, detail %#x, want %v, detail %#x", text, pe, pe.Report.Detail, want.errno, want.detail)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func TestHookThatDoesNotRun(t *testing.T) {
 			b.Hook(dir+name, []string{"x"}, nil, state, out, 0)
 		})
 		if pe.Report.Errno != want || pe.Report.Detail != 0 || pe.Note().Op != program.OpHook {
-			t.Errorf("%s: %v, detail %#x", name, pe, pe.Report.Detail)
+			t.Errorf("%s: got %v, detail %#x, want %v of a hook, detail 0", name, pe, pe.Report.Detail, want)
 		}
 	}
 	// A hook that failed so before does not stain one that exits by itself.
@@ -106,7 +106,7 @@ func TestHookThatDoesNotRun(t *testing.T) {
 		script("exit 9")(b, state, out)
 	})
 	if pe.Report.Errno != syscall.ECHILD || pe.Report.Detail != 9<<8 {
-		t.Errorf("%v, detail %#x", pe, pe.Report.Detail)
+		t.Errorf("got %v, detail %#x, want %v, detail %#x", pe, pe.Report.Detail, syscall.ECHILD, 9<<8)
 	}
 }
 
@@ -132,16 +132,16 @@ func TestHookHasNothingElse(t *testing.T) {
 	// The shell's own directory handle is one of them while it lists the directory.
 	for _, fd := range strings.Fields(fds) {
 		if n, err := strconv.Atoi(fd); err != nil || n > 3 {
-			t.Errorf("descriptor %s", fd)
+			t.Errorf("descriptors of a hook: got %s, want 0 to 3", fd)
 		}
 	}
 	for _, line := range strings.Split(strings.TrimSpace("Sig"+signals), "\n") {
 		if f := strings.Fields(line); len(f) != 2 || strings.Trim(f[1], "0") != "" {
-			t.Errorf("%q", line)
+			t.Errorf("signals of a hook: got %q, want none ignored or blocked", line)
 		}
 	}
 	if pe.Report.Errno != reached {
-		t.Error(pe)
+		t.Errorf("got %v, want %v", pe, reached)
 	}
 }
 
@@ -150,21 +150,21 @@ func TestHookTimeout(t *testing.T) {
 		b.Hook(shell, []string{"sh", "-c", "echo $$; exec sleep 60"}, nil, state, out, 300)
 	})
 	if pe.Report.Errno != syscall.ETIMEDOUT {
-		t.Fatal(pe)
+		t.Fatalf("hook beyond its timeout: got %v, want %v", pe, syscall.ETIMEDOUT)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(out))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("pid that the hook told: %v", err)
 	}
 	if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
-		t.Errorf("the hook, process %d, outlived its timeout: %v", pid, err)
+		t.Errorf("signal the hook, process %d, after its timeout: got %v, want %v", pid, err, syscall.ESRCH)
 	}
 	// A timeout beyond what poll(2) takes is one all the same.
 	pe, _ = hooked(t, func(b *program.Builder, state, out program.Slot) {
 		b.Hook(shell, []string{"sh", "-c", "exit 4"}, nil, state, out, 1<<32)
 	})
 	if pe.Report.Errno != syscall.ECHILD {
-		t.Errorf("timeout of 2³² ms: %v", pe)
+		t.Errorf("timeout of 2³² ms: got %v, want %v", pe, syscall.ECHILD)
 	}
 }
 
@@ -175,13 +175,13 @@ func TestHookToStandardStreams(t *testing.T) {
 		b.Hook(shell, []string{"sh", "-c", "echo a; echo b >&2"}, nil, state, out, 10000)
 	})
 	if pe.Report.Errno != reached {
-		t.Error(pe)
+		t.Errorf("hook with one stream: got %v, want %v", pe, reached)
 	}
 	pe, _ = hooked(t, func(b *program.Builder, _, out program.Slot) {
 		b.Hook(shell, []string{"sh"}, nil, program.None, out, 10000)
 	})
 	if pe.Report.Errno != syscall.EBADF {
-		t.Errorf("without a state: %v", pe)
+		t.Errorf("without a state: got %v, want %v", pe, syscall.EBADF)
 	}
 }
 
@@ -193,7 +193,7 @@ func TestSigReset(t *testing.T) {
 	for _, reset := range []bool{false, true} {
 		r, w, err := os.Pipe()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("make a pipe: %v", err)
 		}
 		in := launched(t, part(func(b *program.Builder, _ program.Slot) {
 			out := b.Input("out")
@@ -206,20 +206,20 @@ func TestSigReset(t *testing.T) {
 		}), map[string]int{"out": int(w.Fd())}, 0, program.Options{})
 		w.Close()
 		if err := in.WaitExec(); err != nil {
-			t.Fatal(err)
+			t.Fatalf("wait for the exec: %v", err)
 		}
 		buf := make([]byte, 256)
 		n, _ := r.Read(buf)
 		r.Close()
 		if _, err := sys.Wait4(in.Pid); err != nil {
-			t.Fatal(err)
+			t.Fatalf("wait for process %d: %v", in.Pid, err)
 		}
 		clean := true
 		for line := range strings.Lines(string(buf[:n])) {
 			clean = clean && strings.Trim(strings.Fields(line)[1], "0") == ""
 		}
 		if clean != reset {
-			t.Errorf("reset %v: %s", reset, buf[:n])
+			t.Errorf("signals with reset %v: got %s, want none ignored or blocked: %[1]v", reset, buf[:n])
 		}
 	}
 }

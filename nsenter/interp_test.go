@@ -41,7 +41,7 @@ func launched(t *testing.T, p *program.Program, inputs map[string]int, ns uint64
 	t.Helper()
 	in := spawned(t, ns)
 	if err := in.Run(p, inputs, o); err != nil {
-		t.Fatal(err)
+		t.Fatalf("run the program: %v", err)
 	}
 	return in
 }
@@ -59,11 +59,11 @@ func spawned(t *testing.T, ns uint64) *Init {
 	defer exe.Close()
 	in, err := New()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make an init: %v", err)
 	}
 	t.Cleanup(in.Close)
 	if err := in.Spawn(&Start{Exe: &Exe{int(exe.Fd()), -1}, Namespaces: ns, CgroupDir: -1}); err != nil {
-		t.Fatal(err)
+		t.Fatalf("spawn: %v", err)
 	}
 	return in
 }
@@ -74,17 +74,17 @@ func ended(t *testing.T, in *Init) (*program.Error, syscall.WaitStatus) {
 	if done, err := sys.PidfdWait(in.PidFd, patience); err != nil || !done {
 		r, _ := in.Report()
 		if err := sys.PidfdSendSignal(in.PidFd, sys.SIGKILL); err != nil {
-			t.Error(err)
+			t.Errorf("kill the interpreter: %v", err)
 		}
-		t.Fatalf("the interpreter hangs at instruction %d: %v", r.Insn, err)
+		t.Fatalf("wait for the interpreter: at instruction %d got no end, %v, want one within %d ms", r.Insn, err, patience)
 	}
 	ws, err := sys.Wait4(in.Pid)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("wait for process %d: %v", in.Pid, err)
 	}
 	var pe *program.Error
 	if err := in.Failure(); !errors.As(err, &pe) {
-		t.Fatalf("no report: %v", err)
+		t.Fatalf("report: got %v, want an error of the program", err)
 	}
 	return pe, syscall.WaitStatus(ws)
 }
@@ -104,10 +104,10 @@ func outcome(t *testing.T, build func(b *program.Builder, control program.Slot))
 	p := part(build)
 	pe, ws := ended(t, launched(t, p, nil, 0, program.Options{}))
 	if pe.Report.Status != program.Failed || !ws.Exited() || ws.ExitStatus() != 1 {
-		t.Fatalf("%v; status %#x\n%s", pe, ws, p)
+		t.Fatalf("got %v; status %#x; want it to fail with exit status 1\n%s", pe, ws, p)
 	}
 	if pe.Report.Errno == reached && pe.Report.Insn != len(p.Insns)-1 {
-		t.Fatalf("ended at instruction %d\n%s", pe.Report.Insn, p)
+		t.Fatalf("got the end at instruction %d, want %d\n%s", pe.Report.Insn, len(p.Insns)-1, p)
 	}
 	return pe.Report.Errno
 }
@@ -165,7 +165,7 @@ func TestWorkingDirectoryOutside(t *testing.T) {
 		b.CheckCwd()
 	})
 	if got != syscall.EXDEV {
-		t.Errorf("%v", got)
+		t.Errorf("check of a cwd outside of the root: got %v, want %v", got, syscall.EXDEV)
 	}
 	got = outcome(t, func(b *program.Builder, _ program.Slot) {
 		b.Chdir(dir)
@@ -173,7 +173,7 @@ func TestWorkingDirectoryOutside(t *testing.T) {
 		b.CheckCwd()
 	})
 	if got != reached {
-		t.Errorf("inside: %v", got)
+		t.Errorf("check of a cwd inside: got %v, want %v", got, reached)
 	}
 }
 
@@ -191,10 +191,10 @@ func TestSync(t *testing.T) {
 				b.Sync(control, 'a', 'b')
 			}), nil, 0, program.Options{})
 			if err := in.Expect('a'); err != nil {
-				t.Fatal(err)
+				t.Fatalf("wait for the first byte: %v", err)
 			}
 			if err := c.answer(in); err != nil {
-				t.Fatal(err)
+				t.Fatalf("answer: %v", err)
 			}
 			if pe, _ := ended(t, in); pe.Report.Errno != c.want {
 				t.Errorf("%v, want %v", pe, c.want)
@@ -210,26 +210,26 @@ func TestSyncOneWay(t *testing.T) {
 		b.Sync(control, 'c', 'c')
 	}), nil, 0, program.Options{})
 	if err := in.Go('b'); err != nil {
-		t.Fatal(err)
+		t.Fatalf("send b: %v", err)
 	}
 	if err := in.Expect('a'); err != nil {
-		t.Fatal(err)
+		t.Fatalf("wait for a: %v", err)
 	}
 	if err := in.Expect('x'); !errors.Is(err, syscall.EPROTO) {
-		t.Errorf("%v", err)
+		t.Errorf("wait for another byte: got %v, want %v", err, syscall.EPROTO)
 	}
 	if err := in.Go('c'); err != nil {
-		t.Fatal(err)
+		t.Fatalf("send c: %v", err)
 	}
 	if pe, _ := ended(t, in); pe.Report.Errno != reached {
-		t.Errorf("%v", pe)
+		t.Errorf("got %v, want %v", pe, reached)
 	}
 }
 
 func TestSendFd(t *testing.T) {
 	pair, err := sys.UnixStreamPair()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a socket pair: %v", err)
 	}
 	defer sys.Close(pair[0])
 	in := launched(t, part(func(b *program.Builder, control program.Slot) {
@@ -241,26 +241,26 @@ func TestSendFd(t *testing.T) {
 	buf := make([]byte, 64)
 	n, fds, err := sys.RecvFDs(pair[0], buf, 1)
 	if err != nil || len(fds) != 1 || string(buf[:n]) != "what it is" {
-		t.Fatalf("%v: %q with %d descriptors", err, buf[:n], len(fds))
+		t.Fatalf("receive: got %v, %q with %d descriptors, want %q with 1", err, buf[:n], len(fds), "what it is")
 	}
 	defer sys.Close(fds[0])
 	if st, err := sys.Fstat(fds[0]); err != nil || st.Rdev != sys.Makedev(1, 3) {
-		t.Errorf("%v: %+v", err, st)
+		t.Errorf("stat of what was received: got %v, %+v, want the null device", err, st)
 	}
 	if pe, _ := ended(t, in); pe.Report.Errno != syscall.EBADF || pe.Report.Insn != 2 {
-		t.Errorf("no descriptor sent: %v", pe)
+		t.Errorf("no descriptor sent: got %v at instruction %d, want %v at 2", pe, pe.Report.Insn, syscall.EBADF)
 	}
 }
 
 func TestWholeWrites(t *testing.T) {
 	r, w, err := sys.NonblockPipe()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a pipe: %v", err)
 	}
 	defer sys.Close(r)
 	defer sys.Close(w)
 	if err := sys.SetNonblock(w, true); err != nil {
-		t.Fatal(err)
+		t.Fatalf("set the pipe nonblocking: %v", err)
 	}
 	big := make([]byte, 1<<20)
 	in := launched(t, part(func(b *program.Builder, _ program.Slot) {
@@ -269,7 +269,7 @@ func TestWholeWrites(t *testing.T) {
 		b.Write(s, string(big))
 	}), map[string]int{"pipe": w}, 0, program.Options{})
 	if pe, _ := ended(t, in); pe.Report.Errno != syscall.EIO || pe.Report.Insn != 1 {
-		t.Errorf("a short write: %v", pe)
+		t.Errorf("a short write: got %v at instruction %d, want %v at 1", pe, pe.Report.Insn, syscall.EIO)
 	}
 }
 
@@ -282,18 +282,18 @@ func TestFaults(t *testing.T) {
 	for at := range p.Insns {
 		in := launched(t, p, nil, 0, program.Options{Fault: &program.Fault{Insn: at, Errno: syscall.EUCLEAN}})
 		if pe, _ := ended(t, in); pe.Report.Errno != syscall.EUCLEAN || pe.Report.Insn != at {
-			t.Errorf("fail at %d: %v", at, pe)
+			t.Errorf("fail at %d: got %v at instruction %d, want %v", at, pe, pe.Report.Insn, syscall.EUCLEAN)
 		}
 		in = launched(t, p, nil, 0, program.Options{Fault: &program.Fault{Insn: at}})
 		pe, ws := ended(t, in)
 		if pe.Report.Status != program.Running || pe.Report.Insn != at || ws.ExitStatus() != 137 {
-			t.Errorf("die at %d: %v, status %#x", at, pe, ws)
+			t.Errorf("die at %d: got %v at instruction %d, status %#x, want exit status 137 while running", at, pe, pe.Report.Insn, ws)
 		}
 	}
 	// A fault that the instruction branches on is none.
 	in := launched(t, p, nil, 0, program.Options{Fault: &program.Fault{Insn: 1, Errno: syscall.EPERM}})
 	if pe, _ := ended(t, in); pe.Report.Errno != reached {
-		t.Errorf("%v", pe)
+		t.Errorf("fault that is branched on: got %v, want %v", pe, reached)
 	}
 }
 
@@ -313,19 +313,19 @@ func TestStamps(t *testing.T) {
 	for i, at := range pe.Report.Stamps[:len(p.Insns)] {
 		if i == 2 {
 			if at != 0 {
-				t.Error("an instruction that was jumped over has a time")
+				t.Errorf("time of an instruction that was jumped over: got %d, want 0", at)
 			}
 			continue
 		}
 		if at < last || at > after {
-			t.Errorf("instruction %d at %d, after %d and before %d", i, at, last, after)
+			t.Errorf("time of instruction %d: got %d, want it from %d to %d", i, at, last, after)
 		}
 		last = at
 	}
 	pe, _ = ended(t, launched(t, p, nil, 0, program.Options{}))
 	for i, at := range pe.Report.Stamps {
 		if at != 0 {
-			t.Errorf("instruction %d has a time that nobody asked for", i)
+			t.Errorf("time of instruction %d that nobody asked for: got %d, want 0", i, at)
 		}
 	}
 }
@@ -340,7 +340,7 @@ func TestKernelsWords(t *testing.T) {
 	}
 	pe := run(func(b *program.Builder) { b.FsSet(b.Fsopen("tmpfs"), "size", "large") })
 	if pe.Report.Errno != syscall.EINVAL || pe.Report.Text == "" {
-		t.Errorf("%v with the text %q", pe, pe.Report.Text)
+		t.Errorf("got %v with the text %q, want %v with one", pe, pe.Report.Text, syscall.EINVAL)
 	}
 	pe = run(func(b *program.Builder) {
 		b.FsSet(b.Fsopen("tmpfs"), "size", "large")
@@ -348,6 +348,6 @@ func TestKernelsWords(t *testing.T) {
 		b.Fchdir(program.None)
 	})
 	if pe.Report.Errno != syscall.EBADF || pe.Report.Text != "" {
-		t.Errorf("the words of another instruction: %v with the text %q", pe, pe.Report.Text)
+		t.Errorf("text after another instruction failed: got %v with %q, want %v with none", pe, pe.Report.Text, syscall.EBADF)
 	}
 }

@@ -36,7 +36,7 @@ func listening(t *testing.T, filter, state []byte, rest func(b *program.Builder)
 		err = sys.SetSendTimeout(pair[1], 200*time.Millisecond)
 	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("set up the socket pair: %v", err)
 	}
 	b := program.New()
 	b.Input(InputControl)
@@ -48,7 +48,7 @@ func listening(t *testing.T, filter, state []byte, rest func(b *program.Builder)
 	prepared(t, in)
 	err = in.Run(b.Program(), map[string]int{"conn": pair[1], "state": memfd(t, state, true)}, program.Options{})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("run the program: %v", err)
 	}
 	sys.Close(pair[1])
 	return in, pair[0]
@@ -65,10 +65,10 @@ func received(t *testing.T, peer, step int) (data []byte, listener int) {
 	for {
 		n, fds, err := sys.RecvFDs(peer, buf, 1)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("receive: %v", err)
 		}
 		if len(fds) > 0 && (len(data) > 0 || n == 0) {
-			t.Error("a descriptor that is not in the first message")
+			t.Errorf("descriptors after the first message: got %d, want none", len(fds))
 		}
 		if len(fds) > 0 {
 			listener = fds[0]
@@ -89,14 +89,14 @@ func TestListenThroughAnyFilter(t *testing.T) {
 		data, listener := received(t, peer, 4099)
 		sys.Close(peer)
 		if !bytes.Equal(data, state) || listener < 0 {
-			t.Errorf("%d bytes of %d, listener %d", len(data), size, listener)
+			t.Errorf("got %d bytes, the state: %v, listener %d; want the state of %d and a listener", len(data), bytes.Equal(data, state), listener, size)
 		}
 		pe, ws := ended(t, in)
 		if pe.Report.Errno != reached || pe.Report.Detail != 0 {
-			t.Errorf("%v", pe)
+			t.Errorf("got %v, detail %d, want %v, detail 0", pe, pe.Report.Detail, reached)
 		}
 		if ws.Signal() != syscall.SIGILL { // neither exit was let through
-			t.Errorf("status %#x", ws)
+			t.Errorf("got status %#x, want SIGILL", ws)
 		}
 	}
 }
@@ -107,32 +107,32 @@ func TestListenLeavesNothing(t *testing.T) {
 	_, listener := received(t, peer, 100)
 	n, ok, err := sys.SeccompRecv(listener)
 	if err != nil || !ok || int(n.Pid) != in.Pid || n.Nr != syscall.SYS_UMASK {
-		t.Fatalf("%+v, %v, %v", n, ok, err)
+		t.Fatalf("call that waits: got %+v, %v, %v, want umask of process %d", n, ok, err, in.Pid)
 	}
 	proc := fmt.Sprintf("/proc/%d/", in.Pid)
 	for end := time.Now().Add(patience * time.Millisecond); ; { // the thread is on its way out
 		if tasks, err := os.ReadDir(proc + "task"); err != nil || time.Now().After(end) {
-			t.Fatalf("%d threads, %v", len(tasks), err)
+			t.Fatalf("threads: got %d, %v, want 1", len(tasks), err)
 		} else if len(tasks) == 1 {
 			break
 		}
 	}
 	fds, err := os.ReadDir(proc + "fd")
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("list the descriptors: %v", err)
 	}
 	for _, fd := range fds {
 		// Control is a socket, too.
 		if link, _ := os.Readlink(proc + "fd/" + fd.Name()); strings.Contains(link, "seccomp") || strings.HasPrefix(link, "socket:") && fd.Name() != "3" {
-			t.Errorf("descriptor %s: %s", fd.Name(), link)
+			t.Errorf("descriptor %s: got %s, want neither the listener nor its socket left", fd.Name(), link)
 		}
 	}
 	// With the last holder of the listener goes the wait for an answer.
 	if err := sys.Close(listener); err != nil {
-		t.Error(err)
+		t.Errorf("close the listener: %v", err)
 	}
 	if pe, _ := ended(t, in); pe.Report.Errno != reached && pe.Report.Errno != syscall.ENOSYS {
-		t.Errorf("%v", pe)
+		t.Errorf("got %v, want %v or %v", pe, reached, syscall.ENOSYS)
 	}
 }
 
@@ -141,7 +141,7 @@ func TestListenFailures(t *testing.T) {
 	check := func(name string, in *Init, errno syscall.Errno, detail uint32) {
 		t.Helper()
 		if pe, _ := ended(t, in); pe.Report.Errno != errno || pe.Report.Detail != detail || pe.Report.Insn != 0 {
-			t.Errorf("%s: %v, detail %d", name, pe, pe.Report.Detail)
+			t.Errorf("%s: got %v, detail %d at instruction %d; want %v, detail %d at 0", name, pe, pe.Report.Detail, pe.Report.Insn, errno, detail)
 		}
 	}
 	in, peer := listening(t, verdict(0x12345678)[:4], []byte("{}"), null)
@@ -156,7 +156,7 @@ func TestListenFailures(t *testing.T) {
 
 	pair, err := sys.UnixStreamPair()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a socket pair: %v", err)
 	}
 	b := program.New()
 	b.Input(InputControl)
@@ -186,7 +186,7 @@ func TestListenUnderFIFO(t *testing.T) {
 		}
 		in, peer := listening(t, verdict(retAllow), []byte("{}"), func(*program.Builder) {})
 		if pe, _ := ended(t, in); pe.Report.Errno != c.want {
-			t.Errorf("processors %s: %v, detail %d", c.cpus, pe, pe.Report.Detail)
+			t.Errorf("processors %s: got %v, detail %d, want %v", c.cpus, pe, pe.Report.Detail, c.want)
 		}
 		sys.Close(peer)
 	}

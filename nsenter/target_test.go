@@ -32,10 +32,10 @@ func lay(t *testing.T, root string, sentences ...string) {
 		case w[0] == "fifo":
 			err = syscall.Mkfifo(p, 0o644)
 		default:
-			t.Fatalf("%q", s)
+			t.Fatalf("fixture %q: got the word %q, want one that lay knows", s, w[0])
 		}
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("make %q: %v", s, err)
 		}
 	}
 }
@@ -45,12 +45,12 @@ func targets(t *testing.T, root, path, want string) (got string, errno syscall.E
 	t.Helper()
 	dir, err := sys.Openat(sys.AtFdcwd, root, sys.OPath|sys.ODirectory, 0)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("open %s: %v", root, err)
 	}
 	defer sys.Close(dir)
 	pair, err := sys.UnixStreamPair()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a socket pair: %v", err)
 	}
 	defer sys.Close(pair[0])
 	in := launched(t, part(func(b *program.Builder, _ program.Slot) {
@@ -65,7 +65,7 @@ func targets(t *testing.T, root, path, want string) (got string, errno syscall.E
 	}
 	_, fds, err := sys.RecvFDs(pair[0], make([]byte, 1), 1)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("receive: %v", err)
 	}
 	defer sys.Close(fds[0])
 	got, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fds[0]))
@@ -74,7 +74,7 @@ func targets(t *testing.T, root, path, want string) (got string, errno syscall.E
 	}
 	rel, ok := strings.CutPrefix(got, root)
 	if !ok {
-		t.Errorf("target %s led to %s, out of %s", path, got, root)
+		t.Errorf("target %s: got %s, want it below %s", path, got, root)
 	}
 	return strings.TrimPrefix(rel, "/"), 0
 }
@@ -167,8 +167,10 @@ func TestTarget(t *testing.T) {
 				return
 			}
 			st, err := os.Stat(filepath.Join(root, got))
-			if err != nil || st.IsDir() != strings.HasSuffix(c.leads, "/") {
-				t.Errorf("%v: %v", err, st.Mode())
+			if err != nil {
+				t.Errorf("stat of the target: %v", err)
+			} else if dir := strings.HasSuffix(c.leads, "/"); st.IsDir() != dir {
+				t.Errorf("mode of the target: got %v, want a directory: %v", st.Mode(), dir)
 			}
 		})
 	}
@@ -178,11 +180,13 @@ func TestTarget(t *testing.T) {
 func TestTargetModes(t *testing.T) {
 	root := t.TempDir()
 	if _, errno := targets(t, root, "/d/f", "file"); errno != 0 {
-		t.Fatal(errno)
+		t.Fatalf("make /d/f: %v", errno)
 	}
 	for name, want := range map[string]os.FileMode{"d": os.ModeDir | 0o755, "d/f": 0o644} {
-		if st, err := os.Stat(filepath.Join(root, name)); err != nil || st.Mode() != want {
-			t.Errorf("%s: %v %v", name, st.Mode(), err)
+		if st, err := os.Stat(filepath.Join(root, name)); err != nil {
+			t.Errorf("stat of what was made: %v", err)
+		} else if st.Mode() != want {
+			t.Errorf("mode of %s: got %v, want %v", name, st.Mode(), want)
 		}
 	}
 }
@@ -191,7 +195,7 @@ func TestTargetOfMagicLink(t *testing.T) {
 	needRoot(t)
 	got := outcome(t, func(b *program.Builder, _ program.Slot) { b.TargetDir(path(b, "/proc"), "self/root") })
 	if got != syscall.ELOOP {
-		t.Errorf("through a magic link: %v", got)
+		t.Errorf("target through a magic link: got %v, want %v", got, syscall.ELOOP)
 	}
 }
 
@@ -203,7 +207,7 @@ func TestTargetOnReadOnly(t *testing.T) {
 		b.TargetDir(b.Fsmount(fs, sys.MountAttrRdonly), "/a/b")
 	}), nil, sys.CloneNewNs, program.Options{})
 	if pe, _ := ended(t, in); pe.Report.Errno != syscall.EROFS {
-		t.Errorf("%v", pe)
+		t.Errorf("target in a read-only tmpfs: got %v, want %v", pe, syscall.EROFS)
 	}
 }
 
@@ -221,7 +225,7 @@ func raced(t *testing.T, root string, paths []string, disturb func()) {
 	defer func() { stop.Store(true); <-done }()
 	dir, err := sys.Openat(sys.AtFdcwd, root, sys.OPath|sys.ODirectory, 0)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("open %s: %v", root, err)
 	}
 	defer sys.Close(dir)
 	p := part(func(b *program.Builder, _ program.Slot) {
@@ -237,7 +241,7 @@ func raced(t *testing.T, root string, paths []string, disturb func()) {
 	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); {
 		in := launched(t, p, map[string]int{"root": dir}, 0, program.Options{})
 		if pe, _ := ended(t, in); pe.Report.Errno != reached {
-			t.Fatal(pe)
+			t.Fatalf("target while the tree changes: got %v, want %v", pe, reached)
 		}
 	}
 }
@@ -256,7 +260,7 @@ func TestTargetRacesWithSymlinks(t *testing.T) {
 		os.RemoveAll(a)
 	})
 	if made, err := os.ReadDir(outside); err != nil || len(made) != 0 {
-		t.Errorf("made outside the root: %v, %v", made, err)
+		t.Errorf("made outside the root: got %v, %v, want nothing", made, err)
 	}
 }
 

@@ -20,14 +20,14 @@ func run(t testing.TB, p []Insn, kind byte, major, minor int64, want Access) boo
 	var reg [11]uint32
 	for pc, steps := 0, 0; ; pc, steps = pc+1, steps+1 {
 		if pc >= len(p) || steps > len(p) {
-			t.Fatalf("the program runs away at %d", pc)
+			t.Fatalf("program at instruction %d: got %d steps, want an exit within %d", pc, steps, len(p))
 		}
 		jump := false
 		switch i := p[pc]; int(i.Op) {
 		case sys.BPFLdxMemW:
 			v, ok := ctx[i.Off]
 			if !ok || i.Src != regCtx {
-				t.Fatalf("load at %d: offset %d of r%d", pc, i.Off, i.Src)
+				t.Fatalf("load at %d: got offset %d of r%d, want a field of the context, r%d", pc, i.Off, i.Src, regCtx)
 			}
 			reg[i.Dst] = v
 		case sys.BPFMov32K:
@@ -47,7 +47,7 @@ func run(t testing.TB, p []Insn, kind byte, major, minor int64, want Access) boo
 		case sys.BPFExit:
 			return reg[regVerdict] != 0
 		default:
-			t.Fatalf("instruction %d: opcode %#x", pc, i.Op)
+			t.Fatalf("instruction %d: got opcode %#x, want one that programs use", pc, i.Op)
 		}
 		if jump {
 			pc += int(p[pc].Off)
@@ -73,7 +73,7 @@ func compare(t *testing.T, rules []Rule) {
 	t.Helper()
 	p, err := Program(rules)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("compile: %v", err)
 	}
 	everyAccess(func(kind byte, major, minor int64, want Access) {
 		if got, ref := run(t, p, kind, major, minor, want), reference(rules, kind, major, minor, want); got != ref {
@@ -118,7 +118,7 @@ func TestRandomRules(t *testing.T) {
 		}
 	}
 	if representable < 500 {
-		t.Errorf("only %d of the lists could be expressed on v1", representable)
+		t.Errorf("lists that v1 can express: got %d, want 500 or more", representable)
 	}
 }
 
@@ -166,7 +166,7 @@ func TestProgramText(t *testing.T) {
 		{true, 'c', 1, 3, All, 5},
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("compile: %v", err)
 	}
 	const want = ` 0  r2 = *(u32 *)(r1 + 0)
  1  w3 = w2
@@ -199,12 +199,12 @@ func TestProgramText(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if b := Encode(p[:1]); len(b) != 8 || b[0] != 0x61 {
-		t.Errorf("encoded % x", b)
+		t.Errorf("encode %+v: got % x, want 8 bytes, the first 0x61", p[0], b)
 	}
 }
 
 func TestProgramRefusesOtherKinds(t *testing.T) {
 	if _, err := Program([]Rule{{true, 'p', 1, 3, All, 0}}); err == nil {
-		t.Error("a rule of kind p made a program")
+		t.Error("program of a rule of kind p: got one, want an error")
 	}
 }

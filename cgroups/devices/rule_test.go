@@ -16,7 +16,7 @@ func entry(t testing.TB, s string) specs.LinuxDeviceCgroup {
 	f := strings.Fields(s)
 	major, minor, ok := strings.Cut(f[2], ":")
 	if len(f) != 4 || !ok {
-		t.Fatalf("bad fixture %q", s)
+		t.Fatalf("fixture %q: got %d fields, want 4, with a colon in the third", s, len(f))
 	}
 	d := specs.LinuxDeviceCgroup{Allow: f[0] == "allow", Type: f[1], Access: f[3]}
 	for _, n := range []struct {
@@ -30,7 +30,7 @@ func entry(t testing.TB, s string) specs.LinuxDeviceCgroup {
 		default:
 			var v int64
 			if _, err := fmt.Sscan(n.text, &v); err != nil {
-				t.Fatal(err)
+				t.Fatalf("number %q in a fixture: %v", n.text, err)
 			}
 			*n.to = &v
 		}
@@ -77,14 +77,14 @@ func TestParse(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Parse(entries(t, c.in))
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("parse: %v", err)
 			}
 			want := append(c.want, text(defaults())...)
 			if g := strings.Join(text(got), "\n"); g != strings.Join(want, "\n") {
 				t.Errorf("got\n%s\nwant\n%s", g, strings.Join(want, "\n"))
 			}
 			if got[0].Entry != 0 || got[len(got)-1].Entry != -1 {
-				t.Errorf("entries are not numbered: %+v", got)
+				t.Errorf("entries: got %+v, want numbers from 0, and -1 for the last", got)
 			}
 		})
 	}
@@ -92,7 +92,7 @@ func TestParse(t *testing.T) {
 		d[0].Type = ""
 		got, err := Parse(d)
 		if err != nil || got[0].String() != "a *:* rwm" {
-			t.Errorf("no type: got %v, %v", got, err)
+			t.Errorf("no type: got %v, %v, want %s", got, err, "a *:* rwm")
 		}
 	}
 }
@@ -112,7 +112,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 	_, err := Parse([]specs.LinuxDeviceCgroup{{Allow: true, Type: "c"}})
 	if err == nil || err.Error() != "linux.resources.devices[0].access: is empty" {
-		t.Errorf("no access: got %v", err)
+		t.Errorf("no access: got %v, want %s", err, "linux.resources.devices[0].access: is empty")
 	}
 }
 
@@ -174,7 +174,7 @@ func parsed(t testing.TB, lines []string) []Rule {
 	t.Helper()
 	rules, err := Parse(entries(t, lines...))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("parse %q: %v", lines, err)
 	}
 	return rules
 }

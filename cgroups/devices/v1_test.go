@@ -29,7 +29,7 @@ func TestV1MeansWhatTheRulesSay(t *testing.T) {
 			rules := parsed(t, lines)
 			l, err := V1(rules)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("list for v1: %v", err)
 			}
 			everyAccess(func(kind byte, major, minor int64, want Access) {
 				if got, ref := kernelList(l, kind, major, minor, want), reference(rules, kind, major, minor, want); got != ref {
@@ -69,7 +69,7 @@ func TestV1RefusesHoles(t *testing.T) {
 	}
 	// Kinds of access that the wider rule does not hold are no hole.
 	if _, err := V1(parsed(t, []string{"allow c 10:* r", "deny c 10:229 w"})); err != nil {
-		t.Errorf("disjoint access: %v", err)
+		t.Errorf("rules with access that does not overlap: %v", err)
 	}
 }
 
@@ -81,13 +81,13 @@ func TestTransition(t *testing.T) {
 		for _, e := range entries(t, lines...) {
 			r, err := parseEntry(&e)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("parse entry %+v: %v", e, err)
 			}
 			rules = append(rules, r)
 		}
 		l, err := V1(rules)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("list for v1: %v", err)
 		}
 		return l
 	}
@@ -112,7 +112,7 @@ func TestTransition(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			changes, err := Transition(c.now, c.to)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("transition: %v", err)
 			}
 			var got []string
 			for _, ch := range changes {
@@ -129,7 +129,7 @@ func TestTransition(t *testing.T) {
 	}
 	for _, bad := range []string{"x 1:3 rwm\n", "c 1 rwm\n", "c 1:3\n", "c 1:z r\n", "c 1:3 q\n", "\n"} {
 		if _, err := Transition(bad, List{}); err == nil || !strings.Contains(err.Error(), "not understood") {
-			t.Errorf("%q: got %v", bad, err)
+			t.Errorf("%q: got %v, want not understood", bad, err)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func FuzzParseList(f *testing.F) {
 		}
 		for _, e := range l.Exceptions {
 			if r, ok := parseLine(e.String()); !ok || r != e {
-				t.Errorf("%q: %+v became %+v", s, e, r)
+				t.Errorf("%q: got %+v, %v, want %+v", s, r, ok, e)
 			}
 		}
 	})

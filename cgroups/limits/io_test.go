@@ -64,7 +64,7 @@ func TestBlockIOHybrid(t *testing.T) {
 	}
 	w, _, err := Compile(resources(t, `{"blockIO":{"throttleReadBpsDevice":[{"major":8,"minor":0,"rate":1}]}}`), h)
 	if err != nil || show(w) != "io.max 8:0 rbps=1" {
-		t.Errorf("got %q, %v", show(w), err)
+		t.Errorf("compile: got %q, %v, want %q", show(w), err, "io.max 8:0 rbps=1")
 	}
 }
 
@@ -134,7 +134,7 @@ func TestUnified(t *testing.T) {
 			r := resources(t, `{"unified":{}}`)
 			r.Unified[name] = "1"
 			if _, _, err := Compile(r, host(v, nil)); err == nil || !strings.HasSuffix(err.Error(), "]: not a file of a cgroup controller") {
-				t.Errorf("v%d %q: %v", v, name, err)
+				t.Errorf("v%d %q: got %v, want that it is not a file of a cgroup controller", v, name, err)
 			}
 		}
 	}

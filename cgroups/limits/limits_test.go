@@ -30,7 +30,7 @@ func resources(t *testing.T, text string) *specs.LinuxResources {
 	t.Helper()
 	var r specs.LinuxResources
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		t.Fatalf("%s: %v", text, err)
+		t.Fatalf("decode %s: %v", text, err)
 	}
 	return &r
 }
@@ -153,7 +153,7 @@ func TestWrites(t *testing.T) {
 
 func TestNilResources(t *testing.T) {
 	if w, warnings, err := Compile(nil, host(V2, nil)); w != nil || warnings != nil || err != nil {
-		t.Errorf("got %v, %v, %v", w, warnings, err)
+		t.Errorf("compile nil: got %v, %v, %v, want nothing", w, warnings, err)
 	}
 }
 
@@ -166,7 +166,7 @@ func TestWarnings(t *testing.T) {
 		for _, v := range []Version{V1, V2, None} {
 			_, warnings, err := Compile(resources(t, in), host(v, nil))
 			if got := strings.Join(warnings, "; "); err != nil || !strings.HasPrefix(got, want) || want == "" && got != "" {
-				t.Errorf("v%d %s: got %q, %v", v, in, got, err)
+				t.Errorf("v%d %s: got warnings %q, %v, want %q", v, in, got, err, want)
 			}
 		}
 	}
@@ -176,10 +176,10 @@ func TestKernelTCPIsOfV1(t *testing.T) {
 	r := resources(t, `{"memory":{"kernelTCP":1}}`)
 	_, warnings, err := Compile(r, host(V2, nil))
 	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], "linux.resources.memory.kernelTCP: ignored") {
-		t.Errorf("v2: %v, %v", warnings, err)
+		t.Errorf("v2: got warnings %q, %v, want one of kernelTCP", warnings, err)
 	}
 	if _, warnings, err := Compile(r, host(V1, nil)); err != nil || len(warnings) != 0 {
-		t.Errorf("v1: %v, %v", warnings, err)
+		t.Errorf("v1: got warnings %q, %v, want none", warnings, err)
 	}
 }
 
@@ -191,19 +191,19 @@ func TestReadsThatFail(t *testing.T) {
 	} {
 		_, _, err := Compile(resources(t, in), host(V2, nil))
 		if err == nil || !strings.HasPrefix(err.Error(), want) || !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: got %v", in, err)
+			t.Errorf("%s: got %v, want %s: no such file", in, err, want)
 		}
 	}
 	unlimited := map[string]string{"memory.max": "max", "memory.limit_in_bytes": "9223372036854771712"}
 	for _, v := range []Version{V1, V2} {
 		_, _, err := Compile(resources(t, `{"memory":{"swap":1}}`), host(v, unlimited))
 		if err == nil || err.Error() != "linux.resources.memory.swap: 1: needs linux.resources.memory.limit" {
-			t.Errorf("v%d: swap beside unlimited memory: %v", v, err)
+			t.Errorf("v%d: swap beside unlimited memory: got %v, want that it needs a limit", v, err)
 		}
 	}
 	w, _, err := Compile(resources(t, `{"memory":{"limit":5,"checkBeforeUpdate":true}}`), host(V2, nil))
 	if err != nil || show(w) != "memory.max 5" {
-		t.Errorf("no usage yet: %v, %v", show(w), err)
+		t.Errorf("no usage yet: got %q, %v, want %q", show(w), err, "memory.max 5")
 	}
 }
 
@@ -231,15 +231,15 @@ func TestEveryField(t *testing.T) {
 				told = told || strings.HasPrefix(w, "linux.resources."+name+":")
 			}
 			if told == elsewhere[name] {
-				t.Errorf("v%d linux.resources.%s: writes %v, warnings %v, error %v", v, name, writes, warnings, err)
+				t.Errorf("v%d linux.resources.%s: got writes %v, warnings %q, error %v, want it named in them: %v", v, name, writes, warnings, err, !elsewhere[name])
 			}
 		}
 		if _, warnings, err := Compile(&r, host(None, nil)); err == nil && len(warnings) == 0 && !elsewhere[name] {
-			t.Errorf("linux.resources.%s is ignored where there is no controller for it", name)
+			t.Errorf("linux.resources.%s without a controller for it: got no error or warning, want one", name)
 		}
 	})
 	if seen < 30 {
-		t.Errorf("only %d fields seen", seen)
+		t.Errorf("fields seen: got %d, want 30 or more", seen)
 	}
 }
 
@@ -304,7 +304,7 @@ func TestWeight(t *testing.T) {
 	for s := uint64(2); s <= maxShares; s++ {
 		w := Weight(s)
 		if w < last || w > 10000 {
-			t.Fatalf("Weight(%d) = %d after %d", s, w, last)
+			t.Fatalf("Weight(%d): got %d, want %d or more, up to 10000", s, w, last)
 		}
 		last = w
 	}

@@ -12,7 +12,7 @@ func text(t *testing.T, r *specs.LinuxResources) string {
 	t.Helper()
 	b, err := json.Marshal(r)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 	return string(b)
 }
@@ -54,14 +54,14 @@ func TestMerge(t *testing.T) {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, want)
 		}
 		if text(t, now) != text(t, resources(t, c.now)) || text(t, change) != text(t, resources(t, c.change)) {
-			t.Errorf("%s: an argument has been changed", c.name)
+			t.Errorf("%s: after the merge: got arguments %s and %s, want them as they were", c.name, text(t, now), text(t, change))
 		}
 		if again := text(t, Merge(Merge(now, change), change)); again != got {
-			t.Errorf("%s: the same update again makes %s of it", c.name, again)
+			t.Errorf("%s: the same update again: got %s, want %s", c.name, again, got)
 		}
 	}
 	if got := text(t, Merge(nil, nil)); got != "{}" {
-		t.Errorf("of nothing: %s", got)
+		t.Errorf("merge of nothing: got %s, want {}", got)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestMergeEveryField(t *testing.T) {
 		for _, now := range []*specs.LinuxResources{nil, {}, {Memory: &specs.LinuxMemory{}, CPU: &specs.LinuxCPU{}}} {
 			got, want := Merge(now, &change), Merge(now, &specs.LinuxResources{})
 			if reflect.DeepEqual(got, want) {
-				t.Errorf("%s is lost", name)
+				t.Errorf("merge of %s into %s: got what there was, want it changed", name, text(t, now))
 			}
 		}
 	})
@@ -116,7 +116,7 @@ func TestUpdateWritesDefaults(t *testing.T) {
 			h := host(v, nil)
 			h.Update = true
 			if writes, _, err := Compile(resources(t, c.in), h); err != nil || show(writes) != want {
-				t.Errorf("v%d %s: %s, %v", v, c.in, show(writes), err)
+				t.Errorf("v%d %s: got %q, %v, want %q", v, c.in, show(writes), err, want)
 			}
 		}
 	}

@@ -138,12 +138,12 @@ func TestJSON(t *testing.T) {
 	} {
 		s, err := Read(c.tree.source())
 		if err != nil {
-			t.Errorf("%s: %v", c.name, err)
+			t.Errorf("read %s: %v", c.name, err)
 			continue
 		}
 		got, err := json.Marshal(s)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("encode: %v", err)
 		}
 		want := nothing
 		for i := 0; i < len(c.want); i += 2 {
@@ -166,7 +166,7 @@ func TestEveryMember(t *testing.T) {
 	fill(reflect.ValueOf(&s).Elem(), next)
 	want, err := json.Marshal(&s)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 	if got := string(s.AppendJSON([]byte("{"))) + "}"; got != string(want) {
 		t.Errorf("\n got %s\nwant %s", got, want)
@@ -236,7 +236,7 @@ func TestNotUnderstood(t *testing.T) {
 			}
 		}
 		if _, err := Read(f.source()); err == nil || !strings.HasPrefix(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q", file, err, c.want)
+			t.Errorf("%s: got %v, want %q", file, err, c.want)
 		}
 	}
 }

@@ -123,23 +123,23 @@ func TestCalls(t *testing.T) {
 		b := f.bus()
 		err := c.do(b)
 		if got := fmt.Sprint(err); err == nil && c.err != "" || err != nil && got != c.err {
-			t.Errorf("%s: %v, want %q", c.name, err, c.err)
+			t.Errorf("%s: got %v, want %q", c.name, err, c.err)
 		}
 		if got := strings.Join(f.calls, ", "); got != c.calls {
-			t.Errorf("%s: asked %s, want %s", c.name, got, c.calls)
+			t.Errorf("%s: got calls %s, want %s", c.name, got, c.calls)
 		}
 		if b.Close(); len(f.calls) > 0 && !f.closed {
-			t.Errorf("%s: left open", c.name)
+			t.Errorf("%s: after Close: got the connection open, want it closed", c.name)
 		}
 		if c.name == "somebody else's" != Exists(err) {
-			t.Errorf("%s: exists: %v", c.name, Exists(err))
+			t.Errorf("%s: got Exists %v, want %v", c.name, Exists(err), !Exists(err))
 		}
 	}
 	if root, err := (&fake{}).bus().Root(); root != "/init" || err != nil {
-		t.Error(root, err)
+		t.Errorf("root: got %q, %v, want /init", root, err)
 	}
 	if v, err := (&fake{}).bus().Version(); v != 249 || err != nil {
-		t.Error(v, err)
+		t.Errorf("version: got %d, %v, want 249", v, err)
 	}
 }
 
@@ -169,10 +169,10 @@ func expire(t *testing.T, name string, b *Bus, do func(*Bus) error) {
 	begun := time.Now()
 	err := do(b)
 	if !errors.Is(err, syscall.ETIMEDOUT) || time.Since(begun) > 10*time.Second {
-		t.Errorf("%s: %v after %v", name, err, time.Since(begun))
+		t.Errorf("%s: got %v after %v, want ETIMEDOUT within 10s", name, err, time.Since(begun))
 	}
 	if len(log) == 0 || !strings.Contains(log[0], "waiting for systemd") {
-		t.Errorf("%s: log %q", name, log)
+		t.Errorf("%s: got log %q, want that it is waiting for systemd", name, log)
 	}
 }
 
@@ -190,11 +190,11 @@ func TestSilentBus(t *testing.T) {
 	os.Remove(path)
 	_, err = (&Bus{User: true}).Root()
 	if err == nil || !strings.Contains(err.Error(), "connect to the user's systemd: unix:path="+path) || !errors.Is(err, syscall.ENOENT) {
-		t.Error(err)
+		t.Errorf("connect to %s: got %v, want ENOENT of it", path, err)
 	}
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	if _, err := UserBus(); err == nil || !strings.Contains(err.Error(), "DBUS_SESSION_BUS_ADDRESS") {
-		t.Error(err)
+		t.Errorf("user bus without an address: got %v, want that DBUS_SESSION_BUS_ADDRESS is needed", err)
 	}
 }

@@ -33,14 +33,14 @@ func TestBase(t *testing.T) {
 	u := Unit{Name: "a.scope", Slice: "x-y.slice"}
 	want := "Description s d\nSlice s x-y.slice\nDelegate b true\nPIDs au [7]" + accounting
 	if got := text(u.base("d", 7, true)); got != want {
-		t.Errorf("%s", got)
+		t.Errorf("properties of a scope:\ngot  %s\nwant %s", got, want)
 	}
 	if got := text(u.base("d", 7, false)); got != strings.Replace(want, "IOAcc", "BlockIOAcc", 1) {
-		t.Errorf("%s", got)
+		t.Errorf("properties of a scope with BlockIOAccounting:\ngot  %s\nwant %s", got, strings.Replace(want, "IOAcc", "BlockIOAcc", 1))
 	}
 	u.Name = "x-y-z.slice"
 	if got := text(u.base("d", 7, true)); got != "Description s d\nWants as [x-y.slice]"+accounting {
-		t.Errorf("%s", got)
+		t.Errorf("properties of a slice: got %s, want %s", got, "Description s d\nWants as [x-y.slice]"+accounting)
 	}
 }
 
@@ -61,7 +61,7 @@ func compiled(t *testing.T, r *specs.LinuxResources, v limits.Version, update bo
 	}}
 	writes, _, err := limits.Compile(r, host)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("compile: %v", err)
 	}
 	list, idle := Limits(writes, func(w limits.Write, file string) string { return files[file] })
 	return text(append(list, idle...))
@@ -152,7 +152,7 @@ func TestLimits(t *testing.T) {
 		limits.V1: "CPUQuotaPeriodUSec t 40000\nCPUQuotaPerSecUSec t 500000", limits.V2: "CPUQuotaPeriodUSec t 40000\nCPUQuotaPerSecUSec t 500000",
 	} {
 		if got := compiled(t, cpu(specs.LinuxCPU{Period: ptr(uint64(40000))}), v, true, half); got != want {
-			t.Errorf("a new period in %d: %s", v, got)
+			t.Errorf("a new period in v%d: got %s, want %s", v, got, want)
 		}
 	}
 }
@@ -183,17 +183,17 @@ func TestDevices(t *testing.T) {
 	} {
 		rules, err := devices.Parse(c.entries)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("parse: %v", err)
 		}
 		got := text(Devices(rules))
 		if c.want == nil {
 			if got != "DevicePolicy s auto\nDeviceAllow a(ss) []" {
-				t.Errorf("%s: %s", c.name, got)
+				t.Errorf("%s: got %s, want auto and no rule", c.name, got)
 			}
 			continue
 		}
 		if !strings.HasPrefix(got, "DevicePolicy s strict\nDeviceAllow a(ss) []\nDeviceAllow a(ss) [") {
-			t.Errorf("%s: %s", c.name, got)
+			t.Errorf("%s: got %s, want strict, and the list emptied first", c.name, got)
 		}
 		for _, w := range c.want {
 			if !strings.Contains(got, w) {

@@ -28,11 +28,11 @@ func TestParsePath(t *testing.T) {
 	} {
 		u, err := ParsePath(c.path, c.id, c.user)
 		if err != nil || u.Slice != c.slice || u.Path() != c.dir || u.User != c.user {
-			t.Errorf("%q: %+v, %s, %v", c.path, u, u.Path(), err)
+			t.Errorf("%q: got %+v, %s, %v, want slice %s, path %s, user %v", c.path, u, u.Path(), err, c.slice, c.dir, c.user)
 		}
 		back, err := ParseUnit(u.String())
 		if err != nil || *back != u {
-			t.Errorf("%q: read back as %+v, %v", u.String(), back, err)
+			t.Errorf("read %q back: got %+v, %v, want %+v", u.String(), back, err, u)
 		}
 	}
 }
@@ -62,12 +62,12 @@ func TestParseBadPath(t *testing.T) {
 		"a.slice:a:" + strings.Repeat("b", 248): "longer than 255",
 	} {
 		if u, err := ParsePath(path, "x", false); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %+v, %v, want %q", path, u, err, want)
+			t.Errorf("%q: got %+v, %v, want %q", path, u, err, want)
 		}
 	}
 	for _, text := range []string{"", "system", "system a.slice", "root a.slice b.scope", "system a.slice b.service", "system a.slice b c.scope", "user ../x.slice b.scope"} {
 		if u, err := ParseUnit(text); err == nil {
-			t.Errorf("%q: %+v", text, u)
+			t.Errorf("%q: got %+v, want an error", text, u)
 		}
 	}
 }

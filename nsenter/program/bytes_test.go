@@ -37,7 +37,7 @@ func TestBytesHaveOneMeaningEach(t *testing.T) {
 	meaning := map[string]string{}
 	for name, value := range protocolBytes(t) {
 		if other, twice := meaning[value]; twice {
-			t.Errorf("%s and %s are both %s, want a byte each", name, other, value)
+			t.Errorf("%s and %s: got %s for both, want a byte each", name, other, value)
 		}
 		meaning[value] = name
 	}
@@ -60,7 +60,7 @@ func TestBytesElsewhere(t *testing.T) {
 			name += word[:1] + strings.ToLower(word[1:])
 		}
 		if all[name] != m[2] {
-			t.Errorf("interp.h: BYTE_%s is %s, want %s's %q", m[1], m[2], name, all[name])
+			t.Errorf("interp.h: got %[2]s for BYTE_%[1]s, want %[3]s's %[4]q", m[1], m[2], name, all[name])
 		}
 	}
 	page, err := os.ReadFile("FORMAT.md")
@@ -71,7 +71,7 @@ func TestBytesElsewhere(t *testing.T) {
 	flow, _, _ = strings.Cut(flow, "\n## ")
 	for name, value := range all {
 		if b := strings.Trim(value, "'"); !regexp.MustCompile(`── ` + b + `[ ,]`).MatchString(flow) {
-			t.Errorf("FORMAT.md: its flows do not show %s, %s", name, value)
+			t.Errorf("FORMAT.md: got no %s, %s, in its flows, want it there", name, value)
 		}
 	}
 }

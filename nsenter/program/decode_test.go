@@ -15,22 +15,22 @@ func TestNotesAreWhatInstructionsSay(t *testing.T) {
 	p.Insns[2].What = strings.Repeat("long ", 20000)
 	enc, err := p.Encode(Options{})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 	notes, err := Notes(enc)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("read the notes: %v", err)
 	}
 	for i := range p.Insns {
 		want := NoteOf(&p.Insns[i])
 		want.What = want.What[:min(len(want.What), maxNote)]
 		if !reflect.DeepEqual(notes[i], want) {
-			t.Errorf("instruction %d: %+v, want %+v", i, notes[i], want)
+			t.Errorf("instruction %d: got %+v, want %+v", i, notes[i], want)
 		}
 	}
 	last := notes[len(notes)-1]
 	if last.Op != OpExec || !slices.Equal(last.Candidates, []string{"/bin/a", "/usr/bin/a"}) {
-		t.Errorf("exec: %+v", last)
+		t.Errorf("exec: got %+v, want the candidates /bin/a and /usr/bin/a", last)
 	}
 }
 
@@ -43,11 +43,11 @@ func TestBrokenNotes(t *testing.T) {
 	b.Exec([]string{"/bin/a", "/bin/b"}, []string{"a"}, nil)
 	enc, err := b.Program().Encode(Options{})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 	for n := range enc {
 		if _, err := Notes(enc[:n]); !errors.Is(err, syscall.EBADMSG) {
-			t.Errorf("cut to %d of %d bytes: %v", n, len(enc), err)
+			t.Errorf("cut to %d of %d bytes: got %v, want %v", n, len(enc), err, syscall.EBADMSG)
 		}
 	}
 	for i := range enc {
@@ -56,7 +56,7 @@ func TestBrokenNotes(t *testing.T) {
 			broken[i] ^= 1 << bit
 			notes, err := Notes(broken)
 			if err != nil && !errors.Is(err, syscall.EBADMSG) || err == nil && len(notes) != 2 {
-				t.Errorf("byte %d bit %d: %v, %v", i, bit, notes, err)
+				t.Errorf("byte %d bit %d changed: got %v, %v, want 2 notes or %v", i, bit, notes, err, syscall.EBADMSG)
 			}
 		}
 	}
@@ -70,11 +70,11 @@ func TestNotesOfManyCandidates(t *testing.T) {
 	b.Exec([]string{"/bin/a"}, []string{"a"}, nil)
 	enc, err := b.Program().Encode(Options{})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 	notes, err := Notes(enc)
 	if err != nil || len(notes[0].Candidates) != maxCandidates || notes[1].Candidates != nil || notes[2].Candidates != nil {
-		t.Errorf("%v: %d, %d and %d candidates", err, len(notes[0].Candidates), len(notes[1].Candidates), len(notes[2].Candidates))
+		t.Errorf("candidates: got %v; %d, %d and %d; want %d, 0 and 0", err, len(notes[0].Candidates), len(notes[1].Candidates), len(notes[2].Candidates), maxCandidates)
 	}
 }
 
@@ -102,7 +102,7 @@ func TestReportIsWhatThePageSays(t *testing.T) {
 	// Text to the very end of its room.
 	got, err = DecodeReport(page(0, Running, 0, 0, 0, -1, strings.Repeat("x", ReportHeader)), 0)
 	if err != nil || len(got.Text) != ReportHeader-20 || got.Pid != -1 {
-		t.Errorf("%v %+v", err, got)
+		t.Errorf("text to the end of its room: got %v, %+v, want %d bytes of it and pid -1", err, got, ReportHeader-20)
 	}
 }
 
@@ -110,7 +110,7 @@ func TestBrokenReports(t *testing.T) {
 	good := page(2, Failed, 1, 1, 0, 0, "")
 	for n := range good {
 		if _, err := DecodeReport(good[:n], 2); !errors.Is(err, syscall.EBADMSG) {
-			t.Errorf("cut to %d bytes: %v", n, err)
+			t.Errorf("cut to %d bytes: got %v, want %v", n, err, syscall.EBADMSG)
 		}
 	}
 	for name, b := range map[string][]byte{
@@ -119,7 +119,7 @@ func TestBrokenReports(t *testing.T) {
 		"errno":       page(2, Failed, 1, 4096, 0, 0, ""),
 	} {
 		if _, err := DecodeReport(b, 2); !errors.Is(err, syscall.EBADMSG) {
-			t.Errorf("%s out of range: %v", name, err)
+			t.Errorf("%s out of range: got %v, want %v", name, err, syscall.EBADMSG)
 		}
 	}
 }
@@ -138,12 +138,12 @@ func FuzzNotes(f *testing.F) {
 		notes, err := Notes(enc)
 		if err != nil {
 			if !errors.Is(err, syscall.EBADMSG) {
-				t.Fatal(err)
+				t.Fatalf("read the notes: got %v, want %v", err, syscall.EBADMSG)
 			}
 			return
 		}
 		if len(notes)*insnLen > len(enc) {
-			t.Fatalf("%d notes from %d bytes", len(notes), len(enc))
+			t.Fatalf("notes from %d bytes: got %d, want %d at most", len(enc), len(notes), len(enc)/insnLen)
 		}
 		candidates := 0
 		for i := range notes {
@@ -152,7 +152,7 @@ func FuzzNotes(f *testing.F) {
 		// Nothing that was read may break the message that is made of it.
 		_ = (&Error{Report: Report{Status: Failed, Insn: max(len(notes)-1, 0), Errno: syscall.EIO}, Notes: notes}).Error()
 		if candidates > maxCandidates {
-			t.Fatalf("%d candidates", candidates)
+			t.Fatalf("candidates: got %d, want %d at most", candidates, maxCandidates)
 		}
 	})
 }
@@ -167,16 +167,16 @@ func FuzzReport(f *testing.F) {
 		r, err := DecodeReport(b, int(n))
 		if err != nil {
 			if !errors.Is(err, syscall.EBADMSG) {
-				t.Fatal(err)
+				t.Fatalf("read the report: got %v, want %v", err, syscall.EBADMSG)
 			}
 			return
 		}
 		if r.Insn < 0 || r.Insn > int(n) || len(r.Stamps) != int(n)+1 || len(r.Text) > ReportHeader {
-			t.Fatalf("%+v", r)
+			t.Fatalf("report: got %+v, want an instruction up to %d, %d stamps, a text of %d bytes at most", r, n, int(n)+1, ReportHeader)
 		}
 		e := &Error{Report: r, Notes: notes}
 		if e.Error() == "" {
-			t.Fatal("no message")
+			t.Fatalf("message of %+v: got none, want one", r)
 		}
 	})
 }

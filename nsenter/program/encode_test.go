@@ -174,15 +174,15 @@ func (m image) arg(b []byte, i int, like Arg) Arg {
 func TestEncodedProgramIsTheProgram(t *testing.T) {
 	p := every()
 	if err := p.Verify(); err != nil {
-		t.Fatalf("%v\n%s", err, p)
+		t.Fatalf("verify: %v\n%s", err, p)
 	}
 	enc, err := p.Encode(Options{})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 	m := image(enc)
 	if m.header(1) != len(p.Insns) || m.header(2) != p.Slots || m.header(3) != 2 || m.header(10) != len(enc) {
-		t.Errorf("header %v", enc[:headerLen])
+		t.Errorf("header: got %v, want %d instructions, %d slots, 3, and %d bytes", enc[:headerLen], len(p.Insns), p.Slots, len(enc))
 	}
 	seen := map[Op]bool{}
 	for i := range p.Insns {
@@ -212,7 +212,7 @@ func TestEncodedProgramIsTheProgram(t *testing.T) {
 	}
 	for op := OpSyscall; op < opEnd; op++ {
 		if !seen[op] {
-			t.Errorf("no %s in the test", op)
+			t.Errorf("operations in the test: got no %s, want all", op)
 		}
 	}
 }
@@ -224,13 +224,13 @@ func TestEveryCallIsTested(t *testing.T) {
 	for i := range p.Insns {
 		sig, ok := p.Insns[i].signature()
 		if !ok {
-			t.Fatalf("instruction %d", i)
+			t.Fatalf("instruction %d: got no signature, want one", i)
 		}
 		seen[sig.name] = true
 	}
 	for nr := range signatureAt {
 		if sig, ok := signatureOf(uint16(nr)); ok && !seen[sig.name] {
-			t.Errorf("no %s in the test", sig.name)
+			t.Errorf("system calls in the test: got no %s, want all", sig.name)
 		}
 	}
 }
@@ -244,10 +244,10 @@ func TestWhatTheEncoderShares(t *testing.T) {
 	}
 	enc, err := b.Program().Encode(Options{})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 	if len(enc) > 2*len(long)+4000 {
-		t.Errorf("%d bytes: the same was encoded more than once", len(enc))
+		t.Errorf("encoded: got %d bytes, want %d at most, with the same encoded once", len(enc), 2*len(long)+4000)
 	}
 }
 
@@ -265,11 +265,11 @@ func TestEncoderOptions(t *testing.T) {
 	} {
 		enc, err := p.Encode(c.o)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("encode: %v", err)
 		}
 		m := image(enc)
 		if m.header(11) != c.flags || m.header(12) != c.insn || m.header(13) != c.errno {
-			t.Errorf("%+v: flags %d, fault %d %d", c.o, m.header(11), m.header(12), m.header(13))
+			t.Errorf("%+v: got flags %d, fault %d %d, want %d, %d %d", c.o, m.header(11), m.header(12), m.header(13), c.flags, c.insn, c.errno)
 		}
 	}
 }
@@ -299,7 +299,7 @@ func TestEncoderRefuses(t *testing.T) {
 	} {
 		_, err := c.p.Encode(Options{})
 		if err == nil || !strings.Contains(err.Error(), c.want) || c.code != nil && !errors.Is(err, c.code) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want %s, %v", name, err, c.want, c.code)
 		}
 	}
 }
@@ -330,7 +330,7 @@ func TestFormatPage(t *testing.T) {
 	}
 	for _, w := range want {
 		if !strings.Contains(string(page), w) {
-			t.Errorf("FORMAT.md has no %q", w)
+			t.Errorf("FORMAT.md: got no %q, want it there", w)
 		}
 	}
 	header, err := os.ReadFile("../interp.h")
@@ -345,7 +345,7 @@ func TestFormatPage(t *testing.T) {
 		fmt.Sprintf("offsetof(struct report, stamp) == %d", ReportHeader),
 	} {
 		if !strings.Contains(string(header), w) {
-			t.Errorf("interp.h has no %q", w)
+			t.Errorf("interp.h: got no %q, want it there", w)
 		}
 	}
 	// The operations stand in the same order in both.
@@ -354,7 +354,7 @@ func TestFormatPage(t *testing.T) {
 		name := "\tOP_" + strings.ToUpper(op.String())
 		i := strings.Index(string(header[at:]), name)
 		if i < 0 {
-			t.Fatalf("interp.h: no %s after the one before", name)
+			t.Fatalf("interp.h: got no %s after the one before, want it there", name)
 		}
 		at += i + len(name)
 	}

@@ -53,7 +53,7 @@ func TestMessages(t *testing.T) {
 		}
 		var errno syscall.Errno
 		if found := errors.As(err, &errno); found != (c.r.Status == Failed) || errno != c.r.Errno {
-			t.Errorf("%s: errno %d, want %d", err, errno, c.r.Errno)
+			t.Errorf("%s: got errno %d, want %d", err, errno, c.r.Errno)
 		}
 	}
 }
@@ -61,6 +61,6 @@ func TestMessages(t *testing.T) {
 func TestNoteOfNoInstruction(t *testing.T) {
 	e := &Error{Report: Report{Status: Failed, Insn: 5, Errno: syscall.EBADMSG}, Notes: make([]Note, 5)}
 	if e.Note().Op != 0 || e.Error() == "" {
-		t.Errorf("%+v: %s", e.Note(), e)
+		t.Errorf("note of no instruction: got %+v, message %q, want no operation and a message", e.Note(), e)
 	}
 }

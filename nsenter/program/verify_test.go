@@ -102,14 +102,14 @@ func checkRules(t *testing.T, rules []rule) {
 	for _, r := range rules {
 		t.Run(strings.ReplaceAll(r.name, " ", "-"), func(t *testing.T) {
 			if err := assemble(r.at, r.twin, r.good).Verify(); err != nil {
-				t.Errorf("the good twin: %v", err)
+				t.Errorf("verify the good twin: %v", err)
 			}
 			err := assemble(r.at, r.skip, r.bad).Verify()
 			if err == nil {
-				t.Fatalf("not refused:\n%s", assemble(r.at, r.skip, r.bad))
+				t.Fatalf("verify: got no error, want one with %q:\n%s", r.want, assemble(r.at, r.skip, r.bad))
 			}
 			if !strings.Contains(err.Error(), r.want) {
-				t.Errorf("%v\nwant: …%s", err, r.want)
+				t.Errorf("verify:\ngot  %v\nwant …%s", err, r.want)
 			}
 		})
 	}
@@ -282,12 +282,12 @@ func TestUnreachableIsNotHeldAgainstAProgram(t *testing.T) {
 	p := assemble(atEnd, skip{}, func(b *scene) { b.Fchdir(b.dir) })
 	p.Insns = p.Insns[:len(p.Insns)-1]
 	if err := p.Verify(); err != nil {
-		t.Error(err)
+		t.Errorf("verify a program with an instruction behind the exec: %v", err)
 	}
 	// What nothing leads to still has to be encoded.
 	p = assemble(atEnd, skip{}, func(b *scene) { b.raw(57) })
 	if err := p.Verify(); err == nil {
-		t.Error("an unknown call behind the exec passed")
+		t.Error("an unknown call behind the exec: got no error, want one")
 	}
 }
 
@@ -296,17 +296,17 @@ func TestInputsAreFiles(t *testing.T) {
 	p := assemble(atEnd, skip{}, nil)
 	p.Streams = nil
 	if err := p.Verify(); err == nil || !strings.Contains(err.Error(), "exec: slot s0, from outside, is still open") {
-		t.Error(err)
+		t.Errorf("an input that is still open: got %v, want an error of slot s0", err)
 	}
 	p = assemble(atHost, skip{}, func(b *scene) { b.Close(b.in) })
 	p.Streams = nil
 	if err := p.Verify(); err != nil {
-		t.Error(err)
+		t.Errorf("verify with the input closed: %v", err)
 	}
 	for _, s := range []Slot{-1, 1} {
 		p.Streams = []Slot{s}
 		if err := p.Verify(); err == nil || !strings.Contains(err.Error(), "is no input") {
-			t.Errorf("s%d: %v", s, err)
+			t.Errorf("stream s%d: got %v, want that it is no input", s, err)
 		}
 	}
 }
@@ -318,11 +318,11 @@ func TestTooLarge(t *testing.T) {
 		"inputs":       {Inputs: []string{"a", "b"}, Slots: 1},
 	} {
 		if err := p.Verify(); err == nil || !strings.Contains(err.Error(), "out of range") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got %v, want out of range", name, err)
 		}
 	}
 	if err := New().Program().Verify(); err == nil {
-		t.Error("an empty program passed")
+		t.Error("verify an empty program: got no error, want one")
 	}
 }
 
@@ -334,6 +334,6 @@ func TestBuilderOfTooMuch(t *testing.T) {
 	}
 	p := b.Program()
 	if len(p.Insns) != MaxInsns+1 || p.Verify() == nil {
-		t.Errorf("%d instructions, %v", len(p.Insns), p.Verify())
+		t.Errorf("got %d instructions, %v, want %d and an error", len(p.Insns), p.Verify(), MaxInsns+1)
 	}
 }

@@ -71,7 +71,7 @@ func TestBindRelativeSource(t *testing.T) {
 	b := kit.New(t, bind("source/file", "/mnt/file", "bind"), kit.Args("cat", "/mnt/file"))
 	sourceTree(t, b)
 	if out := b.Run().Stdout; out != "above" {
-		t.Error(out)
+		t.Errorf("cat of what a relative source gives: got %q, want %q", out, "above")
 	}
 }
 
@@ -87,10 +87,10 @@ func TestRecursiveOptions(t *testing.T) {
 		b.Edit(bind(tree, "/"+c.option, "rbind", c.option), bind(tree, "/only-"+c.option, "rbind", c.option[1:]))
 		inside := b.Inspect()
 		if top, sub := inside.Mount("/"+c.option), inside.Mount("/"+c.option+"/sub"); !top.Has(c.want) || !sub.Has(c.want) {
-			t.Errorf("%s: %v, %v", c.option, top.Options, sub.Options)
+			t.Errorf("%s: got options %v, and %v below; want %q at both", c.option, top.Options, sub.Options, c.want)
 		}
 		if top, sub := inside.Mount("/only-"+c.option), inside.Mount("/only-"+c.option+"/sub"); !top.Has(c.want) || sub.Has(c.want) {
-			t.Errorf("%s: %v, %v", c.option[1:], top.Options, sub.Options)
+			t.Errorf("%s: got options %v, and %v below; want %q at the top alone", c.option[1:], top.Options, sub.Options, c.want)
 		}
 		b.Edit(func(s *specs.Spec) { s.Mounts = s.Mounts[:7] })
 	}
@@ -98,7 +98,7 @@ func TestRecursiveOptions(t *testing.T) {
 	check(t, syscall.Mount("", tree+"/sub", "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY|syscall.MS_NOSUID, ""))
 	b.Edit(bind(tree, "/mnt", "rbind", "rrw", "rsuid"))
 	if sub := b.Inspect().Mount("/mnt/sub"); !sub.Has("rw", "!nosuid") {
-		t.Errorf("%v", sub.Options)
+		t.Errorf("/mnt/sub with rrw and rsuid: got options %v, want rw and no nosuid", sub.Options)
 	}
 }
 
@@ -155,13 +155,13 @@ func TestDestination(t *testing.T) {
 				check(t, err)
 				inside := b.Inspect()
 				if m := inside.Mount(at); m == nil {
-					t.Errorf("not on %s: %+v", at, inside.Mountinfo)
+					t.Errorf("mounts inside: got %+v, want one on %s", inside.Mountinfo, at)
 				}
 				if _, err := os.Lstat("/nowhere"); err == nil {
-					t.Error("made on the host")
+					t.Error("/nowhere on the host: it was made, want none")
 				}
 				if now, err := os.ReadDir("/etc"); err != nil || len(now) != len(hostEtc) {
-					t.Errorf("the host's /etc: %d entries, %d before, %v", len(now), len(hostEtc), err)
+					t.Errorf("the host's /etc after a run: got %d entries, %v, want %d", len(now), err, len(hostEtc))
 				}
 			})
 		}
@@ -225,11 +225,13 @@ func TestMadeForMounts(t *testing.T) {
 	cmd.Path, err = exec.LookPath("sh")
 	check(t, err)
 	if res := b.Do(cmd); res.Code != 0 {
-		t.Fatal(res)
+		t.Fatalf("%v, want exit code 0", res)
 	}
 	for path, want := range map[string]os.FileMode{"/a": 0o755, "/a/b": 0o755, "/c": 0o755, "/c/d": 0o644} {
-		if st, err := os.Stat(b.Rootfs + path); err != nil || st.Mode().Perm() != want {
-			t.Errorf("%s: %v, %v", path, st, err)
+		if st, err := os.Stat(b.Rootfs + path); err != nil {
+			t.Errorf("stat of what was made: %v", err)
+		} else if st.Mode().Perm() != want {
+			t.Errorf("mode of %s: got %v, want %v", path, st.Mode().Perm(), want)
 		}
 	}
 }

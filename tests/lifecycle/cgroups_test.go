@@ -66,7 +66,7 @@ func TestCgroupsPath(t *testing.T) {
 			own := cgroupDirs(t, os.Getpid())
 			dirs := cgroupDirs(t, b.State().Pid)
 			if len(dirs) < 2 && !kit.Unified() {
-				t.Fatalf("%v", dirs)
+				t.Fatalf("cgroups of the container: got %v, want one in each hierarchy", dirs)
 			}
 			for name, dir := range dirs {
 				top := filepath.Join(cgroupTop, name)
@@ -79,22 +79,22 @@ func TestCgroupsPath(t *testing.T) {
 				}
 				want := top + strings.NewReplacer("ID", b.ID, "OWN", inside).Replace(c.want)
 				if dir != want {
-					t.Errorf("%q: %s, want %s", name, dir, want)
+					t.Errorf("cgroup of %q: got %s, want %s", name, dir, want)
 				}
 				if procs, err := os.ReadFile(dir + "/cgroup.procs"); err != nil || len(strings.Fields(string(procs))) != 1 {
-					t.Errorf("%s has %q, %v", dir, procs, err)
+					t.Errorf("%s/cgroup.procs: got %q, %v, want one process", dir, procs, err)
 				}
 			}
 			b.OK("exec", "-d", b.ID, kit.PayloadPath, "sleep", "forever")
 			for _, dir := range dirs {
 				if procs, err := os.ReadFile(dir + "/cgroup.procs"); err != nil || len(strings.Fields(string(procs))) != 2 {
-					t.Errorf("after an exec %s has %q, %v", dir, procs, err)
+					t.Errorf("%s/cgroup.procs after an exec: got %q, %v, want two processes", dir, procs, err)
 				}
 			}
 			b.OK("delete", "--force", b.ID)
 			for _, dir := range dirs {
 				if exists(dir) {
-					t.Errorf("%s is left", dir)
+					t.Errorf("after delete: got cgroup %s left, want none", dir)
 				}
 			}
 		})
@@ -122,7 +122,7 @@ func TestCgroupOccupied(t *testing.T) {
 	second := kit.New(t, kit.CgroupsPath("/"+first.ID))
 	second.Fails([]string{"create", second.ID}, first.ID)
 	if st := first.State(); st.Status != specs.StateRunning {
-		t.Errorf("the first is %s", st.Status)
+		t.Errorf("status of the first container: got %s, want running", st.Status)
 	}
 	first.OK("delete", "--force", first.ID)
 
@@ -137,7 +137,7 @@ func TestCgroupOccupied(t *testing.T) {
 		check(t, os.Mkdir(parent, 0o755))
 		t.Cleanup(func() {
 			if err := os.Remove(parent); err != nil {
-				t.Errorf("the cgroup above the container's was not left as it was: %v", err)
+				t.Errorf("remove the cgroup above the container's: got %v, want it there and empty, as it was made", err)
 			}
 		})
 	}
@@ -169,7 +169,7 @@ func TestCgroupsNested(t *testing.T) {
 	b.OK("delete", "--force", b.ID)
 	for _, p := range procs {
 		if exists("/proc/" + p) {
-			t.Errorf("process %s is left", p)
+			t.Errorf("after delete: got process %s left, want none", p)
 		}
 	}
 }
@@ -197,23 +197,23 @@ func TestCgroupMount(t *testing.T) {
 			}
 			m := inside.Mount(dir)
 			if m == nil {
-				t.Fatalf("%+v", inside.Mountinfo)
+				t.Fatalf("mounts inside: got %+v, want one on %s", inside.Mountinfo, dir)
 			}
 			// A writable mount of the host's hierarchy would give it away (CVE-2023-25809).
 			if slices.Contains(m.Options, "rw") != own {
-				t.Errorf("%+v", m)
+				t.Errorf("mount on %s: got %+v, want rw: %v", dir, m, own)
 			}
 			if out := b.Run(kit.Args("cat", dir+"/cgroup.procs")).Stdout; out != "1\n" {
-				t.Errorf("%s/cgroup.procs: %q", dir, out)
+				t.Errorf("%s/cgroup.procs inside: got %q, want %q", dir, out, "1\n")
 			}
 			b.Edit(kit.Args("syscall", "mkdirat", "-100", "s:"+dir+"/mine", "0755"))
 			if res := b.Teu("run", b.ID); (res.Code == 0) != own {
-				t.Error(res)
+				t.Errorf("mkdir in %s: got %v, want it to succeed: %v", dir, res, own)
 			}
 			if !kit.Unified() {
 				for _, name := range []string{"memory", "devices", "cpu", "systemd"} {
 					if exists(cgroupTop+"/"+name) && inside.Mount("/sys/fs/cgroup/"+name) == nil {
-						t.Errorf("no %s: %+v", name, inside.Mountinfo)
+						t.Errorf("mounts inside: got %+v, want one of the controller %s", inside.Mountinfo, name)
 					}
 				}
 			}

@@ -23,40 +23,40 @@ func TestLifecycle(t *testing.T) {
 	pidFile := b.Dir + "/pid"
 	res := b.OK("create", "--pid-file", pidFile, b.ID)
 	if res.Stdout+res.Stderr != "" && !strings.Contains(res.Stderr, "waiting for systemd") {
-		t.Errorf("create says something: %v", res)
+		t.Errorf("got %v, want no output", res)
 	}
 	created := b.State()
 	text, err := os.ReadFile(pidFile)
 	check(t, err)
 	if created.Status != specs.StateCreated || string(text) != fmt.Sprint(created.Pid) || created.Bundle != b.Dir ||
 		created.ID != b.ID || created.Version != b.Spec.Version || created.Annotations["org.example.key"] != "value" {
-		t.Errorf("%+v, pid file %q", created, text)
+		t.Errorf("state after create: got %+v and pid file %q; want created, its pid in the file, bundle %s, version %s and the annotation", created, text, b.Dir, b.Spec.Version)
 	}
 	more := kit.JSON[struct {
 		Rootfs, Owner string
 		Created       time.Time
 	}](b, b.OK("state", b.ID).Stdout)
 	if more.Rootfs != b.Rootfs || more.Created.Before(begin) || more.Created.After(time.Now()) {
-		t.Errorf("%+v", more)
+		t.Errorf("state after create: got %+v, want rootfs %s, created at or after %v", more, b.Rootfs, begin)
 	}
 	if comm := procFile(t, created.Pid, "comm"); comm == "payload" {
-		t.Error("the process runs before start")
+		t.Error("comm of the process before start: got payload, want init's")
 	}
 	b.Fails([]string{"delete", b.ID}, "created")
 	if res := b.OK("start", b.ID); res.Stdout+res.Stderr != "" {
-		t.Errorf("start says something: %v", res)
+		t.Errorf("got %v, want no output", res)
 	}
 	if running := b.State(); running.Status != specs.StateRunning || running.Pid != created.Pid {
-		t.Errorf("%+v", running)
+		t.Errorf("state after start: got %+v, want running with pid %d", running, created.Pid)
 	}
 	if args := procFile(t, created.Pid, "cmdline"); !strings.HasPrefix(args, "/bin/payload\x00sleep") {
-		t.Errorf("it runs %q", args)
+		t.Errorf("cmdline after start: got %q, want that of %q", args, "/bin/payload sleep")
 	}
 	b.Fails([]string{"delete", b.ID}, "running")
 	b.OK("kill", b.ID, "KILL")
 	b.Ended()
 	if stopped := b.State(); stopped.Pid != 0 {
-		t.Errorf("%+v", stopped)
+		t.Errorf("state of a stopped container: got %+v, want pid 0", stopped)
 	}
 	b.Fails([]string{"kill", b.ID}, "stopped")
 	b.OK("delete", b.ID)
@@ -76,7 +76,7 @@ func TestIDs(t *testing.T) {
 	}
 	entries, err := os.ReadDir(b.Root)
 	if err != nil || len(entries) > 0 {
-		t.Errorf("%v, %v", entries, err)
+		t.Errorf("state directory after invalid ids: got %v, %v, want it empty", entries, err)
 	}
 }
 
@@ -89,7 +89,7 @@ func TestDuplicateID(t *testing.T) {
 		b.Fails([]string{verb, b.ID}, b.ID, "already exists")
 	}
 	if st := b.State(); st.Status != specs.StateRunning || st.Pid != pid {
-		t.Errorf("%+v", st)
+		t.Errorf("state after a second create and run: got %+v, want running with pid %d", st, pid)
 	}
 }
 
@@ -110,11 +110,11 @@ func TestParallelCreate(t *testing.T) {
 		if res.Code == 0 {
 			won++
 		} else if !strings.Contains(res.Stderr, "already exists") {
-			t.Error(res)
+			t.Errorf("%v, want success or already exists", res)
 		}
 	}
 	if won != 1 {
-		t.Errorf("%d have won", won)
+		t.Errorf("creates at once that succeeded: got %d, want 1", won)
 	}
 	b.OK("start", b.ID)
 }
@@ -134,7 +134,7 @@ func TestParallelVerbs(t *testing.T) {
 		wg.Wait()
 		for _, i := range []int{1, 3, 5} {
 			if results[i].Code != 0 {
-				t.Error(results[i])
+				t.Errorf("%v, want exit code 0", results[i])
 			}
 		}
 		b.Fails([]string{"state", b.ID}, "does not exist")
@@ -152,10 +152,10 @@ func TestPidFile(t *testing.T) {
 	text, err := os.ReadFile(b.Dir + "/pid")
 	check(t, err)
 	if string(text) != fmt.Sprint(b.State().Pid) {
-		t.Errorf("%q", text)
+		t.Errorf("pid file: got %q, want %d", text, b.State().Pid)
 	}
 	if left, _ := filepath.Glob(b.Dir + "/.pid*"); len(left) > 0 {
-		t.Errorf("left: %q", left)
+		t.Errorf("temporary files of the pid file: got %q, want none", left)
 	}
 }
 
@@ -168,7 +168,7 @@ func TestPidfdSocket(t *testing.T) {
 	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", f.Fd()))
 	check(t, err)
 	if want := fmt.Sprintf("Pid:\t%d\n", b.State().Pid); !strings.Contains(string(info), want) {
-		t.Errorf("%s, want %s", info, want)
+		t.Errorf("fdinfo of the pidfd: got %s, want %s", info, want)
 	}
 	b.OK("start", b.ID)
 	second := receiver(t, b, "pidfd-exec")
@@ -179,7 +179,7 @@ func TestPidfdSocket(t *testing.T) {
 	pid, err := os.ReadFile(b.Dir + "/pid")
 	check(t, err)
 	if !strings.Contains(string(info), "Pid:\t"+string(pid)+"\n") {
-		t.Errorf("%s, want %s", info, pid)
+		t.Errorf("fdinfo of the exec's pidfd: got %s, want %s", info, pid)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestStdio(t *testing.T) {
 	res := b.Do(cmd)
 	r.Close()
 	if res.Code != 0 {
-		t.Fatal(res)
+		t.Fatalf("%v, want exit code 0", res)
 	}
 	b.OK("start", b.ID)
 	_, err = w.WriteString("from outside")
@@ -211,10 +211,10 @@ func TestStateDirectory(t *testing.T) {
 	cmd := b.Command("run", b.ID)
 	cmd.Args = []string{"teu", "--root", "deep/down/state", "run", b.ID}
 	if res := b.Do(cmd); res.Code != 0 {
-		t.Error(res)
+		t.Errorf("%v, want exit code 0", res)
 	}
 	if entries, err := os.ReadDir(b.Dir + "/deep/down/state"); err != nil || len(entries) > 0 {
-		t.Errorf("%v, %v", entries, err)
+		t.Errorf("state directory after run: got %v, %v, want it empty", entries, err)
 	}
 	// A full or read-only file system is one clear error.
 	ro := b.Dir + "/ro"
@@ -223,6 +223,6 @@ func TestStateDirectory(t *testing.T) {
 	cmd = b.Command("run", b.ID)
 	cmd.Args = []string{"teu", "--root", ro + "/state", "run", b.ID}
 	if res := b.Do(cmd); res.Code != 1 || !strings.Contains(res.Stderr, "read-only file system") || strings.Count(res.Stderr, "\n") != 1 {
-		t.Error(res)
+		t.Errorf("%v, want exit code 1 and one line with %q", res, "read-only file system")
 	}
 }

@@ -36,7 +36,7 @@ func TestDefaultDevices(t *testing.T) {
 	}
 	for path, f := range stat(t, b, paths...) {
 		if f.Type != "char" || f.Mode != "666" || f.Rdev != want[path] || f.UID != 0 || f.GID != 0 {
-			t.Errorf("%+v", f)
+			t.Errorf("stat %s: got %+v, want a char device %s of root with mode 666", path, f, want[path])
 		}
 	}
 	for path, want := range map[string]string{
@@ -44,15 +44,15 @@ func TestDefaultDevices(t *testing.T) {
 		"/dev/stderr": "/proc/self/fd/2", "/dev/ptmx": "pts/ptmx",
 	} {
 		if out := b.Run(kit.Args("readlink", path)).Stdout; out != want+"\n" {
-			t.Errorf("%s: %s", path, out)
+			t.Errorf("readlink %s: got %q, want %q", path, out, want+"\n")
 		}
 	}
 	if f := stat(t, b, "/dev/console")["/dev/console"]; f.Error != "ENOENT" {
-		t.Errorf("a console without a terminal: %+v", f)
+		t.Errorf("/dev/console without a terminal: got %+v, want ENOENT", f)
 	}
 	core, err := os.Lstat("/proc/kcore")
 	if f := stat(t, b, "/dev/core")["/dev/core"]; (f.Type == "symlink") != (err == nil) {
-		t.Errorf("/dev/core %+v, on the host %v %v", f, core, err)
+		t.Errorf("/dev/core: got %+v, want a symlink only if the host has /proc/kcore: %v, %v", f, core, err)
 	}
 }
 
@@ -95,11 +95,11 @@ func TestDevices(t *testing.T) {
 	for path, f := range stat(t, b, paths...) {
 		w := want[path]
 		if f.Type != w.Type || f.Mode != w.Mode || f.Rdev != w.Rdev || f.UID != w.UID || f.GID != w.GID {
-			t.Errorf("%+v, want %+v", f, w)
+			t.Errorf("stat %s: got %+v, want %+v", path, f, w)
 		}
 	}
 	if out := b.Run(kit.Args("open", "/dev/plain", "w")).Stdout; out != "ok\n" {
-		t.Error(out)
+		t.Errorf("open /dev/plain to write: got %q, want %q", out, "ok\n")
 	}
 }
 
@@ -168,12 +168,12 @@ func TestDevSymlink(t *testing.T) {
 	b := kit.New(t, writable, func(s *specs.Spec) { s.Mounts = noDev(s.Mounts) })
 	b.Symlink("../../../../../../../../../elsewhere", "/dev")
 	if f := stat(t, b, "/elsewhere/null")["/elsewhere/null"]; f.Rdev != "1:3" {
-		t.Errorf("%+v", f)
+		t.Errorf("stat /elsewhere/null: got %+v, want the device 1:3", f)
 	}
 	after, err := os.ReadDir("/dev")
 	check(t, err)
 	if len(after) != len(before) {
-		t.Errorf("the host's /dev had %d entries and has %d", len(before), len(after))
+		t.Errorf("entries in the host's /dev after a run: got %d, want %d", len(after), len(before))
 	}
 }
 
@@ -185,7 +185,7 @@ func TestDevBound(t *testing.T) {
 	check(t, os.Mkdir(dev, 0o755))
 	b.Edit(bind(dev, "/dev", "rbind"))
 	if out := b.Run(kit.Args("ls", "/dev")).Stdout; out != "" {
-		t.Errorf("/dev has %q", out)
+		t.Errorf("ls of a /dev that is bound: got %q, want nothing", out)
 	}
 }
 
@@ -201,9 +201,9 @@ func TestDevReadonly(t *testing.T) {
 	})
 	inside := b.Inspect()
 	if m := inside.Mount("/dev"); !m.Has("ro") {
-		t.Errorf("%+v", m)
+		t.Errorf("mount on /dev: got %+v, want ro", m)
 	}
 	if f := stat(t, b, "/dev/null")["/dev/null"]; f.Rdev != "1:3" {
-		t.Errorf("%+v", f)
+		t.Errorf("stat /dev/null: got %+v, want the device 1:3", f)
 	}
 }

@@ -45,22 +45,22 @@ func TestExec(t *testing.T) {
 		}
 	}
 	if id := r.ID; id.UID != 5 || id.GID != 6 || fmt.Sprint(id.Groups) != "[7]" || id.Umask != "0027" {
-		t.Errorf("%+v", id)
+		t.Errorf("ids of an exec: got %+v, want 5:6, groups [7], umask 0027", id)
 	}
 	if r.Cwd != "/etc" || r.Pid == 1 || r.Ppid != 0 || r.Status["NoNewPrivs"] != "1" || r.Rlimits["RLIMIT_NOFILE"].Soft != "99" {
-		t.Errorf("%+v", r)
+		t.Errorf("process of an exec: got %+v, want cwd /etc, not pid 1, parent 0, NoNewPrivs 1, RLIMIT_NOFILE 99", r)
 	}
 	if !slices.Contains(r.Env, "TERM=xterm") || !slices.Contains(r.Env, "TEU_TEST="+b.ID) {
-		t.Errorf("%q", r.Env)
+		t.Errorf("environment of an exec: got %q, want TERM=xterm and TEU_TEST=%s in it", r.Env, b.ID)
 	}
 	status := procFile(t, pid, "status")
 	for _, set := range []string{"CapBnd", "CapPrm", "CapEff", "CapInh", "CapAmb"} {
 		if want := set + ":\t" + r.Status[set] + "\n"; !strings.Contains(status, want) {
-			t.Errorf("%s is not what the first process has: %s", want, status)
+			t.Errorf("status of the first process: got %s, want the %s of the exec", status, want)
 		}
 	}
 	if root := r.Mount("/"); root == nil || !root.Has("ro") {
-		t.Errorf("%+v", root)
+		t.Errorf("root of an exec: got %+v, want it there and ro", root)
 	}
 }
 
@@ -69,26 +69,26 @@ func TestExecFlags(t *testing.T) {
 	b := running(t)
 	t.Run("user", func(t *testing.T) {
 		if id := inside(b, "--user", "1000").ID; id.UID != 1000 || id.GID != 0 {
-			t.Errorf("%+v", id)
+			t.Errorf("--user 1000: got %+v, want 1000:0", id)
 		}
 		if id := inside(b, "-u", "1000:1001").ID; id.UID != 1000 || id.GID != 1001 {
-			t.Errorf("%+v", id)
+			t.Errorf("-u 1000:1001: got %+v, want 1000:1001", id)
 		}
 	})
 	t.Run("additional gids", func(t *testing.T) {
 		if id := inside(b, "-g", "5", "--additional-gids", "6").ID; fmt.Sprint(id.Groups) != "[5 6]" {
-			t.Errorf("%+v", id)
+			t.Errorf("additional groups: got %+v, want [5 6]", id)
 		}
 	})
 	t.Run("env", func(t *testing.T) {
 		env := inside(b, "-e", "A=1,2", "--env", "TERM=dumb", "-e", "B=").Env
 		if !slices.Contains(env, "A=1,2") || !slices.Contains(env, "B=") || !slices.Contains(env, "TERM=dumb") || slices.Contains(env, "TERM=xterm") {
-			t.Errorf("%q", env)
+			t.Errorf("environment: got %q, want A=1,2, B= and TERM=dumb in it, and no TERM=xterm", env)
 		}
 	})
 	t.Run("cwd", func(t *testing.T) {
 		if r := inside(b, "--cwd", "/dev/shm"); r.Cwd != "/dev/shm" {
-			t.Errorf("%s", r.Cwd)
+			t.Errorf("cwd: got %s, want /dev/shm", r.Cwd)
 		}
 		b.Fails([]string{"exec", "--cwd", "/nowhere", b.ID, kit.PayloadPath, "true"}, "/nowhere", "no such file or directory")
 		b.Fails([]string{"exec", "--cwd", "relative", b.ID, kit.PayloadPath, "true"}, "process.cwd")
@@ -97,19 +97,19 @@ func TestExecFlags(t *testing.T) {
 		before := inside(b).Status
 		after := inside(b, "--cap", "CAP_CHOWN").Status
 		if before["CapBnd"] == after["CapBnd"] || !strings.HasSuffix(after["CapBnd"], "1") || !strings.HasSuffix(after["CapEff"], "1") {
-			t.Errorf("%v, %v", before, after)
+			t.Errorf("capabilities with CAP_CHOWN: got %v, want bit 0 in CapBnd and CapEff, and another CapBnd than in %v", after, before)
 		}
 		if res := b.OK("exec", "--cap", "CAP_WONDER", b.ID, kit.PayloadPath, "true"); !strings.Contains(res.Stderr, "CAP_WONDER") {
-			t.Errorf("%v: no warning", res)
+			t.Errorf("%v, want a warning of CAP_WONDER", res)
 		}
 	})
 	t.Run("no-new-privs", func(t *testing.T) {
 		other := running(t, process(func(p *specs.Process) { p.NoNewPrivileges = false }))
 		if got := inside(other).Status["NoNewPrivs"]; got != "0" {
-			t.Errorf("NoNewPrivs %s", got)
+			t.Errorf("NoNewPrivs: got %s, want 0", got)
 		}
 		if got := inside(other, "--no-new-privs").Status["NoNewPrivs"]; got != "1" {
-			t.Errorf("with the flag: NoNewPrivs %s", got)
+			t.Errorf("NoNewPrivs with the flag: got %s, want 1", got)
 		}
 	})
 	t.Run("cgroup", func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestExecFlags(t *testing.T) {
 		for line := range strings.SplitSeq(inside(b, "--cgroup", "sub").Cgroup, "\n") {
 			path := line[strings.LastIndexByte(line, ':')+1:]
 			if mounted := dirs[strings.TrimPrefix(strings.Split(line, ":")[1], "name=")] != ""; mounted && path != "/sub" {
-				t.Errorf("%s", line)
+				t.Errorf("cgroup of an exec with --cgroup sub: got %s, want /sub", line)
 			}
 		}
 		b.Fails([]string{"exec", "--cgroup", "nowhere", b.ID, kit.PayloadPath, "true"}, "nowhere", "no such file or directory")
@@ -154,10 +154,10 @@ func TestExecExitCode(t *testing.T) {
 		return string(comm) == "payload\n"
 	})
 	if out, err := exec.Command("kill", "-KILL", string(pid)).CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
+		t.Errorf("kill %s: %v: %s", pid, err, out)
 	}
 	if res := b.Wait(cmd); res.Code != 137 {
-		t.Error(res)
+		t.Errorf("%v, want exit code 137", res)
 	}
 }
 
@@ -170,10 +170,10 @@ func TestExecDetach(t *testing.T) {
 	var pid int
 	fmt.Sscan(string(text), &pid)
 	if got, want := link(t, pid, "mnt"), link(t, b.State().Pid, "mnt"); got != want || procFile(t, pid, "comm") != "payload" {
-		t.Errorf("pid %d: %s, %s", pid, got, procFile(t, pid, "comm"))
+		t.Errorf("process %d of a detached exec: got mnt %s and comm %q; want %s and payload", pid, got, procFile(t, pid, "comm"), want)
 	}
 	if parent := strings.Fields(procFile(t, pid, "stat"))[3]; parent != kit.Reaper() {
-		t.Errorf("its parent is %s", parent)
+		t.Errorf("parent of a detached exec: got %s, want %s", parent, kit.Reaper())
 	}
 }
 
@@ -194,7 +194,7 @@ func TestExecProcess(t *testing.T) {
 	r := kit.JSON[*kit.Report](b, b.OK("exec", "--process", "process.json", b.ID).Stdout)
 	if r.ID.UID != 1000 || r.ID.GID != 1001 || fmt.Sprint(r.ID.Groups) != "[1002]" || r.Cwd != "/tmp" || strings.Join(r.Env, " ") != "A=1 PATH=/bin HOME=/" ||
 		r.Status["CapBnd"] != fmt.Sprintf("%016x", capKill) || r.Rlimits["RLIMIT_NOFILE"].Soft != "50" || r.OOMScoreAdj != "100" {
-		t.Errorf("%+v", r)
+		t.Errorf("exec --process: got %+v, want what process.json has: 1000:1001, groups [1002], cwd /tmp, CAP_KILL, RLIMIT_NOFILE 50, oom_score_adj 100, HOME=/", r)
 	}
 	for content, want := range map[string]string{"{": "process.json", `{"args":[]}`: "process.args", `{"args":["x"],"cwd":"x"}`: "process.cwd"} {
 		check(t, os.WriteFile(b.Dir+"/process.json", []byte(content), 0o644))
@@ -208,7 +208,7 @@ func TestExecWrongState(t *testing.T) {
 	b := kit.New(t, kit.Args("sleep", "forever"))
 	try := []string{"exec", b.ID, kit.PayloadPath, "true"}
 	if res := b.Fails(try, "does not exist"); res.Code != 255 {
-		t.Error(res)
+		t.Errorf("%v, want exit code 255", res)
 	}
 	b.OK("create", b.ID)
 	b.OK(try...) // runc and the spec allow it in a created container
@@ -226,7 +226,7 @@ func TestExecStdin(t *testing.T) {
 	cmd := b.Command("exec", b.ID, kit.PayloadPath, "cat")
 	cmd.Stdin = strings.NewReader("text")
 	if res := b.Do(cmd); res.Code != 0 || res.Stdout != "text" {
-		t.Error(res)
+		t.Errorf("%v, want exit code 0 and stdout %q", res, "text")
 	}
 }
 
@@ -244,7 +244,7 @@ func TestExecEndsWithContainer(t *testing.T) {
 	})
 	b.OK("kill", b.ID, "KILL")
 	if res := b.Wait(cmd); res.Code != 137 {
-		t.Error(res)
+		t.Errorf("%v, want exit code 137", res)
 	}
 }
 
@@ -257,12 +257,12 @@ func TestExecOfAChangedBundle(t *testing.T) {
 		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActKillProcess}
 	})
 	if r := inside(b); r.Cwd != "/etc" || r.ID.UID != 5 {
-		t.Errorf("in %s as %d", r.Cwd, r.ID.UID)
+		t.Errorf("exec after config.json was changed: got cwd %s, uid %d; want /etc, 5", r.Cwd, r.ID.UID)
 	}
 	if err := os.Remove(b.Dir + "/config.json"); err != nil {
-		t.Fatal(err)
+		t.Fatalf("remove config.json: %v", err)
 	}
 	if r := inside(b); r.Cwd != "/etc" {
-		t.Errorf("without config.json in %s", r.Cwd)
+		t.Errorf("exec without config.json: got cwd %s, want /etc", r.Cwd)
 	}
 }

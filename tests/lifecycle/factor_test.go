@@ -128,7 +128,7 @@ func (s stream) collect(t *testing.T) {
 		text.Write(buf[:n])
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
-				t.Errorf("%v after %d bytes", err, text.Len())
+				t.Errorf("read after %d bytes: got %v, want EOF", text.Len(), err)
 			}
 			break
 		}
@@ -178,7 +178,7 @@ func TestLogsWhole(t *testing.T) {
 		cmd := b.Command("create", b.ID)
 		out, errs := piped(t, cmd)
 		if code := ended(t, cmd); code != 0 {
-			t.Fatalf("create: exit code %d", code)
+			t.Fatalf("create: got exit code %d, want 0", code)
 		}
 		b.OK("start", b.ID)
 		whole(t, out, errs)
@@ -196,7 +196,7 @@ func TestLogsWholeInParallel(t *testing.T) {
 			out, errs := piped(t, cmd)
 			whole(t, out, errs)
 			if code := ended(t, cmd); code != n {
-				t.Errorf("exit code %d, want %d", code, n)
+				t.Errorf("got exit code %d, want %d", code, n)
 			}
 		})
 	}
@@ -213,17 +213,17 @@ func TestLogsAtOnce(t *testing.T) {
 		check(t, out.read.SetReadDeadline(time.Now().Add(kit.Limit)))
 		n, err := out.read.Read(buf)
 		if string(buf[:n]) != want {
-			t.Fatalf("%q, %v, want %q", buf[:n], err, want)
+			t.Fatalf("output: got %q, %v, want %q", buf[:n], err, want)
 		}
 		if want == "ready\n" {
 			if st := b.State(); st.Status != specs.StateRunning {
-				t.Errorf("it is %s", st.Status)
+				t.Errorf("state: got %s, want running", st.Status)
 			}
 			b.OK("kill", b.ID, "USR1")
 		}
 	}
 	if code := ended(t, cmd); code != 0 {
-		t.Errorf("exit code %d", code)
+		t.Errorf("got exit code %d, want 0", code)
 	}
 }
 
@@ -238,10 +238,10 @@ func TestLogsWholeOnTerminal(t *testing.T) {
 		got := make([]byte, len(want))
 		check(t, master.SetReadDeadline(time.Now().Add(kit.Limit)))
 		if n, err := io.ReadFull(master, got); err != nil || string(got) != want {
-			t.Errorf("%d bytes, want %d: %v", n, len(want), err)
+			t.Errorf("output: got %d bytes, %v, want %d that are those of the payload", n, err, len(want))
 		}
 		if code := ended(t, cmd); code != 3 {
-			t.Errorf("exit code %d", code)
+			t.Errorf("got exit code %d, want 3", code)
 		}
 	})
 	t.Run("console socket", func(t *testing.T) {
@@ -278,7 +278,7 @@ func TestGracefulStop(t *testing.T) {
 			said(t, b, stdout, "ready")
 			check(t, cmd.Process.Signal(syscall.SIGTERM)) // which it passes on
 			if res := b.Wait(cmd); res.Code != 7 || res.Stdout != "ready\n"+out || res.Stderr != errs {
-				t.Errorf("exit code %d, %d bytes of output, %d of errors", res.Code, len(res.Stdout), len(res.Stderr))
+				t.Errorf("got exit code %d, %d bytes of output, %d of errors; want 7, %d and %d that are those of the payload", res.Code, len(res.Stdout), len(res.Stderr), len("ready\n"+out), len(errs))
 			}
 		})
 	}
@@ -290,10 +290,10 @@ func TestGracefulStop(t *testing.T) {
 		b.OK("kill", b.ID)
 		got := make([]byte, len(both))
 		if n, err := io.ReadFull(master, got); err != nil || string(got) != both {
-			t.Errorf("%d bytes, want %d: %v", n, len(both), err)
+			t.Errorf("output: got %d bytes, %v, want %d that are those of the payload", n, err, len(both))
 		}
 		if code := ended(t, cmd); code != 7 {
-			t.Errorf("exit code %d", code)
+			t.Errorf("got exit code %d, want 7", code)
 		}
 	})
 	t.Run("create and start", func(t *testing.T) {
@@ -304,7 +304,7 @@ func TestGracefulStop(t *testing.T) {
 			b.OK("kill", b.ID)
 		})
 		if how != "exit 7" {
-			t.Errorf("ended by %q", how)
+			t.Errorf("end of the container: got %q, want %q", how, "exit 7")
 		}
 	})
 }
@@ -318,12 +318,12 @@ func TestStopAfterGrace(t *testing.T) {
 		b.OK("kill", b.ID, "TERM")
 		said(t, b, stdout, "SIGTERM")
 		if st := b.State(); st.Status != specs.StateRunning {
-			t.Errorf("it is %s", st.Status)
+			t.Errorf("state after TERM: got %s, want running", st.Status)
 		}
 		b.OK("kill", b.ID, "KILL")
 	})
 	if how != "signal 9" {
-		t.Errorf("ended by %q", how)
+		t.Errorf("end of the container: got %q, want %q", how, "signal 9")
 	}
 }
 
@@ -353,11 +353,11 @@ func reaped(t *testing.T, b *kit.Bundle, do func(stdout string)) string {
 	for line := range strings.Lines(res.Stdout) {
 		if how, found := strings.CutPrefix(line, pid+" "); found {
 			if st := b.State(); st.Status != specs.StateStopped {
-				t.Errorf("it is %s", st.Status)
+				t.Errorf("state of a reaped container: got %s, want stopped", st.Status)
 			}
 			return strings.TrimSpace(how)
 		}
 	}
-	t.Fatalf("%v: nothing of %s", res, pid)
+	t.Fatalf("%v, want a line about process %s", res, pid)
 	return ""
 }

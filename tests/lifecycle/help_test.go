@@ -87,7 +87,7 @@ func link(t *testing.T, pid int, name string) string {
 	}
 	target, err := os.Readlink("/proc/" + who + "/ns/" + name)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("namespace of %s: %v", who, err)
 	}
 	return target
 }
@@ -105,7 +105,7 @@ func procFile(t *testing.T, pid int, name string) string {
 func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("unexpected error: %v", err)
 	}
 }
 

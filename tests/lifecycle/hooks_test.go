@@ -87,7 +87,7 @@ func TestHooks(t *testing.T) {
 	step := func(verb, want string) {
 		t.Helper()
 		if _, names := b.calls(); names != want {
-			t.Errorf("after %s: %s, want %s", verb, names, want)
+			t.Errorf("hooks called after %s: got %s, want %s", verb, names, want)
 		}
 	}
 	want := func(n int) string {
@@ -123,12 +123,12 @@ func TestHooks(t *testing.T) {
 				want = theirs[name]
 			}
 			if c.NS[name] != want {
-				t.Errorf("%s: %s namespace %s, want %s", c.Name, typ, c.NS[name], want)
+				t.Errorf("%s: got %s namespace %s, want %s", c.Name, typ, c.NS[name], want)
 			}
 		}
 		// The path of a createContainer hook is the host's, of a startContainer hook the container's.
 		if got := !slices.Contains(c.Root, "proc") || slices.Contains(c.Root, "log"); got != (kind == "startContainer") {
-			t.Errorf("%s: its root has %v", c.Name, c.Root)
+			t.Errorf("%s: got a root with %v, want the host's or, for startContainer, the container's", c.Name, c.Root)
 		}
 		st := kit.JSON[specs.State](b.Bundle, c.State)
 		wantPid := pid
@@ -140,13 +140,13 @@ func TestHooks(t *testing.T) {
 		}
 		if st.ID != b.ID || st.Bundle != b.Dir || st.Version == "" || st.Annotations["org.example.key"] != "value" ||
 			st.Status != status[i/2] || st.Pid != wantPid {
-			t.Errorf("%s: state %s, want %s and pid %d", c.Name, c.State, status[i/2], wantPid)
+			t.Errorf("%s: got state %s, want %s and pid %d", c.Name, c.State, status[i/2], wantPid)
 		}
 		if env := strings.Join(c.Env, " "); env != "KIND="+kind+" TEU_TEST="+b.ID {
-			t.Errorf("%s: environment %q", c.Name, env)
+			t.Errorf("%s: got environment %q, want %q", c.Name, env, "KIND="+kind+" TEU_TEST="+b.ID)
 		}
 		if c.Args[0] != "its-name" {
-			t.Errorf("%s: args %q", c.Name, c.Args)
+			t.Errorf("%s: got args %q, want %q first", c.Name, c.Args, "its-name")
 		}
 	}
 }
@@ -163,7 +163,7 @@ func TestHooksOfRun(t *testing.T) {
 	want := "prestart createRuntime createContainer startContainer process poststart poststop"
 	// A workload this short may write before or after the poststart hooks, which run once it was started.
 	if other := strings.Replace(want, "process poststart", "poststart process", 1); names != want && names != other {
-		t.Errorf("%s, want %s", names, want)
+		t.Errorf("hooks called: got %s, want %s", names, want)
 	}
 }
 
@@ -186,7 +186,7 @@ func TestHookFails(t *testing.T) {
 					t.Helper()
 					res := b.Fails(args, where, "3", "the hook failing has something to say")
 					if res.Code != 1 {
-						t.Error(res)
+						t.Errorf("%v, want exit code 1", res)
 					}
 				}
 				switch {
@@ -195,13 +195,13 @@ func TestHookFails(t *testing.T) {
 					if verb == "run" {
 						b.Edit(kit.Args("true"))
 						if res := b.Run(); !strings.Contains(res.Stderr, where) || !strings.Contains(res.Stderr, "level=warning") {
-							t.Error(res)
+							t.Errorf("%v, want a warning of %s", res, where)
 						}
 						break
 					}
 					b.Start()
 					if res := b.OK("delete", "--force", b.ID); !strings.Contains(res.Stderr, where) || !strings.Contains(res.Stderr, "level=warning") {
-						t.Error(res)
+						t.Errorf("%v, want a warning of %s", res, where)
 					}
 				case verb == "run":
 					fails("run", b.ID)
@@ -212,7 +212,7 @@ func TestHookFails(t *testing.T) {
 					fails("start", b.ID)
 				}
 				if _, names := b.calls(); names != want {
-					t.Errorf("%s, want %s", names, want)
+					t.Errorf("hooks called: got %s, want %s", names, want)
 				}
 				b.Fails([]string{"state", b.ID}, "does not exist")
 			})
@@ -273,18 +273,18 @@ func TestHookBare(t *testing.T) {
 	b.add("createRuntime", specs.Hook{Path: script})
 	res := b.OK("create", b.ID)
 	if res.Stdout+res.Stderr != "" {
-		t.Error(res)
+		t.Errorf("%v, want no output", res)
 	}
 	calls, names := b.calls()
 	if names != script+"0" {
-		t.Fatalf("%s", names)
+		t.Fatalf("hooks called: got %s, want %s", names, script+"0")
 	}
 	env := slices.DeleteFunc(calls[0].Env, func(v string) bool { // the shell's own: dash has two, busybox others
 		name, _, _ := strings.Cut(v, "=")
 		return v == "PWD="+calls[0].Cwd || slices.Contains([]string{"_", "SHLVL", "PATH"}, name)
 	})
 	if len(env) > 0 {
-		t.Errorf("%q", env)
+		t.Errorf("environment of a hook without env: got %q, want none but the shell's", env)
 	}
 }
 
@@ -301,13 +301,13 @@ echo made > "`+b.Rootfs+`/etc/made"
 	b.add("createRuntime", specs.Hook{Path: script, Env: []string{"PATH=" + os.Getenv("PATH")}})
 	b.Edit(kit.Args("cat", "/etc/made"))
 	if out := b.Run().Stdout; out != "made\n" {
-		t.Error(out)
+		t.Errorf("/etc/made by the hook: got %q, want %q", out, "made\n")
 	}
 	b.Edit(kit.Args("netif"))
 	var netif []struct{ MTU int }
 	check(t, json.Unmarshal([]byte(b.Run().Stdout), &netif))
 	if len(netif) != 1 || netif[0].MTU != 1234 {
-		t.Errorf("%+v", netif)
+		t.Errorf("interfaces: got %+v, want one with MTU 1234", netif)
 	}
 }
 

@@ -16,14 +16,14 @@ func TestNames(t *testing.T) {
 	check(t, err)
 	b := kit.New(t, func(s *specs.Spec) { s.Hostname, s.Domainname = "ship", "sea.example" })
 	if got := b.Inspect().Hostname; got.Hostname != "ship" || got.Domainname != "sea.example" {
-		t.Errorf("%+v", got)
+		t.Errorf("names: got %+v, want ship and sea.example", got)
 	}
 	b.Edit(func(s *specs.Spec) { s.Hostname, s.Domainname = "", "" })
 	if got := b.Inspect().Hostname; got.Hostname != mine {
-		t.Errorf("%+v, the host is %s", got, mine)
+		t.Errorf("names without hostname: got %+v, want the host's, %s", got, mine)
 	}
 	if now, err := os.Hostname(); err != nil || now != mine {
-		t.Errorf("the host is now %s, %v", now, err)
+		t.Errorf("the host's name: got %s, %v, want %s", now, err, mine)
 	}
 	for _, c := range []struct {
 		edit edit
@@ -51,11 +51,11 @@ func TestSysctl(t *testing.T) {
 	b := kit.New(t, func(s *specs.Spec) { s.Linux.Sysctl = values })
 	for name, want := range values {
 		if out := b.Run(kit.Args("sysctl", name)).Stdout; strings.Join(strings.Fields(out), " ") != want {
-			t.Errorf("%s: %q, want %s", name, out, want)
+			t.Errorf("%s: got %q, want %s", name, out, want)
 		}
 	}
 	if after, err := os.ReadFile("/proc/sys/kernel/msgmax"); err != nil || string(after) != string(before) {
-		t.Errorf("the host's kernel.msgmax is now %s, %v", after, err)
+		t.Errorf("the host's kernel.msgmax: got %q, %v, want %q", after, err, before)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestSysctlWithReadonlyProc(t *testing.T) {
 		s.Mounts[0] = specs.Mount{Destination: "/proc", Type: "tmpfs", Source: "tmpfs"}
 	}, tmpfs("/true/proc"), mount(specs.Mount{Destination: "/real", Type: "proc", Source: "proc"}))
 	if out := b.Run(kit.Args("cat", "/real/sys/net/ipv4/ip_forward")).Stdout; out != "1\n" {
-		t.Error(out)
+		t.Errorf("ip_forward: got %q, want %q", out, "1\n")
 	}
 }
 
@@ -102,15 +102,15 @@ func TestKeyring(t *testing.T) {
 	t.Parallel()
 	b := kit.New(t, privileged, kit.Args("cat", "/proc/keys"))
 	if out := b.Run().Stdout; !strings.Contains(out, "_ses."+b.ID) {
-		t.Errorf("%q", out)
+		t.Errorf("keys: got %q, want a session keyring _ses.%s", out, b.ID)
 	}
 	b = kit.New(t, privileged, kit.Args("cat", "/proc/keys")) // another id: the first keyring goes some time later
 	b.OK("create", "--no-new-keyring", b.ID)
 	if out := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/keys").Stdout; strings.Contains(out, "_ses."+b.ID) {
-		t.Errorf("exec: %q", out)
+		t.Errorf("keys of an exec with --no-new-keyring: got %q, want no _ses.%s", out, b.ID)
 	}
 	b.OK("delete", "--force", b.ID)
 	if out := b.OK("run", "--no-new-keyring", b.ID).Stdout; strings.Contains(out, "_ses."+b.ID) {
-		t.Errorf("%q", out)
+		t.Errorf("keys of a run with --no-new-keyring: got %q, want no _ses.%s", out, b.ID)
 	}
 }

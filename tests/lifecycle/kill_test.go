@@ -45,7 +45,7 @@ func TestKillErrors(t *testing.T) {
 		b.Fails([]string{"kill", "--", b.ID, sig}, sig)
 	}
 	if st := b.State(); st.Status != specs.StateRunning {
-		t.Errorf("%+v", st)
+		t.Errorf("state after invalid signals: got %+v, want running", st)
 	}
 	b.OK("kill", b.ID, "0") // reaches it, and does nothing
 	b.OK("kill", b.ID, "KILL")
@@ -62,7 +62,7 @@ func TestKillCreated(t *testing.T) {
 		b.OK("kill", b.ID, sig)
 		if sig == "TERM" { // init has no handler, and as pid 1 the kernel protects it
 			if st := b.State(); st.Status != specs.StateCreated {
-				t.Errorf("after %s: %+v", sig, st)
+				t.Errorf("state after %s: got %+v, want created", sig, st)
 			}
 			b.OK("start", b.ID)
 			continue
@@ -105,7 +105,7 @@ func TestKillAllLeftBehind(t *testing.T) {
 	b.OK("kill", b.ID, "KILL")
 	b.Ended()
 	if !alive(pids[0]) || !alive(pids[1]) {
-		t.Fatal("the others are gone already")
+		t.Fatalf("processes after the first one was killed: got alive %v, %v, want both", alive(pids[0]), alive(pids[1]))
 	}
 	b.OK("kill", "--all", b.ID, "KILL")
 	b.Until("all are gone", func() bool { return !slices.ContainsFunc(pids, alive) })
@@ -119,7 +119,7 @@ func TestDeleteLeftBehind(t *testing.T) {
 	b.Ended()
 	b.OK("delete", b.ID)
 	if slices.ContainsFunc(pids, alive) {
-		t.Error("some are left")
+		t.Errorf("after delete: got a process of %v alive, want none", pids)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestDeleteForce(t *testing.T) {
 		t.Helper()
 		for range 2 {
 			if res := b.OK("delete", "--force", b.ID); res.Stdout+res.Stderr != "" {
-				t.Errorf("%v", res)
+				t.Errorf("%v, want no output", res)
 			}
 		}
 		b.Fails([]string{"state", b.ID}, "does not exist")

@@ -23,12 +23,12 @@ func TestLarge(t *testing.T) {
 			p.Env = append(p.Env, "LONG="+strings.Repeat("y", 100000))
 		}))
 		if got := lines(b.Run()); len(got) != 1002 || len(got[1000]) != 100005 { // and HOME
-			t.Errorf("%d variables", len(got))
+			t.Errorf("variables: got %d, want 1002 and the one of 100005 bytes", len(got))
 		}
 		b.Edit(kit.Args("sleep", "forever"))
 		b.Start()
 		if got := lines(b.OK("exec", b.ID, kit.PayloadPath, "env")); len(got) != 1002 {
-			t.Errorf("exec: %d variables", len(got))
+			t.Errorf("variables of an exec: got %d, want 1002", len(got))
 		}
 	})
 	t.Run("arguments", func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestLarge(t *testing.T) {
 		b.Edit()
 		mounts := kit.JSON[[]kit.Mount](b, b.Run().Stdout)
 		if len(mounts) < 2*n {
-			t.Errorf("%d mounts, want more than %d", len(mounts), 2*n)
+			t.Errorf("mounts: got %d, want more than %d", len(mounts), 2*n)
 		}
 	})
 	t.Run("groups", func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestLarge(t *testing.T) {
 			}
 		}))
 		if got := b.Inspect().ID.Groups; len(got) != 5000 {
-			t.Errorf("%d groups", len(got))
+			t.Errorf("groups: got %d, want 5000", len(got))
 		}
 	})
 	t.Run("annotations", func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestLarge(t *testing.T) {
 		})
 		b.OK("create", b.ID)
 		if got := len(b.State().Annotations); got != 1000 {
-			t.Errorf("%d annotations", got)
+			t.Errorf("annotations: got %d, want 1000", got)
 		}
 	})
 	t.Run("id and paths", func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestLarge(t *testing.T) {
 			cmd := b.Command(args...)
 			cmd.Args = append([]string{"teu", "--root", deep}, args...)
 			if res := b.Do(cmd); res.Code != 0 {
-				t.Error(res)
+				t.Errorf("%v, want exit code 0", res)
 			}
 		}
 	})

@@ -19,7 +19,7 @@ func fds(b *kit.Bundle, cmd *exec.Cmd) map[string]string {
 	b.T.Helper()
 	res := b.Do(cmd)
 	if res.Code != 0 {
-		b.T.Fatal(res)
+		b.T.Fatalf("%v, want exit code 0", res)
 	}
 	return kit.JSON[map[string]string](b, res.Stdout)
 }
@@ -39,16 +39,16 @@ func TestNoFdLeaks(t *testing.T) {
 	only := func(what string, got map[string]string) {
 		t.Helper()
 		if len(got) != 3 || got["0"] == "" || got["1"] == "" || got["2"] == "" {
-			t.Errorf("%s: %v", what, got)
+			t.Errorf("%s: got descriptors %v, want 0, 1 and 2 alone", what, got)
 		}
 	}
 	only("run", fds(b, withHost("run", b.ID)))
 	if res := b.Do(withHost("create", b.ID)); res.Code != 0 {
-		t.Fatal(res)
+		t.Fatalf("%v, want exit code 0", res)
 	} else {
 		// Until it is started, init holds more; start brings nothing in.
 		if res := b.Do(withHost("start", b.ID)); res.Code != 0 {
-			t.Fatal(res)
+			t.Fatalf("%v, want exit code 0", res)
 		}
 		only("start", kit.JSON[map[string]string](b, res.Output("}\n")))
 	}
@@ -73,11 +73,11 @@ func TestPreserveFDs(t *testing.T) {
 	want := func(got map[string]string, n int) {
 		t.Helper()
 		if len(got) != 3+n {
-			t.Errorf("%v, want %d more than the standard streams", got, n)
+			t.Errorf("descriptors: got %v, want %d more than the standard streams", got, n)
 		}
 		for i := range n {
 			if got[fmt.Sprint(3+i)] != files[i].Name() {
-				t.Errorf("fd %d is %q", 3+i, got[fmt.Sprint(3+i)])
+				t.Errorf("fd %d: got %q, want %q", 3+i, got[fmt.Sprint(3+i)], files[i].Name())
 			}
 		}
 	}
@@ -90,7 +90,7 @@ func TestPreserveFDs(t *testing.T) {
 	want(fds(b, command("run", b.ID)), 0)
 	created := b.Do(command("create", "--preserve-fds", "1", b.ID))
 	if created.Code != 0 {
-		t.Fatal(created)
+		t.Fatalf("%v, want exit code 0", created)
 	}
 	b.OK("start", b.ID)
 	want(kit.JSON[map[string]string](b, created.Output("}\n")), 1)
@@ -100,7 +100,7 @@ func TestPreserveFDs(t *testing.T) {
 	want(fds(b, command("exec", "--preserve-fds", "3", b.ID, kit.PayloadPath, "fds")), 3)
 	// More than there are.
 	if res := b.Do(command("exec", "--preserve-fds", "9", b.ID, kit.PayloadPath, "fds")); res.Code == 0 || !strings.Contains(res.Stderr, "preserve-fds") {
-		t.Error(res)
+		t.Errorf("%v, want a failure that names preserve-fds", res)
 	}
 }
 
@@ -126,14 +126,14 @@ func TestListenFDs(t *testing.T) {
 		cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=web")
 		res := b.Do(cmd)
 		if res.Code != 0 {
-			t.Fatal(res)
+			t.Fatalf("%v, want exit code 0", res)
 		}
 		r := kit.JSON[*kit.Report](b, res.Stdout)
 		if !slices.Contains(r.Env, "LISTEN_FDS=1") || !slices.Contains(r.Env, "LISTEN_PID=1") {
-			t.Errorf("%q", r.Env)
+			t.Errorf("environment: got %q, want LISTEN_FDS=1 and LISTEN_PID=1 in it", r.Env)
 		}
 		if !strings.HasPrefix(r.FDs["3"], "socket:") || c.fds == 2 && r.FDs["4"] != b.Dir {
-			t.Errorf("%v", r.FDs)
+			t.Errorf("descriptors: got %v, want a socket as 3 and, of %d, %s as 4", r.FDs, c.fds, b.Dir)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func TestExe(t *testing.T) {
 				return cmd
 			}
 			if res := b.Do(withWay("create", b.ID)); res.Code != 0 {
-				t.Fatal(res)
+				t.Fatalf("%v, want exit code 0", res)
 			}
 			pid := b.State().Pid
 			exe := fmt.Sprintf("/proc/%d/exe", pid)
@@ -166,7 +166,7 @@ func TestExe(t *testing.T) {
 				return os.SameFile(a, host)
 			}
 			if same(exe) {
-				t.Error("init runs the host's binary itself")
+				t.Error("binary of init: got the host's itself, want another file")
 			}
 			// Even root of the host has to go another way, while it runs and after.
 			written := func(path string) bool {
@@ -179,23 +179,23 @@ func TestExe(t *testing.T) {
 				return err == nil
 			}
 			if written(exe) {
-				t.Error("it can be written while it runs")
+				t.Error("write to the binary while it runs: it succeeds, want it refused")
 			}
 			keep, err := os.Open(exe)
 			check(t, err)
 			defer keep.Close()
 			b.OK("start", b.ID)
 			if written(fmt.Sprintf("/proc/self/fd/%d", keep.Fd())) {
-				t.Error("it can be written when it no longer runs")
+				t.Error("write to the binary when it no longer runs: it succeeds, want it refused")
 			}
 			// A container may have teu execute itself (the way of CVE-2019-5736): what it gets is the same.
 			res := b.Do(withWay("exec", b.ID, "/proc/self/exe", "spec", "--bundle", "/tmp"))
 			if res.Code != 0 || !exists(b.Rootfs+"/tmp/config.json") {
-				t.Error(res)
+				t.Errorf("%v, want exit code 0 and /tmp/config.json made", res)
 			}
 			// Init and exec cannot be looked into by what is inside already: they are not dumpable.
 			if out := b.OK("exec", b.ID, kit.PayloadPath, "readlink", "/proc/1/exe").Stdout; out != kit.PayloadPath+"\n" {
-				t.Errorf("/proc/1/exe inside is %s", out)
+				t.Errorf("readlink /proc/1/exe inside: got %q, want %q", out, kit.PayloadPath+"\n")
 			}
 		})
 	}
@@ -223,7 +223,7 @@ func TestInitNotDumpable(t *testing.T) {
 		}
 		res := owner.Teu(args...)
 		if res.Code == 0 || !strings.Contains(res.Stdout, "permission denied") && !strings.Contains(res.Stdout, "EACCES") {
-			t.Errorf("%s: %v", what, res)
+			t.Errorf("look at %s of init from inside: got %v, want it refused", what, res)
 		}
 	}
 }
@@ -234,9 +234,9 @@ func TestProtectionLeavesNothing(t *testing.T) {
 	b := kit.New(t, kit.Args("sleep", "forever"))
 	b.Start()
 	if text, err := os.ReadFile("/proc/self/mountinfo"); err != nil || strings.Contains(string(text), "lowerdir="+kit.Teu()) || strings.Contains(string(text), " overlay ") && strings.Contains(string(text), kit.Prefix()) {
-		t.Errorf("%s, %v", text, err)
+		t.Errorf("mounts of the host: got %s, %v, want none of teu's", text, err)
 	}
 	if maps := procFile(t, b.State().Pid, "maps"); strings.Contains(maps, "teu") && !strings.Contains(maps, "payload") {
-		t.Error(maps)
+		t.Errorf("maps of the container: got %s, want none of teu's", maps)
 	}
 }

@@ -67,7 +67,7 @@ func TestCpusetAtWork(t *testing.T) {
 	kit.NeedsController(t, "cpuset")
 	b := kit.New(t, kit.Resources(func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Cpus: "0"} }))
 	if got := b.Inspect().Status["Cpus_allowed_list"]; got != "0" {
-		t.Errorf("it may run on %s", got)
+		t.Errorf("Cpus_allowed_list: got %s, want 0", got)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestPidsAtWork(t *testing.T) {
 	res := b.Teu("run", b.ID)
 	if res.Code == 0 || !strings.Contains(res.Stdout+res.Stderr, "EAGAIN") && !strings.Contains(res.Stdout+res.Stderr, "resource temporarily unavailable") &&
 		!strings.Contains(res.Stderr, "failed to create new OS thread") {
-		t.Error(res)
+		t.Errorf("%v, want a failure for too many processes", res)
 	}
 }
 
@@ -101,11 +101,11 @@ func TestMemoryAtWork(t *testing.T) {
 		r.Memory = &specs.LinuxMemory{Limit: ptr(int64(32 << 20)), Swap: ptr(int64(32 << 20))}
 	}))
 	if res := b.Teu("run", b.ID); res.Code != 137 || res.Stdout != "" {
-		t.Error(res)
+		t.Errorf("%v, want exit code 137 and no stdout", res)
 	}
 	b.Edit(kit.Resources(func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Limit: ptr(int64(128 << 20))} }))
 	if out := b.Run().Stdout; out != "survived\n" {
-		t.Error(out)
+		t.Errorf("with memory enough: got %q, want %q", out, "survived\n")
 	}
 }
 
@@ -157,7 +157,7 @@ func TestDeviceRules(t *testing.T) {
 				b.Edit(kit.Args("sleep", "forever"))
 				b.Start()
 				if res := b.Teu("exec", b.ID, kit.PayloadPath, "open", "/dev/kmsg", "r"); res.Stdout != c.want {
-					t.Errorf("exec: %v", res)
+					t.Errorf("exec: got %v, want stdout %q", res, c.want)
 				}
 			}
 		})

@@ -34,27 +34,27 @@ func TestMaskedPaths(t *testing.T) {
 	inside := b.Inspect()
 	for _, dir := range []string{"/etc/dir", "/proc/irq", "/etc/dirtarget"} {
 		if m := inside.Mount(dir); m == nil || m.Type != "tmpfs" || !m.Has("ro") {
-			t.Errorf("%s: %+v", dir, m)
+			t.Errorf("mount on %s: got %+v, want a tmpfs that is ro", dir, m)
 		}
 		if out := b.Run(kit.Args("ls", dir)).Stdout; out != "" {
-			t.Errorf("%s shows %q", dir, out)
+			t.Errorf("ls %s: got %q, want nothing", dir, out)
 		}
 		b.Edit(kit.Args("write", dir+"/new", "x"))
 		if res := b.Teu("run", b.ID); res.Stdout != "EROFS\n" {
-			t.Error(res)
+			t.Errorf("%v, want stdout %q", res, "EROFS\n")
 		}
 	}
 	for path, f := range stat(t, b, "/etc/secret", "/etc/target", "/proc/version") {
 		if f.Rdev != "1:3" {
-			t.Errorf("%s is not the null device: %+v", path, f)
+			t.Errorf("stat %s: got %+v, want the null device, 1:3", path, f)
 		}
 	}
 	if out := b.Run(kit.Args("cat", "/etc/secret", "/etc/link", "/proc/version")).Stdout; out != "" {
-		t.Errorf("%q", out)
+		t.Errorf("cat of the masked files: got %q, want nothing", out)
 	}
 	for _, path := range []string{"/etc/missing", "/etc/nowhere"} {
 		if _, err := os.Lstat(b.Rootfs + path); err == nil {
-			t.Errorf("%s was made", path)
+			t.Errorf("%s in the root: got it made, want none", path)
 		}
 	}
 }
@@ -90,7 +90,7 @@ func TestMaskWithFalseNull(t *testing.T) {
 		check(t, os.Symlink("/etc/secret", b.Dir+"/dev/null"))
 		b.Edit(bind(b.Dir+"/dev", "/dev", "rbind"))
 		if f := stat(t, b, "/etc/secret")["/etc/secret"]; f.Rdev != "1:3" {
-			t.Errorf("%+v", f)
+			t.Errorf("stat /etc/secret: got %+v, want the null device, 1:3", f)
 		}
 	})
 }
@@ -106,20 +106,20 @@ func TestReadonlyPaths(t *testing.T) {
 	inside := b.Inspect()
 	for _, path := range []string{"/etc/dir", "/etc/dir/sub", "/etc/file", "/proc/sys", "/etc/target"} {
 		if m := inside.Mount(path); m == nil || !m.Has("ro") {
-			t.Errorf("%s: %+v", path, m)
+			t.Errorf("mount on %s: got %+v, want it there and ro", path, m)
 		}
 	}
 	for _, path := range []string{"/etc/dir/file", "/etc/dir/sub/new", "/etc/file", "/proc/sys/kernel/hostname", "/etc/target/file"} {
 		b.Edit(kit.Args("write", path, "x"))
 		if res := b.Teu("run", b.ID); res.Stdout != "EROFS\n" {
-			t.Errorf("%s: %v", path, res)
+			t.Errorf("write %s: got %v, want stdout %q", path, res, "EROFS\n")
 		}
 	}
 	if out := b.Run(kit.Args("cat", "/etc/dir/file", "/etc/file", "/etc/link/file")).Stdout; out != "texttexttext" {
-		t.Errorf("%q", out)
+		t.Errorf("cat of the read-only files: got %q, want %q", out, "texttexttext")
 	}
 	if out := b.Run(kit.Args("write", "/etc/elsewhere", "x")).Stdout; out != "" {
-		t.Errorf("%q", out)
+		t.Errorf("write /etc/elsewhere: got %q, want nothing", out)
 	}
 }
 
@@ -128,7 +128,7 @@ func TestMaskedAndReadonly(t *testing.T) {
 	t.Parallel()
 	b := kit.New(t, masked("/proc/sys/kernel"), readonlyPaths("/proc/sys"))
 	if out := b.Run(kit.Args("ls", "/proc/sys/kernel")).Stdout; out != "" {
-		t.Errorf("%q", out)
+		t.Errorf("ls /proc/sys/kernel: got %q, want nothing", out)
 	}
 	inside := b.Inspect()
 	n := 0
@@ -138,7 +138,7 @@ func TestMaskedAndReadonly(t *testing.T) {
 		}
 	}
 	if n != 2 {
-		t.Errorf("%d mounts at and below /proc/sys: %+v", n, inside.Mountinfo)
+		t.Errorf("mounts at and below /proc/sys: got %d, want 2: %+v", n, inside.Mountinfo)
 	}
 }
 

@@ -34,7 +34,7 @@ func TestDefaultMounts(t *testing.T) {
 	} {
 		m := inside.Mount(target)
 		if m == nil || m.Type != want.fstype || want.source != "" && m.Source != want.source || !m.Has(want.options...) {
-			t.Errorf("%s: %+v, want %+v", target, m, want)
+			t.Errorf("mount on %s: got %+v, want %+v", target, m, want)
 		}
 	}
 }
@@ -64,23 +64,23 @@ func TestDockerMounts(t *testing.T) {
 	for _, m := range append(slices.Clone(dockerMounts), b.Spec.Mounts[len(dockerMounts):]...) {
 		got := inside.Mount(m.Destination)
 		if got == nil {
-			t.Errorf("%s is not mounted", m.Destination)
+			t.Errorf("mount on %s: got none, want one", m.Destination)
 			continue
 		}
 		if len(got.Propagation) > 0 && m.Destination != "/dev/pts" {
-			t.Errorf("%s: propagation %v", m.Destination, got.Propagation)
+			t.Errorf("mount on %s: got propagation %v, want none", m.Destination, got.Propagation)
 		}
 		for _, o := range []string{"nosuid", "noexec", "nodev", "ro"} {
 			if slices.Contains(m.Options, o) && !slices.Contains(got.Options, o) {
-				t.Errorf("%s: %v lacks %s", m.Destination, got.Options, o)
+				t.Errorf("mount on %s: got options %v, want %s in them", m.Destination, got.Options, o)
 			}
 		}
 	}
 	if shm := inside.Mount("/dev/shm"); !shm.Has("size=65536k") {
-		t.Errorf("/dev/shm: %+v", shm)
+		t.Errorf("mount on /dev/shm: got %+v, want size=65536k", shm)
 	}
 	if out := b.Run(kit.Args("cat", "/etc/resolv.conf", "/etc/hostname", "/run/.containerenv")).Stdout; out != "nameservername127.0.0.1" {
-		t.Error(out)
+		t.Errorf("cat of the bound files: got %q, want %q", out, "nameservername127.0.0.1")
 	}
 }
 
@@ -107,13 +107,13 @@ func TestHostMounts(t *testing.T) {
 	}
 	inside := b.Inspect()
 	if m := inside.Mount("/sys"); m.Type != "sysfs" || !m.Has("ro", "nosuid", "noexec", "nodev") || len(m.Propagation) > 0 {
-		t.Errorf("%+v", m)
+		t.Errorf("mount on /sys: got %+v, want a private sysfs with ro, nosuid, noexec, nodev", m)
 	}
 	if m := inside.Mount("/dev/shm"); m == nil || m.Type != "tmpfs" || !m.Has("nosuid", "noexec", "nodev") {
-		t.Errorf("%+v", m)
+		t.Errorf("mount on /dev/shm: got %+v, want a tmpfs with nosuid, noexec, nodev", m)
 	}
 	if m := inside.Mount("/sys/fs/cgroup"); m == nil || !m.Has("ro") { // the container's, over the host's
-		t.Errorf("%+v", m)
+		t.Errorf("mount on /sys/fs/cgroup: got %+v, want it there and ro", m)
 	}
 }
 
@@ -163,15 +163,15 @@ func TestMountOptions(t *testing.T) {
 			for i, c := range table {
 				m := inside.Mount("/m" + string(rune('a'+i)))
 				if m == nil {
-					t.Errorf("%v: not mounted", c.options)
+					t.Errorf("mount with %v: got none, want one", c.options)
 					continue
 				}
 				own := kit.Mount{Options: m.Options} // without those of the file system
 				if !own.Has(c.want...) {
-					t.Errorf("%v: %v, want %v", c.options, m.Options, c.want)
+					t.Errorf("mount with %v: got options %v, want %v", c.options, m.Options, c.want)
 				}
 				if slices.Contains(c.options, "sync") && kind == "tmpfs" && !m.Has("sync") {
-					t.Errorf("%v: %v", c.options, m.SuperOptions)
+					t.Errorf("mount with %v: got options %v of the file system, want sync in them", c.options, m.SuperOptions)
 				}
 			}
 		})
@@ -184,10 +184,10 @@ func TestTmpfsOptions(t *testing.T) {
 	b := kit.New(t, tmpfs("/mnt", "size=1m", "mode=1770", "uid=5", "gid=6", "nr_inodes=32"), kit.Args("stat", "/mnt"))
 	got := kit.JSON[[]kit.File](b, b.Run().Stdout)[0]
 	if got.Mode != "1770" || got.UID != 5 || got.GID != 6 {
-		t.Errorf("%+v", got)
+		t.Errorf("stat /mnt: got %+v, want mode 1770, owner 5:6", got)
 	}
 	if m := b.Inspect().Mount("/mnt"); !m.Has("size=1024k", "nr_inodes=32") {
-		t.Errorf("%+v", m)
+		t.Errorf("mount on /mnt: got %+v, want size=1024k and nr_inodes=32", m)
 	}
 }
 
@@ -224,11 +224,11 @@ func TestMountPropagation(t *testing.T) {
 	}
 	for _, c := range table {
 		if own, sub := kind("/m"+c.option), kind("/m"+c.option+"/sub"); own != c.own || sub != c.sub {
-			t.Errorf("%s: %q, and below it %q; want %q, %q", c.option, own, sub, c.own, c.sub)
+			t.Errorf("propagation, %s: got %q, and below it %q; want %q, %q", c.option, own, sub, c.own, c.sub)
 		}
 	}
 	if got := kind("/mnt"); got != "shared" {
-		t.Errorf("/mnt is %s", got)
+		t.Errorf("propagation of /mnt: got %s, want shared", got)
 	}
 }
 
@@ -269,10 +269,10 @@ func TestMountKeepsSource(t *testing.T) {
 	mountAt(t, "tmpfs", source, "tmpfs", syscall.MS_NOSUID)
 	b.Edit(bind(source, "/mnt", "rbind", "rro", "noexec"))
 	if res := b.Teu("run", b.ID); res.Stdout != "EROFS\n" {
-		t.Error(res)
+		t.Errorf("%v, want stdout %q", res, "EROFS\n")
 	}
 	check(t, os.WriteFile(source+"/host", nil, 0o644))
 	if m := b.Inspect().Mount("/mnt"); !m.Has("nosuid", "noexec") { // what the host's mount has stays
-		t.Errorf("%+v", m)
+		t.Errorf("mount on /mnt: got %+v, want nosuid and noexec", m)
 	}
 }

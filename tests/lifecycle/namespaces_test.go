@@ -28,26 +28,26 @@ func TestNamespacesNew(t *testing.T) {
 	for typ, name := range nsLinks {
 		same := typ == specs.UserNamespace
 		if got, host := inside.NS[name], link(t, 0, name); (got == host) != same {
-			t.Errorf("%s: inside %s, the host's is %s", typ, got, host)
+			t.Errorf("%s namespace from inside: got %s, the host's is %s, want the same: %v", typ, got, host, same)
 		}
 		if got, host := link(t, pid, name), link(t, 0, name); (got == host) != same {
-			t.Errorf("%s: from outside %s, the host's is %s", typ, got, host)
+			t.Errorf("%s namespace from outside: got %s, the host's is %s, want the same: %v", typ, got, host, same)
 		}
 	}
 	if inside.Pid != 1 || inside.Ppid != 0 {
-		t.Errorf("pid %d, parent %d", inside.Pid, inside.Ppid)
+		t.Errorf("got pid %d, parent %d, want 1, 0", inside.Pid, inside.Ppid)
 	}
 	for _, name := range []string{"pid", "time"} { // children are where their parent is
 		if children := inside.NS[name+"_for_children"]; children != inside.NS[name] {
-			t.Errorf("%s for children: %s, not %s", name, children, inside.NS[name])
+			t.Errorf("%s namespace for children: got %s, want %s", name, children, inside.NS[name])
 		}
 	}
 	// Only lo, and up, with its addresses routed to it.
 	if len(inside.Netif) != 1 || inside.Netif[0].Name != "lo" || !strings.Contains(inside.Netif[0].Flags, "up|loopback|running") {
-		t.Errorf("interfaces %+v", inside.Netif)
+		t.Errorf("interfaces: got %+v, want lo alone, up and running", inside.Netif)
 	}
 	if cg := strings.Split(inside.Cgroup, "\n"); cg[len(cg)-1] != "0::/" {
-		t.Errorf("the cgroup namespace does not hide where the cgroup is: %q", inside.Cgroup)
+		t.Errorf("cgroup inside: got %q, want %q last", inside.Cgroup, "0::/")
 	}
 }
 
@@ -63,7 +63,7 @@ func TestNamespaceAbsent(t *testing.T) {
 			for other, name := range nsLinks {
 				same := other == typ || other == specs.UserNamespace
 				if got, host := inside.NS[name], link(t, 0, name); (got == host) != same {
-					t.Errorf("%s: %s, the host's is %s", other, got, host)
+					t.Errorf("%s namespace: got %s, the host's is %s, want the same: %v", other, got, host, same)
 				}
 			}
 		})
@@ -79,7 +79,7 @@ func TestMountNamespaceAbsent(t *testing.T) {
 		s.Mounts, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths, s.Root.Readonly = nil, nil, nil, false
 	})
 	if want := "bin\netc\ntmp\n"; res.Stdout != want {
-		t.Errorf("the root has %q, want %q", res.Stdout, want)
+		t.Errorf("the root: got %q, want %q", res.Stdout, want)
 	}
 }
 
@@ -100,11 +100,11 @@ func TestNamespaceJoined(t *testing.T) {
 			for other, name := range nsLinks {
 				same := other == typ
 				if got, theirs := inside.NS[name], link(t, pid, name); (got == theirs) != same && other != specs.UserNamespace {
-					t.Errorf("%s: %s, the other container's is %s", other, got, theirs)
+					t.Errorf("%s namespace: got %s, the other container's is %s, want the same: %v", other, got, theirs, same)
 				}
 			}
 			if typ == specs.PIDNamespace && (inside.Pid == 1 || inside.Ppid != 0) {
-				t.Errorf("pid %d, parent %d", inside.Pid, inside.Ppid)
+				t.Errorf("got pid %d, parent %d, want another than 1, 0", inside.Pid, inside.Ppid)
 			}
 			b.Start("sleep", "forever")
 			if got, want := link(t, b.State().Pid, name), link(t, pid, name); got != want {
@@ -123,7 +123,7 @@ func TestNamespaceJoined(t *testing.T) {
 		inside := b.Inspect()
 		for typ, name := range nsLinks {
 			if got, theirs := inside.NS[name], link(t, pid, name); got != theirs && typ != specs.MountNamespace {
-				t.Errorf("%s: %s, the other container's is %s", typ, got, theirs)
+				t.Errorf("%s namespace: got %s, want the other container's, %s", typ, got, theirs)
 			}
 		}
 	})
@@ -144,10 +144,10 @@ func TestMountNamespaceJoined(t *testing.T) {
 	b := kit.New(t, namespace(specs.MountNamespace, fmt.Sprintf("/proc/%d/ns/mnt", pid)))
 	inside := b.Inspect()
 	if got, want := inside.NS["mnt"], link(t, pid, "mnt"); got != want {
-		t.Errorf("%s, want %s", got, want)
+		t.Errorf("mnt namespace: got %s, want %s", got, want)
 	}
 	if m := inside.Mount("/proc"); m == nil || m.Type != "proc" {
-		t.Errorf("no /proc: %+v", inside.Mountinfo)
+		t.Errorf("mount on /proc: got %+v, want a proc", inside.Mountinfo)
 	}
 }
 
@@ -190,14 +190,14 @@ func TestTimeNamespace(t *testing.T) {
 	got := lines(b.Run())
 	if len(got) != 3 || strings.Join(strings.Fields(got[0]), " ") != "monotonic 604800 500" ||
 		strings.Join(strings.Fields(got[1]), " ") != "boottime 86400000 0" {
-		t.Fatalf("%q", got)
+		t.Fatalf("offsets: got %q, want monotonic 604800 500, boottime 86400000 0, and the uptime", got)
 	}
 	up, err := strconv.ParseFloat(strings.Fields(got[2])[0], 64)
 	if err != nil || up < 1000*day {
-		t.Errorf("uptime %s, %v", got[2], err)
+		t.Errorf("uptime: got %s, %v, want at least %d", got[2], err, 1000*day)
 	}
 	b.Start("sleep", "forever")
 	if out := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/uptime").Stdout; len(out) < len("86400000.00") {
-		t.Errorf("exec is not in the time namespace: uptime %s", out)
+		t.Errorf("uptime in an exec: got %s, want at least %d seconds", out, 1000*day)
 	}
 }

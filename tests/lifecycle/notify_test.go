@@ -66,7 +66,7 @@ func TestNotify(t *testing.T) {
 			m := notified(t, b)
 			if verb == "start" {
 				if res := b.Do(m.command("create", b.ID)); res.Code != 0 {
-					t.Fatal(res)
+					t.Fatalf("%v, want exit code 0", res)
 				}
 			}
 			cmd := m.command(append(strings.Fields(verb), b.ID)...)
@@ -82,18 +82,18 @@ func TestNotify(t *testing.T) {
 				}
 			}
 			if socket == "" || strings.HasPrefix(socket, b.Dir) {
-				t.Fatalf("NOTIFY_SOCKET inside is %q", socket)
+				t.Fatalf("NOTIFY_SOCKET inside: got %q, want a path that is not in %s", socket, b.Dir)
 			}
 			say(t, pid, socket, "STATUS=nearly\nMAINPID=1\n")
 			say(t, pid, socket, "STATUS=there\nMAINPID=1\nREADY=1\n")
 			if got, want := m.heard(), fmt.Sprintf("MAINPID=%d\nREADY=1", pid); strings.TrimSpace(got) != want {
-				t.Errorf("%q, want %q", got, want)
+				t.Errorf("notified: got %q, want %q", got, want)
 			}
 			if verb == "run" {
 				b.OK("kill", b.ID, "KILL")
 			}
 			if res := b.Wait(cmd); (res.Code == 0) == (verb == "run") || res.Stderr != "" {
-				t.Error(res)
+				t.Errorf("%v, want a failure only of run, and no stderr", res)
 			}
 		})
 	}
@@ -106,7 +106,7 @@ func TestNotifyEnds(t *testing.T) {
 	m := notified(t, b)
 	for _, args := range [][]string{{"run", b.ID}, {"run", "--detach", b.ID}} {
 		if res := b.Do(m.command(args...)); res.Code != 0 {
-			t.Error(res)
+			t.Errorf("%v, want exit code 0", res)
 		}
 	}
 }

@@ -75,11 +75,11 @@ func TestCapabilitiesWarn(t *testing.T) {
 	res := b.Run()
 	for _, w := range want {
 		if !strings.Contains(res.Stderr, "level=warning") || !strings.Contains(res.Stderr, w) {
-			t.Errorf("%v: no warning of %s", res, w)
+			t.Errorf("%v, want a warning of %s", res, w)
 		}
 	}
 	if got := kit.JSON[*kit.Report](b, res.Stdout).Status["CapBnd"]; got != fmt.Sprintf("%016x", capKill) {
-		t.Errorf("bounding set %s", got)
+		t.Errorf("CapBnd: got %s, want %016x", got, capKill)
 	}
 }
 
@@ -89,7 +89,7 @@ func TestNoNewPrivileges(t *testing.T) {
 	for _, on := range []bool{false, true} {
 		b := kit.New(t, process(func(p *specs.Process) { p.NoNewPrivileges = on }))
 		if got := b.Inspect().Status["NoNewPrivs"]; got != map[bool]string{false: "0", true: "1"}[on] {
-			t.Errorf("%v: NoNewPrivs %s", on, got)
+			t.Errorf("NoNewPrivs with noNewPrivileges %v: got %s, want it to follow", on, got)
 		}
 	}
 }
@@ -111,14 +111,14 @@ func TestRlimits(t *testing.T) {
 	got := b.Inspect().Rlimits
 	for _, l := range limits {
 		if g := got[l.Type]; g.Soft != fmt.Sprint(l.Soft) || g.Hard != fmt.Sprint(l.Hard) {
-			t.Errorf("%s: %+v, want %+v", l.Type, g, l)
+			t.Errorf("%s: got %+v, want %+v", l.Type, g, l)
 		}
 	}
 	// Those of an exec are the container's own again.
 	b.Start("sleep", "forever")
 	in := kit.JSON[*kit.Report](b, b.OK("exec", b.ID, kit.PayloadPath, "all").Stdout)
 	if g := in.Rlimits["RLIMIT_NOFILE"]; g.Soft != "100" || g.Hard != "200" {
-		t.Errorf("exec: %+v", g)
+		t.Errorf("RLIMIT_NOFILE of an exec: got %+v, want 100, 200", g)
 	}
 }
 
@@ -143,7 +143,7 @@ func TestRlimitAboveHard(t *testing.T) {
 	}))
 	res := b.Teu("run", b.ID)
 	if res.Code != 0 && (!strings.Contains(res.Stderr, "process.rlimits[0]") || !strings.Contains(res.Stderr, "not permitted")) {
-		t.Error(res)
+		t.Errorf("%v, want success, or an error of process.rlimits[0], not permitted", res)
 	}
 }
 
@@ -153,9 +153,9 @@ func TestOOMScoreAdj(t *testing.T) {
 	b := kit.New(t, process(func(p *specs.Process) { p.OOMScoreAdj = ptr(333) }), kit.Args("sleep", "forever"))
 	b.Start()
 	if got := procFile(t, b.State().Pid, "oom_score_adj"); got != "333" {
-		t.Errorf("oom_score_adj %s", got)
+		t.Errorf("oom_score_adj: got %s, want 333", got)
 	}
 	if out := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/self/oom_score_adj").Stdout; out != "333\n" {
-		t.Errorf("exec: %s", out)
+		t.Errorf("oom_score_adj of an exec: got %q, want %q", out, "333\n")
 	}
 }

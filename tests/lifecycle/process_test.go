@@ -41,7 +41,7 @@ func TestArgs(t *testing.T) {
 			b.File("/etc/first/payload", "not executable", 0o644)
 			b.Symlink("bin/payload", "/link")
 			if out := b.Run().Stdout; out != c.want {
-				t.Errorf("%q, want %q", out, c.want)
+				t.Errorf("output: got %q, want %q", out, c.want)
 			}
 		})
 	}
@@ -52,7 +52,7 @@ func TestScript(t *testing.T) {
 	b := kit.New(t, process(func(p *specs.Process) { p.Args = []string{"/script", "a", "b"} }))
 	b.File("/script", "#!/bin/payload echo\n", 0o755)
 	if out := b.Run().Stdout; out != "/script a b\n" {
-		t.Error(out)
+		t.Errorf("output of the script: got %q, want %q", out, "/script a b\n")
 	}
 }
 
@@ -105,7 +105,7 @@ func TestHomeFromOddPasswd(t *testing.T) {
 			b := kit.New(t, kit.Args("env"), process(func(p *specs.Process) { p.Env = nil }))
 			make(b)
 			if out := b.Run().Stdout; out != "HOME=/\n" {
-				t.Error(out)
+				t.Errorf("environment: got %q, want %q", out, "HOME=/\n")
 			}
 		})
 	}
@@ -182,10 +182,10 @@ func TestStdioOwner(t *testing.T) {
 	t.Parallel()
 	b := kit.New(t, kit.Args("open", "/proc/self/fd/1", "w"), process(func(p *specs.Process) { p.User.UID = 1000 }))
 	if out := b.Run().Stdout; out != "ok\n" {
-		t.Error(out)
+		t.Errorf("open stdout to write: got %q, want %q", out, "ok\n")
 	}
 	if f := stat(t, b, "/dev/null")["/dev/null"]; f.UID != 0 {
-		t.Errorf("%+v", f)
+		t.Errorf("owner of /dev/null: got %+v, want uid 0", f)
 	}
 }
 

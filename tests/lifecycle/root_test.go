@@ -26,15 +26,15 @@ func TestRootReadonly(t *testing.T) {
 			b := kit.New(t, func(s *specs.Spec) { s.Root.Readonly = c.readonly })
 			inside := b.Inspect()
 			if m := inside.Mount("/"); m.Has("ro") != c.readonly {
-				t.Errorf("%+v", m)
+				t.Errorf("mount on /: got %+v, want ro: %v", m, c.readonly)
 			}
 			b.Edit(kit.Args("write", "/new", "x"))
 			res := b.Teu("run", b.ID)
 			if code := map[bool]int{true: 1}[c.readonly]; res.Code != code || strings.TrimSpace(res.Stdout) != c.want {
-				t.Error(res)
+				t.Errorf("%v, want exit code %d and stdout %q", res, code, c.want)
 			}
 			if _, err := os.Stat(b.Rootfs + "/new"); (err == nil) == c.readonly {
-				t.Errorf("on the host: %v", err)
+				t.Errorf("stat /new on the host: got %v, want it there: %v", err, !c.readonly)
 			}
 			// The mount is the container's own: the host's file system stays writable.
 			check(t, os.WriteFile(b.Rootfs+"/host", nil, 0o644))
@@ -97,15 +97,15 @@ func TestRootfsPropagation(t *testing.T) {
 				return strings.Join(k, " ")
 			}
 			if got := kind(root); got != c.want {
-				t.Errorf("/ is %q, want %q", got, c.want)
+				t.Errorf("propagation of /: got %q, want %q", got, c.want)
 			}
 			if m := in.Mount("/mnt"); m == nil || strings.HasPrefix(c.propagation, "r") && kind(m) != c.want {
-				t.Errorf("/mnt is %+v", m)
+				t.Errorf("mount on /mnt: got %+v, want one, with propagation %q if recursive", m, c.want)
 			}
 
 			res := b.Teu("exec", b.ID, kit.PayloadPath, "syscall", "mount", "s:tmpfs", "s:/mnt/sub", "s:tmpfs", "0", "0")
 			if res.Code != 0 {
-				t.Fatal(res)
+				t.Fatalf("%v, want exit code 0", res)
 			}
 			if got := mounted(t, b.Rootfs+"/mnt/sub"); got != c.out {
 				t.Errorf("what was mounted inside shows outside: %v, want %v", got, c.out)
@@ -116,11 +116,11 @@ func TestRootfsPropagation(t *testing.T) {
 			mountAt(t, "tmpfs", b.Rootfs+"/later", "tmpfs", 0)
 			in = kit.JSON[*kit.Report](b, b.OK("exec", b.ID, kit.PayloadPath, "all").Stdout)
 			if got := in.Mount("/later") != nil; got != c.in {
-				t.Errorf("what was mounted outside shows inside: %v, want %v", got, c.in)
+				t.Errorf("mount made outside shows inside: got %v, want %v", got, c.in)
 			}
 			b.OK("delete", "--force", b.ID)
 			if !mounted(t, b.Rootfs+"/mnt") {
-				t.Error("the end of the container took a mount of the host's with it")
+				t.Error("mount of the host on /mnt after delete: got none, want it left")
 			}
 		})
 	}
@@ -132,11 +132,11 @@ func TestHostMountsGone(t *testing.T) {
 	inside := kit.New(t, everyNamespace).Inspect()
 	for _, m := range inside.Mountinfo {
 		if m.Target != "/" && !strings.HasPrefix(m.Target, "/proc") && !strings.HasPrefix(m.Target, "/dev") && !strings.HasPrefix(m.Target, "/sys") {
-			t.Errorf("%+v", m)
+			t.Errorf("mounts inside: got %+v, want none but /, /proc, /dev, /sys and below", m)
 		}
 	}
 	if root := inside.Mountinfo[0]; root.Target != "/" || slices.ContainsFunc(inside.Mountinfo[1:], func(m kit.Mount) bool { return m.Target == "/" }) {
-		t.Errorf("more than one root: %+v", inside.Mountinfo)
+		t.Errorf("mounts inside: got %+v, want one root, the first", inside.Mountinfo)
 	}
 }
 
@@ -145,11 +145,11 @@ func TestNoPivot(t *testing.T) {
 	b := kit.New(t, writable, kit.Args("all"))
 	inside := kit.JSON[*kit.Report](b, b.OK("run", "--no-pivot", b.ID).Stdout)
 	if inside.Pid != 1 || inside.Mount("/proc") == nil {
-		t.Errorf("%+v", inside)
+		t.Errorf("run --no-pivot: got %+v, want pid 1 and a mount on /proc", inside)
 	}
 	b.Edit(kit.Args("ls", "/"))
 	if out := b.OK("run", "--no-pivot", b.ID).Stdout; !strings.HasPrefix(out, "bin\ndev\netc\n") {
-		t.Errorf("the root has %q", out)
+		t.Errorf("ls /: got %q, want %q first", out, "bin\ndev\netc\n")
 	}
 	// pivot_root cannot leave a ramfs; moving the mount can.
 	ram := b.Dir + "/ram"
@@ -207,7 +207,7 @@ func TestBundle(t *testing.T) {
 	for _, dir := range []string{b.Dir, ".", "../" + filepath.Base(b.Dir)} {
 		b.OK("create", "--bundle", dir, b.ID)
 		if st := b.State(); st.Bundle != b.Dir {
-			t.Errorf("bundle %s", st.Bundle)
+			t.Errorf("bundle: got %s, want %s", st.Bundle, b.Dir)
 		}
 		b.OK("delete", "--force", b.ID)
 	}

@@ -60,12 +60,12 @@ func TestStateBeforeExec(t *testing.T) {
 				return err == nil
 			})
 			if got := b.State().Status; got != specs.StateCreated {
-				t.Errorf("%s while the hook runs", got)
+				t.Errorf("status while the hook runs: got %s, want created", got)
 			}
 			check(t, end.Close())
 			b.Until("it runs", func() bool { return b.State().Status == specs.StateRunning })
 			if comm := strings.TrimSpace(procFile(t, b.State().Pid, "comm")); comm != "payload" {
-				t.Errorf("%s runs", comm)
+				t.Errorf("comm of a running container: got %s, want payload", comm)
 			}
 			b.OK("kill", b.ID, "KILL")
 			b.Wait(cmd)
@@ -108,7 +108,7 @@ func TestRunForwardsSignals(t *testing.T) {
 				seen(names[i] + "\n")
 			}
 			if res := b.Wait(cmd); res.Code != 0 || res.Stdout != "ready\n"+strings.Join(names, "\n")+"\n" {
-				t.Error(res)
+				t.Errorf("%v, want exit code 0 and the signals %v", res, names)
 			}
 		})
 	}
@@ -118,10 +118,10 @@ func TestRunKeep(t *testing.T) {
 	t.Parallel()
 	b := kit.New(t, kit.Args("exit", "3"))
 	if res := b.Teu("run", "--keep", b.ID); res.Code != 3 {
-		t.Error(res)
+		t.Errorf("%v, want exit code 3", res)
 	}
 	if st := b.State(); st.Status != specs.StateStopped {
-		t.Errorf("%+v", st)
+		t.Errorf("state after run --keep: got %+v, want stopped", st)
 	}
 	b.Fails([]string{"run", b.ID}, "already exists")
 	b.OK("delete", b.ID)
@@ -135,7 +135,7 @@ func TestRunDetach(t *testing.T) {
 	text, err := os.ReadFile(b.Dir + "/pid")
 	check(t, err)
 	if st.Status != specs.StateRunning || string(text) != fmt.Sprint(st.Pid) {
-		t.Errorf("%+v, pid file %q", st, text)
+		t.Errorf("state after run --detach: got %+v, pid file %q; want running and its pid in the file", st, text)
 	}
 	b.OK("kill", b.ID, "KILL")
 	b.Ended()
@@ -148,7 +148,7 @@ func TestRunStdin(t *testing.T) {
 	cmd := b.Command("run", b.ID)
 	cmd.Stdin = strings.NewReader("text")
 	if res := b.Do(cmd); res.Code != 0 || res.Stdout != "text" {
-		t.Error(res)
+		t.Errorf("%v, want exit code 0 and stdout %q", res, "text")
 	}
 	b.Edit(kit.Args("fds"))
 	cmd = b.Command("run", b.ID)
@@ -158,11 +158,11 @@ func TestRunStdin(t *testing.T) {
 	cmd.Dir = b.Dir
 	closed, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("with stdin and stderr closed: %v", err)
+		t.Fatalf("run with stdin and stderr closed: %v", err)
 	}
 	for fd, target := range kit.JSON[map[string]string](b, string(closed)) {
 		if fd != "1" && target != "/dev/null" {
-			t.Errorf("with stdin and stderr closed fd %s is %s", fd, target)
+			t.Errorf("fd %s with stdin and stderr closed: got %s, want /dev/null", fd, target)
 		}
 	}
 }
@@ -194,7 +194,7 @@ func TestRunOrphans(t *testing.T) {
 		})
 		b.OK("kill", b.ID, "KILL")
 		if res := b.Wait(cmd); res.Code != 137 {
-			t.Error(res)
+			t.Errorf("%v, want exit code 137", res)
 		}
 	}
 }
@@ -208,6 +208,6 @@ func TestRunDeleted(t *testing.T) {
 	b.Until("it runs", func() bool { return b.Teu("state", b.ID).Code == 0 && b.State().Status == specs.StateRunning })
 	b.OK("delete", "--force", b.ID)
 	if res := b.Wait(cmd); res.Code != 137 || res.Stderr != "" {
-		t.Error(res)
+		t.Errorf("%v, want exit code 137 and no stderr", res)
 	}
 }

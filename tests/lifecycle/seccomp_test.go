@@ -120,11 +120,11 @@ func TestSeccompState(t *testing.T) {
 	b.Start()
 	status := procFile(t, b.State().Pid, "status")
 	if want := "Seccomp:\t2\nSeccomp_filters:\t1"; !strings.Contains(status, want) {
-		t.Errorf("%q is not in %s", want, status)
+		t.Errorf("status: got %s, want %q in it", status, want)
 	}
 	in := kit.JSON[map[string]string](b, b.OK("exec", b.ID, kit.PayloadPath, "status").Stdout)
 	if in["Seccomp"] != "2" || in["Seccomp_filters"] != "1" || in["NoNewPrivs"] != "1" {
-		t.Errorf("exec: %v", in)
+		t.Errorf("status of an exec: got %v, want Seccomp 2, Seccomp_filters 1, NoNewPrivs 1", in)
 	}
 	b.Fails([]string{"exec", b.ID, "/nowhere"}, "no such file or directory")
 }
@@ -160,18 +160,18 @@ func TestSeccompCache(t *testing.T) {
 	b.Edit(kit.Args("syscall", "95", "0"))
 	for range 2 {
 		if res := b.Teu("run", b.ID); res.Stdout != "ENOSYS\n" {
-			t.Error(res)
+			t.Errorf("%v, want stdout %q", res, "ENOSYS\n")
 		}
 	}
 	files, err := filepath.Glob(b.Root + "/cache:seccomp/*")
 	check(t, err)
 	if len(files) != 1 {
-		t.Fatalf("%q", files)
+		t.Fatalf("files in the cache: got %q, want 1", files)
 	}
 	// A torn entry is made anew, not loaded.
 	check(t, os.WriteFile(files[0], []byte("torn"), 0o600))
 	if res := b.Teu("run", b.ID); res.Stdout != "ENOSYS\n" {
-		t.Error(res)
+		t.Errorf("%v, want stdout %q", res, "ENOSYS\n")
 	}
 }
 

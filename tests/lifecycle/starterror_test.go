@@ -73,21 +73,21 @@ func TestStartErrors(t *testing.T) {
 				b.Fails([]string{"start", b.ID}, c.want...)
 				// runtime.md, "Start", says nothing of it: as with runc, the container is stopped then.
 				if st := b.State(); st.Status != specs.StateStopped {
-					t.Errorf("after a failed start it is %s", st.Status)
+					t.Errorf("state after a failed start: got %s, want stopped", st.Status)
 				}
 				b.OK("delete", b.ID)
 			}
 
 			if res := b.Fails([]string{"run", b.ID}, c.want...); res.Code != 1 {
-				t.Errorf("run: %v", res)
+				t.Errorf("%v, want exit code 1", res)
 			}
 			if res := b.Teu("state", b.ID); res.Code == 0 {
-				t.Errorf("run leaves %v", res)
+				t.Errorf("after a failed run: got %v, want no container", res)
 			}
 			b.Edit(kit.Args("sleep", "forever"))
 			b.Start()
 			if res := b.Fails(append([]string{"exec", b.ID}, c.args...), c.want[len(c.want)-1]); res.Code != 255 {
-				t.Errorf("exec: %v", res)
+				t.Errorf("%v, want exit code 255", res)
 			}
 		})
 	}
@@ -133,9 +133,9 @@ func TestStartDetached(t *testing.T) {
 	b.Start()
 	pid := b.State().Pid
 	if parent := strings.Fields(procFile(t, pid, "stat"))[3]; parent != kit.Reaper() {
-		t.Errorf("its parent is %s", parent)
+		t.Errorf("parent of the container's process: got %s, want %s", parent, kit.Reaper())
 	}
 	if procFile(t, pid, "comm") != "payload" {
-		t.Errorf("it is %s", procFile(t, pid, "comm"))
+		t.Errorf("comm of the container's process: got %s, want payload", procFile(t, pid, "comm"))
 	}
 }

@@ -49,12 +49,12 @@ func (r *fdReceiver) received() (f *os.File, message string) {
 	messages, err := syscall.ParseSocketControlMessage(oob[:oobn])
 	check(r.t, err)
 	if len(messages) != 1 {
-		r.t.Fatalf("%d control messages", len(messages))
+		r.t.Fatalf("control messages: got %d, want 1", len(messages))
 	}
 	fds, err := syscall.ParseUnixRights(&messages[0])
 	check(r.t, err)
 	if len(fds) != 1 {
-		r.t.Fatalf("%d descriptors", len(fds))
+		r.t.Fatalf("descriptors: got %d, want 1", len(fds))
 	}
 	syscall.CloseOnExec(fds[0])
 	return pollable(r.t, fds[0]), string(data[:n])
@@ -79,7 +79,7 @@ func screen(t *testing.T, master *os.File, want string) string {
 		text.Write(buf[:n])
 		if err != nil {
 			if want != "" || !errors.Is(err, syscall.EIO) {
-				t.Fatalf("%v after %q, want %q", err, text.String(), want)
+				t.Fatalf("read the terminal: got %v after %q, want %q", err, text.String(), want)
 			}
 			break
 		}
@@ -96,7 +96,7 @@ func onTerminal(t *testing.T, tty kit.TTY, rows, columns int) {
 	t.Helper()
 	if tty.IsATTY != [3]bool{true, true, true} || tty.DevTTY != "ok" || !strings.HasPrefix(tty.Controlling, "136:") ||
 		tty.Foreground != tty.Group || tty.Window == nil || tty.Window.Rows != rows || tty.Window.Columns != columns {
-		t.Errorf("%+v, window %+v, want %d by %d", tty, tty.Window, rows, columns)
+		t.Errorf("terminal: got %+v, window %+v, want %d by %d", tty, tty.Window, rows, columns)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestConsoleSocket(t *testing.T) {
 	tty := kit.JSON[kit.TTY](b, screen(t, master, ""))
 	onTerminal(t, tty, 33, 77)
 	if tty.Session != 1 || tty.Name != "/dev/pts/0" {
-		t.Errorf("%+v", tty)
+		t.Errorf("terminal: got %+v, want session 1, name /dev/pts/0", tty)
 	}
 }
 
@@ -124,7 +124,7 @@ func TestConsole(t *testing.T) {
 	master, _ := socket.received()
 	for _, f := range kit.JSON[[]kit.File](b, screen(t, master, "")) {
 		if f.Type != "char" || f.Rdev != "136:0" || f.UID != 1000 {
-			t.Errorf("%+v", f)
+			t.Errorf("stat of the terminal: got %+v, want a char device 136:0 of uid 1000", f)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func TestConsoleUserNamespace(t *testing.T) {
 	b.OK("run", "--detach", "--console-socket", socket.path, b.ID)
 	master, _ = socket.received()
 	if f := kit.JSON[[]kit.File](b, screen(t, master, ""))[0]; f.Rdev != "136:0" || f.UID != 1000 {
-		t.Errorf("%+v", f)
+		t.Errorf("stat /dev/console: got %+v, want 136:0 of uid 1000", f)
 	}
 }
 
@@ -161,10 +161,12 @@ func TestConsoleHostile(t *testing.T) {
 	master, _ := socket.received()
 	// The symlink is followed inside the root.
 	if f := kit.JSON[[]kit.File](b, screen(t, master, ""))[0]; f.Rdev != "136:0" {
-		t.Errorf("%+v", f)
+		t.Errorf("stat of the terminal: got %+v, want 136:0", f)
 	}
-	if st, err := os.Stat(b.Rootfs + "/etc/target"); err != nil || !st.Mode().IsRegular() {
-		t.Errorf("%v, %v", st, err)
+	if st, err := os.Stat(b.Rootfs + "/etc/target"); err != nil {
+		t.Errorf("stat of the target on the host: %v", err)
+	} else if !st.Mode().IsRegular() {
+		t.Errorf("mode of /etc/target on the host: got %v, want a regular file", st.Mode())
 	}
 }
 
@@ -222,7 +224,7 @@ func inTerminal(t *testing.T, b *kit.Bundle, args ...string) (*os.File, *exec.Cm
 		defer sys.Close(again)
 		after, err := sys.GetTermios(again)
 		if err != nil || *after != *before {
-			t.Errorf("the terminal is not as it was: %+v, %+v, %v", before, after, err)
+			t.Errorf("attributes of the terminal afterwards: got %+v, %v, want %+v", after, err, before)
 		}
 	})
 	cmd := b.Command(args...)
@@ -242,7 +244,7 @@ func ended(t *testing.T, cmd *exec.Cmd) int {
 	err := cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
+		t.Fatalf("wait for %v: %v", cmd.Args, err)
 	}
 	return cmd.ProcessState.ExitCode()
 }
@@ -254,7 +256,7 @@ func TestRunInTerminal(t *testing.T) {
 	text := screen(t, master, "}\r\n")
 	onTerminal(t, kit.JSON[kit.TTY](b, text), 11, 22)
 	if code := ended(t, cmd); code != 0 {
-		t.Errorf("exit code %d", code)
+		t.Errorf("got exit code %d, want 0", code)
 	}
 }
 
@@ -276,7 +278,7 @@ func TestRunInTerminalInput(t *testing.T) {
 	check(t, err)
 	screen(t, again, "SIGQUIT")
 	if code := ended(t, cmd); code != 0 {
-		t.Errorf("exit code %d", code)
+		t.Errorf("got exit code %d, want 0", code)
 	}
 }
 
@@ -293,12 +295,12 @@ func TestRunInTerminalOutput(t *testing.T) {
 	for buf := make([]byte, 65536); got < size; {
 		n, err := master.Read(buf)
 		if err != nil {
-			t.Fatalf("%v after %d bytes", err, got)
+			t.Fatalf("read the terminal after %d of %d bytes: %v", got, size, err)
 		}
 		got += n
 	}
 	if code := <-done; code != 0 || got != size {
-		t.Errorf("exit code %d, %d bytes", code, got)
+		t.Errorf("got exit code %d, %d bytes; want 0, %d", code, got, size)
 	}
 }
 
@@ -312,7 +314,7 @@ func TestExecTerminal(t *testing.T) {
 		master, _ := socket.received()
 		tty := kit.JSON[kit.TTY](b, screen(t, master, ""))
 		if tty.IsATTY != [3]bool{true, true, true} || tty.DevTTY != "ok" {
-			t.Errorf("%+v", tty)
+			t.Errorf("terminal: got %+v, want the three streams and /dev/tty on it", tty)
 		}
 	})
 	t.Run("process.json", func(t *testing.T) {
@@ -330,7 +332,7 @@ func TestExecTerminal(t *testing.T) {
 		master, cmd := inTerminal(t, b, "exec", "-t", b.ID, kit.PayloadPath, "tty")
 		onTerminal(t, kit.JSON[kit.TTY](b, screen(t, master, "}\r\n")), 11, 22)
 		if code := ended(t, cmd); code != 0 {
-			t.Errorf("exit code %d", code)
+			t.Errorf("got exit code %d, want 0", code)
 		}
 	})
 }

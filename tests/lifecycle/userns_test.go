@@ -44,36 +44,36 @@ func TestUserNamespace(t *testing.T) {
 	inside := b.Inspect()
 	for typ, name := range nsLinks {
 		if got := inside.NS[name]; got == link(t, 0, name) {
-			t.Errorf("%s is the host's", typ)
+			t.Errorf("%s namespace: got the host's, %s, want another", typ, got)
 		}
 	}
 	const want = "0 100000 65536"
 	if fields(inside.UIDMap) != want || fields(inside.GIDMap) != want {
-		t.Errorf("maps %q, %q", inside.UIDMap, inside.GIDMap)
+		t.Errorf("maps: got %q, %q, want %q for both", inside.UIDMap, inside.GIDMap, want)
 	}
 	id := inside.ID
 	if id.UID != 1000 || id.EUID != 1000 || id.GID != 1001 || id.EGID != 1001 || fmt.Sprint(id.Groups) != "[5 6]" {
-		t.Errorf("%+v", id)
+		t.Errorf("ids inside: got %+v, want 1000:1001, groups [5 6]", id)
 	}
 	if inside.OOMScoreAdj != "500" {
-		t.Errorf("oom_score_adj %s", inside.OOMScoreAdj)
+		t.Errorf("oom_score_adj: got %s, want 500", inside.OOMScoreAdj)
 	}
 	if len(inside.Netif) != 1 || !strings.Contains(inside.Netif[0].Flags, "up|") {
-		t.Errorf("interfaces %+v", inside.Netif)
+		t.Errorf("interfaces: got %+v, want one that is up", inside.Netif)
 	}
 	b.Start("sleep", "forever")
 	pid := b.State().Pid
 	status := procFile(t, pid, "status")
 	if !strings.Contains(status, "Uid:\t101000\t101000\t101000\t101000") || !strings.Contains(status, "Gid:\t101001\t101001") {
-		t.Errorf("from outside: %s", status)
+		t.Errorf("status from outside: got %s, want Uid 101000, Gid 101001", status)
 	}
 	if got := procFile(t, pid, "setgroups"); got != "allow" {
-		t.Errorf("setgroups %s", got)
+		t.Errorf("setgroups: got %s, want allow", got)
 	}
 	res := b.OK("exec", b.ID, kit.PayloadPath, "all")
 	in := kit.JSON[*kit.Report](b, res.Stdout)
 	if in.ID.UID != 1000 || in.NS["user"] != link(t, pid, "user") || in.NS["mnt"] != link(t, pid, "mnt") {
-		t.Errorf("exec: %+v, %v", in.ID, in.NS)
+		t.Errorf("exec: got %+v, %v, want uid 1000 in the container's user and mnt namespaces", in.ID, in.NS)
 	}
 }
 
@@ -84,20 +84,20 @@ func TestUserNamespaceRoot(t *testing.T) {
 	st, err := os.Stat(b.Rootfs + "/tmp/mine")
 	check(t, err)
 	if sys := st.Sys().(*syscall.Stat_t); sys.Uid != firstID || sys.Gid != firstID {
-		t.Errorf("owned by %d:%d", sys.Uid, sys.Gid)
+		t.Errorf("owner of /tmp/mine: got %d:%d, want %[3]d:%[3]d", sys.Uid, sys.Gid, firstID)
 	}
 	inside := b.Inspect()
 	if got := inside.Status["CapEff"]; got == "0000000000000000" {
-		t.Error("root of the user namespace has no capabilities")
+		t.Errorf("CapEff of root in the user namespace: got %s, want some", got)
 	}
 	// The null device and its like are the host's, bound, since mknod(2) is refused.
 	for _, path := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"} {
 		if m := inside.Mount(path); m == nil || m.Type != "devtmpfs" {
-			t.Errorf("%s is not bound: %+v", path, m)
+			t.Errorf("mount on %s: got %+v, want a devtmpfs", path, m)
 		}
 	}
 	if out := b.Run(kit.Args("open", "/dev/null", "rw")).Stdout; out != "ok\n" {
-		t.Error(out)
+		t.Errorf("open /dev/null: got %q, want %q", out, "ok\n")
 	}
 }
 
@@ -111,12 +111,12 @@ func TestUserNamespaceSources(t *testing.T) {
 	check(t, os.Chmod(secret, 0o700))
 	b.Edit(bind(secret+"/inner", "/mnt", "bind", "ro"), kit.Args("cat", "/mnt/file"))
 	if out := b.Run().Stdout; out != "text" {
-		t.Error(out)
+		t.Errorf("cat of the bound file: got %q, want %q", out, "text")
 	}
 	// The root itself, too.
 	check(t, os.Chmod(b.Dir, 0o700))
 	if out := b.Run().Stdout; out != "text" {
-		t.Error(out)
+		t.Errorf("cat of the bound file in a closed bundle: got %q, want %q", out, "text")
 	}
 }
 
@@ -131,10 +131,10 @@ func TestUserNamespaceJoined(t *testing.T) {
 	t.Run("alone", func(t *testing.T) {
 		inside := newUser(t, join).Inspect()
 		if inside.NS["user"] != link(t, pid, "user") || inside.NS["net"] == link(t, pid, "net") {
-			t.Errorf("%v", inside.NS)
+			t.Errorf("namespaces: got %v, want the user namespace joined, and a net namespace of its own", inside.NS)
 		}
 		if fields(inside.UIDMap) != "0 100000 65536" || inside.ID.UID != 0 || inside.Pid != 1 {
-			t.Errorf("%q, %+v, pid %d", inside.UIDMap, inside.ID, inside.Pid)
+			t.Errorf("got map %q, %+v, pid %d, want %q, uid 0, pid 1", inside.UIDMap, inside.ID, inside.Pid, "0 100000 65536")
 		}
 	})
 	t.Run("with net, ipc, uts and pid", func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestUserNamespaceJoined(t *testing.T) {
 		for typ, name := range nsLinks {
 			same := typ != specs.MountNamespace
 			if (inside.NS[name] == link(t, pid, name)) != same {
-				t.Errorf("%s: %s", typ, inside.NS[name])
+				t.Errorf("%s namespace: got %s, the other container's is %s, want the same: %v", typ, inside.NS[name], link(t, pid, name), same)
 			}
 		}
 	})

@@ -26,10 +26,10 @@ func Program(t *testing.T, name string, p *program.Program) {
 func Verified(t *testing.T, p *program.Program) {
 	t.Helper()
 	if err := p.Verify(); err != nil {
-		t.Fatalf("%v\n%s", err, p)
+		t.Fatalf("verify: %v\n%s", err, p)
 	}
 	if _, err := p.Encode(program.Options{}); err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 }
 
