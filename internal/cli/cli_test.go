@@ -248,8 +248,10 @@ func TestRootBelowXDGRuntimeDir(t *testing.T) {
 	want := defaultRoot
 	if honorXDG() {
 		want = dir + "/teu"
-		if st, err := os.Stat(want); err != nil || st.Mode() != os.ModeDir|os.ModeSticky|0o700 {
-			t.Errorf("mode of %s: got %v, %v, want %v", want, st, err, os.ModeDir|os.ModeSticky|0o700)
+		if st, err := os.Stat(want); err != nil {
+			t.Error(err)
+		} else if got, mode := st.Mode(), os.ModeDir|os.ModeSticky|0o700; got != mode {
+			t.Errorf("mode of %s: got %v, want %v", want, got, mode)
 		}
 	}
 	if got != want {

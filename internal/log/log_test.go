@@ -99,8 +99,13 @@ func TestAppendsWithRuncsMode(t *testing.T) {
 	}
 	b, _ := os.ReadFile(path)
 	st, err := os.Stat(path)
-	if err != nil || st.Mode().Perm()&^0o644 != 0 || strings.Count(string(b), "\n") != 2 {
-		t.Errorf("log: got %v, %v and %q, want the mode 0644 or less, and 2 lines", st, err, b)
+	if err != nil {
+		t.Error(err)
+	} else if got := st.Mode().Perm(); got&^0o644 != 0 {
+		t.Errorf("mode of the log: got %#o, want 0644 or less", got)
+	}
+	if got := strings.Count(string(b), "\n"); got != 2 {
+		t.Errorf("lines of the log: got %d, want 2:\n%s", got, b)
 	}
 }
 

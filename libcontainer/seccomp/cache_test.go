@@ -110,8 +110,10 @@ func TestCacheKeepsFilters(t *testing.T) {
 		t.Errorf("files: got %d, want 5", len(files))
 	}
 	for _, f := range files {
-		if st, err := f.Info(); err != nil || st.Mode() != 0o600 {
-			t.Errorf("mode of %s: got %v, %v, want 0600", f.Name(), st, err)
+		if st, err := f.Info(); err != nil {
+			t.Error(err)
+		} else if got := st.Mode(); got != 0o600 {
+			t.Errorf("mode of %s: got %v, want -rw-------", f.Name(), got)
 		}
 	}
 }

@@ -49,8 +49,10 @@ func TestLifecycle(t *testing.T) {
 		t.Fatalf("create: %v", err)
 	}
 	for _, p := range []string{s.Root, s.Root + "/web"} {
-		if st, err := os.Stat(p); err != nil || st.Mode().Perm() != 0o700 {
-			t.Errorf("mode of %s: got %v, %v, want 0700", p, st, err)
+		if st, err := os.Stat(p); err != nil {
+			t.Error(err)
+		} else if got := st.Mode().Perm(); got != 0o700 {
+			t.Errorf("mode of %s: got %#o, want 0700", p, got)
 		}
 	}
 	if st, err := s.Read("web"); err != nil || st.Phase != Creating {
