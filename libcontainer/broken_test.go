@@ -143,7 +143,7 @@ func confine(t *testing.T, dir string) {
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("confine the process: %v", err)
 		}
 	}
 	init, err := os.ReadFile(filepath.Join(dir, "init"))
@@ -291,7 +291,7 @@ func runBroken(t *testing.T, enc []byte, inputs int) (e ending) {
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("run a broken program: %v", err)
 		}
 	}
 	pair, err := sys.SeqpacketPair()
