@@ -77,7 +77,7 @@ func TestBrokenPrograms(t *testing.T) {
 	defer runtime.UnlockOSThread()
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "programs ended") {
-		t.Fatalf("seed %d: %v\n%s", seed, err, out)
+		t.Fatalf("run the batch of seed %d: got error %v, want none, and that the programs ended\n%s", seed, err, out)
 	}
 	t.Logf("%s", out)
 }
@@ -126,7 +126,7 @@ func TestConfinedBatch(t *testing.T) {
 	images := brokenImages(t)
 	for i, enc := range images {
 		if got := runBroken(t, enc, inputsOf(enc)); got.ws != 0 {
-			t.Fatalf("program %d as it is: %s", i, got)
+			t.Fatalf("program %d as it is: got %s, want the status 0", i, got)
 		}
 	}
 	ends := map[string]int{}
@@ -136,7 +136,7 @@ func TestConfinedBatch(t *testing.T) {
 		got := runBroken(t, breakImage(r, enc), inputsOf(enc))
 		ends[got.String()]++
 		if got.bad() {
-			t.Errorf("program %d of seed %d: %s", i, seed, got)
+			t.Errorf("program %d of seed %d, broken: got %s, want an end that is said", i, seed, got)
 		}
 	}
 	fmt.Println("programs ended", ends)
@@ -148,7 +148,7 @@ func confine(t *testing.T, dir string) {
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("confine the process: %v", err)
 		}
 	}
 	init, err := os.ReadFile(filepath.Join(dir, "init"))
@@ -196,7 +196,7 @@ func brokenImages(t *testing.T) [][]byte {
 		do(s, f)
 		enc, err := compiled(t, s, f).Encode(program.Options{Stamp: len(out)%2 == 0})
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("encode program %d: %v", len(out), err)
 		}
 		out = append(out, enc)
 	}
@@ -296,7 +296,7 @@ func runBroken(t *testing.T, enc []byte, inputs int) (e ending) {
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("run a broken program: %v", err)
 		}
 	}
 	pair, err := sys.SeqpacketPair()
@@ -363,7 +363,7 @@ func dup(t *testing.T, fd int) int {
 	t.Helper()
 	fd, err := sys.Dup(fd)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("duplicate the descriptor: %v", err)
 	}
 	return fd
 }

@@ -16,7 +16,7 @@ func captured(t testing.TB) map[string][]byte {
 	t.Helper()
 	files, err := filepath.Glob("../tests/testdata/*/*.json")
 	if err != nil || len(files) < 50 {
-		t.Fatalf("%d captured files: %v", len(files), err)
+		t.Fatalf("captured files: got %d, %v, want 50 or more", len(files), err)
 	}
 	all := map[string][]byte{}
 	for _, file := range files {
@@ -47,11 +47,11 @@ func TestCaptured(t *testing.T) {
 			}
 			s, err := spec.Decode("config.json", text)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("decode the config: %v", err)
 			}
 			report := spec.Validate(s, spec.Facts{})
 			if got := problemText(report.Problems); got != capturedProblems[name] {
-				t.Fatalf("problems: %q, want %q", got, capturedProblems[name])
+				t.Fatalf("problems: got %q, want %q", got, capturedProblems[name])
 			} else if got != "" {
 				return
 			}
@@ -79,16 +79,16 @@ func problemText(list []spec.Problem) string {
 func capturedProcess(t *testing.T, text []byte) {
 	p, err := spec.DecodeProcess("process.json", text)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("decode the process: %v", err)
 	}
 	report := spec.ValidateProcess(p, spec.Facts{})
 	if err := report.Err("process.json"); err != nil {
-		t.Fatal(err)
+		t.Fatalf("validate the process: %v", err)
 	}
 	s := smallSpec()
 	s.Process = p
 	prog := compileExec(p, factsFor(s), sys.CloneNewNs|sys.CloneNewPid)
 	if err := prog.Verify(); err != nil {
-		t.Fatalf("%v\n%s", err, prog)
+		t.Fatalf("verify the program: %v\n%s", err, prog)
 	}
 }

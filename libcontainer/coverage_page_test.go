@@ -43,7 +43,7 @@ func coveredByTests(t *testing.T) map[string][]string {
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("read the tests: %v", err)
 	}
 	return covered
 }

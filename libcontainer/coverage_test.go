@@ -41,13 +41,13 @@ func TestEveryFieldIsHonouredOrRefused(t *testing.T) {
 	fields := map[string]*field{}
 	walkType(reflect.TypeFor[specs.Spec](), "", func(path string) { fields[path] = &field{path: path} })
 	if len(fields) < 150 {
-		t.Fatalf("%d fields: the walk does not see the spec", len(fields))
+		t.Fatalf("fields of the spec: got %d, want 150 or more: the walk does not see it", len(fields))
 	}
 	for name, w := range allEntries() {
 		for _, path := range sensitive(t, w) {
 			f, ok := fields[path]
 			if !ok {
-				t.Fatalf("entry %s sets %s, which is no field for Linux", name, path)
+				t.Fatalf("entry %s sets %s: got no field for Linux of that path, want one", name, path)
 			}
 			f.entries = append(f.entries, name)
 		}
@@ -55,7 +55,7 @@ func TestEveryFieldIsHonouredOrRefused(t *testing.T) {
 	for path, tests := range coveredByTests(t) {
 		f, ok := fields[path]
 		if !ok {
-			t.Errorf("%v cover %s, which is no field for Linux", tests, path)
+			t.Errorf("%v cover %s: got no field for Linux of that path, want one", tests, path)
 			continue
 		}
 		f.rooted = tests
@@ -65,18 +65,18 @@ func TestEveryFieldIsHonouredOrRefused(t *testing.T) {
 		_, no := refused[path]
 		switch {
 		case no && len(f.entries) > 0:
-			t.Errorf("%s: refused, and compiled in %v", path, f.entries)
+			t.Errorf("%s: got refused, and compiled in %v, want one of the two", path, f.entries)
 		case no:
 			continue
 		case len(f.entries) == 0:
-			t.Errorf("%s: no golden entry in which it makes a difference, and no refusal", path)
+			t.Errorf("%s: got no golden entry in which it makes a difference, and no refusal, want one of the two", path)
 		case len(f.rooted) == 0:
-			t.Errorf("%s: no rooted test covers it", path)
+			t.Errorf("%s: got no rooted test that covers it, want one", path)
 		}
 	}
 	for path := range refused {
 		if fields[path] == nil {
-			t.Errorf("refused: %s, which is no field for Linux", path)
+			t.Errorf("refused %s: got no field for Linux of that path, want one", path)
 		}
 	}
 	golden.File(t, "../docs/spec-conformance.md", conformancePage(fields))
@@ -180,12 +180,12 @@ func jsonTree(t *testing.T, s *specs.Spec) (tree any) {
 	t.Helper()
 	text, err := json.Marshal(s)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("marshal the spec: %v", err)
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(&tree); err != nil {
-		t.Fatal(err)
+		t.Fatalf("decode the spec: %v", err)
 	}
 	return tree
 }
@@ -195,7 +195,7 @@ func planText(t *testing.T, w with, tree any) string {
 	t.Helper()
 	text, err := json.Marshal(tree)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("marshal the tree: %v", err)
 	}
 	s, base := new(specs.Spec), smallSpec()
 	if err := json.Unmarshal(text, s); err != nil {
@@ -269,7 +269,7 @@ func TestRefusals(t *testing.T) {
 	for path := range refused {
 		s := smallSpec()
 		if !setField(reflect.ValueOf(s).Elem(), strings.FieldsFunc(path, func(r rune) bool { return r == '.' })) {
-			t.Errorf("%s: not set", path)
+			t.Errorf("set %s: got no such field, want one", path)
 			continue
 		}
 		name := strings.NewReplacer("[]", "", "{}", "").Replace(path)
@@ -281,7 +281,7 @@ func TestRefusals(t *testing.T) {
 		}
 		text := planText(t, with{"", func(*specs.Spec, *initFacts) {}}, jsonTree(t, s))
 		if section := name[:strings.LastIndexByte(name, '.')]; !strings.Contains(text, name) && !strings.Contains(text, section+": ") {
-			t.Errorf("%s: nothing names it: %v %v %s", path, r.Problems, r.Warnings, text)
+			t.Errorf("%s: got problems %v, warnings %v and the plan\n%s\nwant its name in one of them", path, r.Problems, r.Warnings, text)
 		}
 	}
 }

@@ -24,11 +24,11 @@ func TestKeyQuota(t *testing.T) {
 		-1:   "the user has as many keys as it may have (" + dir + "maxkeys, maxbytes)",
 	} {
 		if got := keyQuota(users, uid); got != want {
-			t.Errorf("%d: %s\nwant %s", uid, got, want)
+			t.Errorf("keys of user %d: got %s\nwant %s", uid, got, want)
 		}
 	}
 	if got := hostUser(os.Getpid()); got != os.Getuid() {
-		t.Errorf("this process is of user %d, not %d", got, os.Getuid())
+		t.Errorf("user of this process: got %d, want %d", got, os.Getuid())
 	}
 }
 
@@ -58,7 +58,7 @@ func TestExplainCall(t *testing.T) {
 		}
 		err := explainCall(pe, os.Getpid())
 		if !errors.Is(err, c.errno) || !strings.Contains(err.Error(), c.want) || (err.Error() == pe.Error()) != (c.want == "") {
-			t.Errorf("%s: %v", c.want, err)
+			t.Errorf("explain %v: got %v, want %q in it (if empty, the error as it is)", pe, err, c.want)
 		}
 	}
 }
@@ -78,10 +78,10 @@ func TestExplainScheduler(t *testing.T) {
 	} {
 		err := explainScheduler(&specs.Scheduler{Policy: c.policy}, os.NewSyscallError("sched_setattr", c.errno))
 		if !errors.Is(err, c.errno) || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v", c.want, err)
+			t.Errorf("explain the error %v of %s: got %v, want %q in it", c.errno, c.policy, err, c.want)
 		}
 	}
 	if err := explainScheduler(&specs.Scheduler{Policy: "SCHED_FIFO"}, nil); err != nil {
-		t.Error(err)
+		t.Errorf("explain no error: got %v, want none", err)
 	}
 }

@@ -83,17 +83,17 @@ func TestFeaturesAreWhatIsAccepted(t *testing.T) {
 		}},
 	} {
 		if len(c.list) < 2 {
-			t.Errorf("%s: %q", what, c.list)
+			t.Errorf("%s: got %q, want 2 or more", what, c.list)
 		}
 		for _, name := range append(slices.Clone(c.others), c.list...) {
 			if listed, takes := slices.Contains(c.list, name), accepted(c.edit(name)); listed != takes {
-				t.Errorf("%s: %q: listed %v, accepted %v", what, name, listed, takes)
+				t.Errorf("%s: %q: got listed %v, accepted %v, want the same of both", what, name, listed, takes)
 			}
 		}
 	}
 	for _, name := range f.Linux.Seccomp.SupportedFlags {
 		if !slices.Contains(f.Linux.Seccomp.KnownFlags, name) {
-			t.Errorf("%s is supported, and not known", name)
+			t.Errorf("supported flag %s: got none of that name in what is known, want one", name)
 		}
 	}
 }
@@ -106,7 +106,7 @@ func TestFeaturesHooks(t *testing.T) {
 		want = append(want, name)
 	}
 	if got := Features(nil).Hooks; !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
+		t.Errorf("hooks: got %q, want %q", got, want)
 	}
 }
 
@@ -115,11 +115,11 @@ func TestFeaturesMountOptions(t *testing.T) {
 	list := Features(nil).MountOptions
 	for _, must := range []string{"ro", "rro", "rbind", "nosuid", "rprivate"} { // Docker looks for rro
 		if !slices.Contains(list, must) {
-			t.Errorf("no %s in %q", must, list)
+			t.Errorf("mount options: got %q, want %s among them", list, must)
 		}
 	}
 	if !slices.Equal(list, rootfs.MountOptions()) || !slices.IsSorted(list) {
-		t.Errorf("%q", list)
+		t.Errorf("mount options: got %q, want %q, sorted", list, rootfs.MountOptions())
 	}
 }
 
@@ -127,11 +127,11 @@ func TestFeaturesMountOptions(t *testing.T) {
 func TestFeaturesAreWhole(t *testing.T) {
 	text, err := json.Marshal(Features(map[string]string{"k": "v"}))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("marshal the features: %v", err)
 	}
 	var f features.Features
 	if err := json.Unmarshal(text, &f); err != nil {
-		t.Fatal(err)
+		t.Fatalf("unmarshal the features: %v", err)
 	}
 	var walk func(v reflect.Value, path string)
 	walk = func(v reflect.Value, path string) {
@@ -142,13 +142,13 @@ func TestFeaturesAreWhole(t *testing.T) {
 			}
 		case reflect.Pointer:
 			if v.IsNil() {
-				t.Errorf("%s is null", path)
+				t.Errorf("%s: got null, want a value", path)
 				return
 			}
 			walk(v.Elem(), path)
 		case reflect.Slice, reflect.Map, reflect.String:
 			if v.Len() == 0 {
-				t.Errorf("%s is empty", path)
+				t.Errorf("%s: got an empty value, want some", path)
 			}
 		}
 	}
@@ -159,7 +159,7 @@ func TestFeaturesAreWhole(t *testing.T) {
 		l.IntelRdt.Monitoring, l.MountExtensions.IDMap.Enabled, l.NetDevices.Enabled,
 	} {
 		if !*on {
-			t.Errorf("%s", text)
+			t.Errorf("switches of the features: got one that is off in\n%s\nwant all on", text)
 		}
 	}
 }

@@ -35,14 +35,14 @@ func FuzzEdits(f *testing.F) {
 		d := json.NewDecoder(bytes.NewReader(seeds[int(seed)%len(seeds)]))
 		d.UseNumber()
 		if err := d.Decode(&tree); err != nil {
-			t.Fatal(err)
+			t.Fatalf("decode a seed: %v", err)
 		}
 		for ; len(edits) >= 3; edits = edits[3:] {
 			editTree(tree, binary.LittleEndian.Uint16(edits), edits[2])
 		}
 		text, err := json.Marshal(tree)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("marshal the edited tree: %v", err)
 		}
 		checkBundle(t, text)
 	})
@@ -123,7 +123,7 @@ func checkBundle(t *testing.T, text []byte) {
 	}
 	if report := spec.Validate(s, spec.Facts{}); len(report.Problems) > 0 {
 		if report.Err("config.json") == nil {
-			t.Fatal("problems, and no error")
+			t.Fatalf("error of a report with the problems %v: got none, want one", report.Problems)
 		}
 		return
 	}
@@ -180,17 +180,17 @@ const (
 func checkProgram(t *testing.T, p *program.Program, size int) {
 	t.Helper()
 	if n := len(p.Insns); n > fixedInsns+insnsPerByte*size {
-		t.Fatalf("%d instructions from %d bytes", n, size)
+		t.Fatalf("instructions from %d bytes: got %d, want at most %d", size, n, fixedInsns+insnsPerByte*size)
 	}
 	if err := p.Verify(); err != nil {
-		t.Fatalf("%v\n%s", err, p)
+		t.Fatalf("verify the program: %v\n%s", err, p)
 	}
 	enc, err := p.Encode(program.Options{})
 	if err != nil {
 		return // it is too large: refused by name
 	}
 	if len(enc) > program.MaxImage {
-		t.Fatalf("%d bytes encoded", len(enc))
+		t.Fatalf("encoded program: got %d bytes, want at most %d", len(enc), program.MaxImage)
 	}
 }
 

@@ -67,14 +67,14 @@ func execPlan(t *testing.T, s *specs.Spec, f *initFacts, joined uint64) string {
 	var b strings.Builder
 	initial, err := initialAffinity(s.Process)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("read the initial affinity: %v", err)
 	}
 	if initial != nil {
 		fmt.Fprintf(&b, "# born on CPUs %x\n", initial)
 	}
 	st, err := compileExecOutside(s.Process)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("compile what is done from outside: %v", err)
 	}
 	for i := range st.early {
 		b.WriteString("# early, " + strings.TrimPrefix(st.early[i].String(), "# "))

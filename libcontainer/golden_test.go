@@ -64,7 +64,7 @@ func planned(t *testing.T, s *specs.Spec, f *initFacts) *plan {
 	t.Helper()
 	p, err := planOf(s, f)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make the plan: %v", err)
 	}
 	golden.Verified(t, p.prog)
 	return p
@@ -74,7 +74,7 @@ func compiled(t *testing.T, s *specs.Spec, f *initFacts) *program.Program {
 	t.Helper()
 	p, err := compileInit(s, parseNamespaces(s), f)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("compile: %v", err)
 	}
 	golden.Verified(t, p)
 	return p
@@ -129,7 +129,7 @@ func bundle(t testing.TB, name string) *specs.Spec {
 	}
 	report := spec.Validate(s, spec.Facts{})
 	if err := report.Err(name); err != nil {
-		t.Fatal(err)
+		t.Fatalf("validate %s: %v", name, err)
 	}
 	return s
 }
@@ -186,13 +186,13 @@ func TestLargeBundle(t *testing.T) {
 	}
 	p := compiled(t, s, factsFor(s))
 	if len(p.Insns) < 2*1024*6 {
-		t.Errorf("%d instructions", len(p.Insns))
+		t.Errorf("instructions: got %d, want %d or more", len(p.Insns), 2*1024*6)
 	}
 	enc, err := p.Encode(program.Options{})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 	if notes, err := program.Notes(enc); err != nil || len(notes) != len(p.Insns) {
-		t.Errorf("%d notes, %v", len(notes), err)
+		t.Errorf("notes: got %d, %v, want %d", len(notes), err, len(p.Insns))
 	}
 }

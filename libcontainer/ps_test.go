@@ -31,13 +31,13 @@ func TestPickLines(t *testing.T) {
 		out, err := pickLines(c.table, c.pids)
 		if c.err != "" {
 			if err == nil || err.Error() != c.err {
-				t.Errorf("%q: %v, want %s", c.table, err, c.err)
+				t.Errorf("lines of %q: got error %v, want %s", c.table, err, c.err)
 			}
 			continue
 		}
 		head, _, _ := strings.Cut(c.table, "\n")
 		if got := len(strings.FieldsFunc(out, func(r rune) bool { return r == '\n' })) - 1; err != nil || got != c.lines || !strings.HasPrefix(out, head+"\n") {
-			t.Errorf("%q %v: %q, %v", c.table, c.pids, out, err)
+			t.Errorf("lines of %v in %q: got %q, %v, want the first line and %d more", c.pids, c.table, out, err, c.lines)
 		}
 	}
 }
@@ -58,7 +58,7 @@ func TestFindPs(t *testing.T) {
 	} {
 		got, err := findPs(path)
 		if got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: %q, %v, want %q", path, got, err, want)
+			t.Errorf("find ps in %q: got %q, %v, want %q", path, got, err, want)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func TestWriteFuzzSeeds(t *testing.T) {
 	write := func(name string, p *program.Program) {
 		enc, err := p.Encode(program.Options{Stamp: true})
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("encode the program %s: %v", name, err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), enc, 0o600); err != nil {
 			t.Fatal(err)

@@ -16,14 +16,14 @@ func TestEventJSON(t *testing.T) {
 	for _, e := range []Event{{Type: "oom", ID: "a_B-1.+"}, {"stats", "x", none}, {"stats", "x", some}, {"stats", "x", rdt}} {
 		got, err := e.JSON()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("make the JSON of the event %s: %v", e.Type, err)
 		}
 		want, err := json.Marshal(&e)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("marshal the event %s: %v", e.Type, err)
 		}
 		if string(got) != string(want) {
-			t.Errorf("\n got %s\nwant %s", got, want)
+			t.Errorf("event %s:\n got %s\nwant %s", e.Type, got, want)
 		}
 	}
 }

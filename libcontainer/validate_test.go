@@ -35,7 +35,7 @@ func TestResourceParts(t *testing.T) {
 		}
 	}
 	if !reflect.DeepEqual(joined, r) {
-		t.Errorf("%+v", joined)
+		t.Errorf("parts of the resources, joined: got %+v, want %+v", joined, r)
 	}
 }
 
@@ -53,7 +53,7 @@ func TestValidateBundle(t *testing.T) {
 	}
 	v, err := (&Runtime{}).Validate(dir)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("validate: %v", err)
 	}
 	var got []string
 	for _, e := range v.Errors {
@@ -70,7 +70,7 @@ func TestValidateBundle(t *testing.T) {
 		"/process/cwd", "/mounts/1/type", "/linux/resources/devices/0/access", "/linux/resources/memory/swappiness", "warning /process/usr", "warning /windows",
 	}
 	if v.OK() || !slices.Equal(got, want) {
-		t.Errorf("got %s", strings.Join(got, "\n"))
+		t.Errorf("validate: got OK %v and\n%s\nwant false and\n%s", v.OK(), strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 
@@ -84,7 +84,7 @@ func TestPlaced(t *testing.T) {
 		`read x: got ["a"]: no`:                    "",
 	} {
 		if p := placed(message); p.Path != want || p.Path != "" && p.Path+": "+p.Found != message {
-			t.Errorf("%s: %q, %q", message, p.Path, p.Found)
+			t.Errorf("%s: got the path %q and found %q, want the path %q, and the message of both", message, p.Path, p.Found, want)
 		}
 	}
 }

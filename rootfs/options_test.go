@@ -71,7 +71,7 @@ func TestEveryOption(t *testing.T) {
 	for _, name := range []string{"nofail", "X-mount.subdir=a"} {
 		_, err := optionsOf(&specs.Mount{Options: []string{"ro", name}})
 		if !errors.Is(err, syscall.EOPNOTSUPP) || !strings.HasPrefix(err.Error(), "options[1]: "+name+": ") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: got error %v, want EOPNOTSUPP of options[1]", name, err)
 		}
 	}
 }
@@ -86,29 +86,29 @@ var specOptions = strings.Fields(`async atime bind defaults dev diratime dirsync
 // TestMountOptions ties the table, what it is looked up by, and the list that others print together.
 func TestMountOptions(t *testing.T) {
 	if !slices.IsSortedFunc(mountOptions[:], func(a, b option) int { return strings.Compare(a.name, b.name) }) {
-		t.Error("the table is not sorted, which looking up needs")
+		t.Error("table of options: got one that is not sorted, want it sorted, which looking up needs")
 	}
 	for i := range mountOptions {
 		if o, rec := findOption(mountOptions[i].name); o != &mountOptions[i] || rec {
-			t.Errorf("%s is not found", mountOptions[i].name)
+			t.Errorf("find %s: got %+v, recursive %v, want its entry of the table, false", mountOptions[i].name, o, rec)
 		}
 	}
 	list := MountOptions()
 	if !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != len(list) {
-		t.Errorf("not sorted, or not once each: %q", list)
+		t.Errorf("list of options: got %q, want it sorted, each once", list)
 	}
 	for _, name := range list {
 		if o := one(t, name); o.data != nil {
-			t.Errorf("%s is listed, and left to the filesystem", name)
+			t.Errorf("%s, which is listed: got it left to the filesystem as %q, want it known", name, o.data)
 		}
 	}
 	for _, name := range append(specOptions, "copy-symlink", "src-nofollow", "dest-nofollow") {
 		if !slices.Contains(list, name) {
-			t.Errorf("%s is not listed", name)
+			t.Errorf("list of options: got no %s, want it in", name)
 		}
 	}
 	if slices.Contains(list, "nofail") {
-		t.Error("nofail is listed, and refused")
+		t.Error("list of options: got nofail in it, want it not in, as it is refused")
 	}
 }
 
@@ -116,7 +116,7 @@ func one(t *testing.T, name string) options {
 	t.Helper()
 	o, err := optionsOf(&specs.Mount{Options: []string{name}})
 	if err != nil {
-		t.Fatalf("%s: %v", name, err)
+		t.Fatalf("options of %s: %v", name, err)
 	}
 	return o
 }
@@ -144,14 +144,14 @@ func TestLastOptionWins(t *testing.T) {
 	} {
 		o, err := optionsOf(&specs.Mount{Options: strings.Fields(list)})
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("options of %s: %v", list, err)
 		}
 		if o.set != want.set || o.clear|atimeField(o.set) != want.clear|atimeField(want.set) {
-			t.Errorf("%s: set %#x, clear %#x; want %#x, %#x", list, o.set, o.clear, want.set, want.clear)
+			t.Errorf("%s: got set %#x, clear %#x, want %#x, %#x", list, o.set, o.clear, want.set, want.clear)
 		}
 		// What is sent to the kernel must not clear part of the access time's field (mount_setattr(2)).
 		if c := (o.clear | atimeField(o.set)) & atime; c != 0 && c != atime {
-			t.Errorf("%s: clears %#x of the access time", list, c)
+			t.Errorf("%s: got %#x cleared of the access time, want nothing or all, %#x", list, c, atime)
 		}
 	}
 }
@@ -162,7 +162,7 @@ func TestBindDropsData(t *testing.T) {
 	} {
 		o, err := optionsOf(&m)
 		if err != nil || !o.has(bind) || o.data != nil || o.super != 0 {
-			t.Errorf("%v: %+v, %v", m, o, err)
+			t.Errorf("%+v: got %+v, %v, want a bind without data", m, o, err)
 		}
 	}
 }
@@ -177,7 +177,7 @@ func TestIgnored(t *testing.T) {
 		"mounts[1].options[1]: size=1m: has no effect on a bind mount", "mounts[1].options[3]: lazytime: has no effect on a bind mount",
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+		t.Errorf("ignored: got %q, want %q", got, want)
 	}
 }
 
@@ -193,7 +193,7 @@ func TestFilesystemOptions(t *testing.T) {
 	} {
 		o, err := optionsOf(&specs.Mount{Type: c.fstype, Options: strings.Fields(c.list)})
 		if got := strings.Join(o.filesystemOptions(c.fstype), " "); err != nil || got != c.want {
-			t.Errorf("%s %s: %q, %v; want %q", c.fstype, c.list, got, err, c.want)
+			t.Errorf("%s %s: got %q, %v, want %q", c.fstype, c.list, got, err, c.want)
 		}
 	}
 }

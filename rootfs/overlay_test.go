@@ -22,7 +22,7 @@ func TestLayers(t *testing.T) {
 	} {
 		fs, ok := NewFilesystem(&specs.Spec{}, &specs.Mount{Type: "overlay", Source: a + b, Options: c.list})
 		if !ok || !slices.Equal(fs.Options, c.want) || fs.Source != "" {
-			t.Errorf("%q: %q, %v", c.list, fs, ok)
+			t.Errorf("%q: got %+v, %v, want the options %q and no source", c.list, fs, ok, c.want)
 		}
 	}
 }
@@ -44,7 +44,7 @@ func TestLongOptions(t *testing.T) {
 	} {
 		_, err := optionsOf(&specs.Mount{Type: c.fstype, Options: []string{"ro", c.option}})
 		if (err == nil) != c.ok || err != nil && (!errors.Is(err, syscall.ENAMETOOLONG) || !strings.HasPrefix(err.Error(), "options[1]: a value of more than 255 bytes: ")) {
-			t.Errorf("%s on a %s: %v", c.option, c.fstype, err)
+			t.Errorf("%s on a %s: got error %v, want none: %v, else ENAMETOOLONG of options[1]", c.option, c.fstype, err, c.ok)
 		}
 	}
 }

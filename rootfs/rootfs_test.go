@@ -84,7 +84,7 @@ func TestGoldenPhases(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b, fs := compiler(c.config)
 			if err := c.phase(fs); err != nil {
-				t.Fatal(err)
+				t.Fatalf("compile: %v", err)
 			}
 			fs.Finish()
 			fs.Enter()
@@ -126,14 +126,14 @@ func TestRefusedMounts(t *testing.T) {
 		_, fs := compiler(spec(func(s *specs.Spec) { s.Mounts = []specs.Mount{m} }))
 		var errno syscall.Errno
 		if err := fs.Mounts(); err == nil || !strings.HasPrefix(err.Error(), want) || !errors.As(err, &errno) {
-			t.Errorf("%v\nwant %s", err, want)
+			t.Errorf("mounts: got error %v\nwant %s, and an errno", err, want)
 		}
 	}
 	_, fs := compiler(spec(func(s *specs.Spec) {
 		s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/a", Type: "c"}, {Path: "/dev/b", Type: "x"}}
 	}))
 	if err := fs.Devices(); !errors.Is(err, syscall.EINVAL) || !strings.HasPrefix(err.Error(), `linux.devices[1].type: "x"`) {
-		t.Error(err)
+		t.Errorf("devices: got error %v, want EINVAL of linux.devices[1].type: \"x\"", err)
 	}
 }
 
@@ -143,17 +143,17 @@ func TestPaths(t *testing.T) {
 	} {
 		config := &Config{Bundle: c.bundle, Spec: &specs.Spec{Root: &specs.Root{Path: c.path}}}
 		if got := config.Path(); got != c.want {
-			t.Errorf("root %s in %s: %s, want %s", c.path, c.bundle, got, c.want)
+			t.Errorf("root %s in %s: got %s, want %s", c.path, c.bundle, got, c.want)
 		}
 	}
 	for _, c := range []struct{ source, want string }{{"x", "/b/x"}, {"/x", "/x"}, {"../x", "/x"}} {
 		if got := Source("/b", &specs.Mount{Source: c.source}); got != c.want {
-			t.Errorf("source %s: %s, want %s", c.source, got, c.want)
+			t.Errorf("source %s: got %s, want %s", c.source, got, c.want)
 		}
 	}
 	for _, c := range []struct{ dest, want string }{{"/a/../b", "/b"}, {"a", "/a"}, {"../../a", "/a"}, {"/a//", "/a"}} {
 		if got := destination(&specs.Mount{Destination: c.dest}); got != c.want {
-			t.Errorf("destination %s: %s, want %s", c.dest, got, c.want)
+			t.Errorf("destination %s: got %s, want %s", c.dest, got, c.want)
 		}
 	}
 	for _, c := range []struct {
@@ -168,7 +168,7 @@ func TestPaths(t *testing.T) {
 		{specs.Mount{Type: "bind", Options: []string{"remount"}}, 0, false},
 	} {
 		if flags, bind := BindFlags(&c.m); flags != c.flags || bind != c.bind {
-			t.Errorf("%+v: %#x, %v", c.m, flags, bind)
+			t.Errorf("%+v: got flags %#x, bind %v, want %#x, %v", c.m, flags, bind, c.flags, c.bind)
 		}
 	}
 }
@@ -184,7 +184,7 @@ func TestBelow(t *testing.T) {
 		{"/proc", "/proc/a/../b", "", false}, {"/a", "//a//b", "b", true}, {"/a", "", "", false},
 	} {
 		if rest, ok := below(c.dir, c.path); rest != c.rest || ok != c.ok {
-			t.Errorf("%s below %s: %q, %v", c.path, c.dir, rest, ok)
+			t.Errorf("%s below %s: got %q, %v, want %q, %v", c.path, c.dir, rest, ok, c.rest, c.ok)
 		}
 	}
 }

@@ -192,7 +192,7 @@ func TestFlagsBecomeOptions(t *testing.T) {
 		t.Run(line, func(t *testing.T) {
 			r := teu(t, line, nil)
 			if fmt.Sprintf("%+v", r.rec.calls) != fmt.Sprintf("%+v", want) {
-				t.Errorf("\n got %+v\nwant %+v\n%s", r.rec.calls, want, r.stderr)
+				t.Errorf("calls:\n got %+v\nwant %+v\n%s", r.rec.calls, want, r.stderr)
 			}
 		})
 	}
@@ -207,7 +207,7 @@ func TestEveryOptionHasAFlag(t *testing.T) {
 	for _, v := range []reflect.Value{o, e} {
 		for i := range v.NumField() {
 			if v.Field(i).IsZero() {
-				t.Errorf("no flag sets %s.%s", v.Type(), v.Type().Field(i).Name)
+				t.Errorf("%s.%s: got no flag that sets it, want one", v.Type(), v.Type().Field(i).Name)
 			}
 		}
 	}
@@ -233,7 +233,7 @@ func TestGlobalFlags(t *testing.T) {
 		got := *r.rec.rt
 		got.Log = nil
 		if got != want || r.code != 0 {
-			t.Errorf("%s: %+v, want %+v; %d %s", line, got, want, r.code, r.stderr)
+			t.Errorf("%s: got %+v and the exit code %d, want %+v and 0; stderr %s", line, got, r.code, want, r.stderr)
 		}
 	}
 }
@@ -243,20 +243,22 @@ func TestRootBelowXDGRuntimeDir(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", dir)
 	got, err := rootDir("")
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("find the root: %v", err)
 	}
 	want := defaultRoot
 	if honorXDG() {
 		want = dir + "/teu"
-		if st, err := os.Stat(want); err != nil || st.Mode() != os.ModeDir|os.ModeSticky|0o700 {
-			t.Errorf("%v %v", st, err)
+		if st, err := os.Stat(want); err != nil {
+			t.Error(err)
+		} else if got, mode := st.Mode(), os.ModeDir|os.ModeSticky|0o700; got != mode {
+			t.Errorf("mode of %s: got %v, want %v", want, got, mode)
 		}
 	}
 	if got != want {
-		t.Errorf("root %s, want %s", got, want)
+		t.Errorf("root: got %s, want %s", got, want)
 	}
 	if os.Geteuid() != 0 && want == defaultRoot {
-		t.Error("an ordinary user got the root of root")
+		t.Errorf("root of an ordinary user: got that of root, %s, want another", got)
 	}
 }
 
@@ -269,10 +271,10 @@ func TestExitCodes(t *testing.T) {
 	} {
 		ok, failed := teu(t, line, nil), teu(t, line, &recorder{err: boom})
 		if ok.code != want[0] || failed.code != want[1] {
-			t.Errorf("%s: %d and %d, want %v", line, ok.code, failed.code, want)
+			t.Errorf("%s: got exit codes %d and %d, want %v", line, ok.code, failed.code, want)
 		}
 		if !strings.Contains(failed.stderr, `msg="boom"`) || strings.Contains(ok.stderr, "level=") {
-			t.Errorf("%s: %q and %q", line, ok.stderr, failed.stderr)
+			t.Errorf("%s: got stderr %q and, if it fails, %q, want no message and boom", line, ok.stderr, failed.stderr)
 		}
 	}
 }
@@ -281,22 +283,22 @@ func TestErrorsGoToTheLogAndToStderr(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	r := teu(t, "--log "+path+" --log-format json delete x -f", &recorder{err: errors.New("boom")})
 	if r.stderr != "boom\n" {
-		t.Errorf("stderr %q", r.stderr)
+		t.Errorf("stderr: got %q, want %q", r.stderr, "boom\n")
 	}
 	b, err := os.ReadFile(path)
 	if err != nil || !strings.HasPrefix(string(b), `{"level":"error","msg":"boom","time":"`) {
-		t.Errorf("%s %v", b, err)
+		t.Errorf("log: got %s, %v, want the error boom as JSON", b, err)
 	}
 }
 
 func TestLoggerReachesTheRuntime(t *testing.T) {
 	r := teu(t, "--debug list", nil)
 	if !r.rec.rt.Log.Enabled(log.Debug) {
-		t.Error("--debug does not enable debug messages")
+		t.Error("debug messages with --debug: got disabled, want enabled")
 	}
 	r = teu(t, "list", nil)
 	if r.rec.rt.Log.Enabled(log.Debug) || !r.rec.rt.Log.Enabled(log.Info) {
-		t.Error("the level is not info")
+		t.Errorf("messages without --debug: got debug %v, info %v, want false, true", r.rec.rt.Log.Enabled(log.Debug), r.rec.rt.Log.Enabled(log.Info))
 	}
 }
 

@@ -28,7 +28,7 @@ func TestStateOutput(t *testing.T) {
   "owner": ""
 }`
 	if r := teu(t, "state x", nil); r.stdout != want {
-		t.Errorf("got\n%s", r.stdout)
+		t.Errorf("state:\n got %s\nwant %s", r.stdout, want)
 	}
 }
 
@@ -47,11 +47,11 @@ func TestListOutput(t *testing.T) {
 	} {
 		r := teu(t, line, &recorder{list: some})
 		if r.stdout != want || r.stderr != "torn entry\n" {
-			t.Errorf("%s\n got %q\nwant %q\n%s", line, r.stdout, want, r.stderr)
+			t.Errorf("%s\n got %q\nwant %q\nstderr: got %q, want %q", line, r.stdout, want, r.stderr, "torn entry\n")
 		}
 	}
 	if r := teu(t, "list -f json", nil); r.stdout != "null\n" {
-		t.Errorf("no containers: %q", r.stdout)
+		t.Errorf("list of no containers: got %q, want %q", r.stdout, "null\n")
 	}
 }
 
@@ -63,7 +63,7 @@ func TestVersionOutput(t *testing.T) {
 		lines := strings.Split(r.stdout, "\n")
 		if len(lines) != 6 || lines[0] != "teu version 1.2.3" || lines[1] != "commit: abc" || lines[2] != "spec: 1.3.0" ||
 			!strings.HasPrefix(lines[3], "go: go1.") || lines[4] != "libseccomp: 2.5.4" || lines[5] != "" {
-			t.Errorf("%s: %q", line, r.stdout)
+			t.Errorf("%s: got %q, want 5 lines: teu version 1.2.3, commit: abc, spec: 1.3.0, go: go1.…, libseccomp: 2.5.4", line, r.stdout)
 		}
 	}
 }
@@ -73,16 +73,16 @@ func TestHelp(t *testing.T) {
 		r := teu(t, line, nil)
 		for _, v := range verbs {
 			if !strings.Contains(r.stdout, "\n  "+v.name+" ") {
-				t.Errorf("%q does not list %s", line, v.name)
+				t.Errorf("%q: got no line for %s, want one:\n%s", line, v.name, r.stdout)
 			}
 		}
 		for _, want := range []string{"\n  --log-format text|json ", "(default: info)", "\n  -v, --version ", "usage: " + topUsage + "\n"} {
 			if !strings.Contains(r.stdout, want) {
-				t.Errorf("%q lacks %q:\n%s", line, want, r.stdout)
+				t.Errorf("%q: got no %q, want it:\n%s", line, want, r.stdout)
 			}
 		}
 		if r.code != 0 || r.stderr != "" {
-			t.Errorf("%q: exit code %d, want 0; stderr %q, want none", line, r.code, r.stderr)
+			t.Errorf("%q: got the exit code %d, stderr %q, want 0, none", line, r.code, r.stderr)
 		}
 	}
 	for _, line := range []string{"exec --help", "help exec", "exec -h", "h exec", "exec -h x y", "exec --help run", "--help exec", "help exec run"} {
@@ -92,24 +92,24 @@ func TestHelp(t *testing.T) {
 			"\n  -e, --env NAME=VALUE  ", "\n  -t, --tty  ", "\n  --preserve-fds N ", "(default: 0)", "\n  -h, --help ", "\nExit status:\n  ", "\n      teu exec --tty web sh\n",
 		} {
 			if !strings.Contains(r.stdout, want) {
-				t.Errorf("%q lacks %q:\n%s", line, want, r.stdout)
+				t.Errorf("%q: got no %q, want it:\n%s", line, want, r.stdout)
 			}
 		}
 		if strings.Contains(r.stdout, "no-subreaper") || r.code != 0 || r.stderr != "" || r.rec.calls != nil {
-			t.Errorf("%q: %+v", line, r)
+			t.Errorf("%q: got the exit code %d, calls %v, stderr %q, stdout\n%s\nwant 0, none, none, and no word of no-subreaper", line, r.code, r.rec.calls, r.stderr, r.stdout)
 		}
 	}
 	for _, v := range verbs {
 		for _, line := range []string{v.name + " --help", "help " + v.name} {
 			r := teu(t, line, nil)
 			if r.code != 0 || !strings.HasPrefix(r.stdout, "teu "+v.name+": "+v.summary+"\n\nusage: teu "+v.name) || !strings.HasSuffix(r.stdout, "\n") || r.rec.calls != nil {
-				t.Errorf("%q: exit code %d, calls %v, got\n%s", line, r.code, r.rec.calls, r.stdout)
+				t.Errorf("%q: got the exit code %d, calls %v, stdout\n%s\nwant 0, none, the help of %s", line, r.code, r.rec.calls, r.stdout, v.name)
 			}
 		}
 	}
 	// After the id, too, unless what follows is another program's.
 	if r := teu(t, "state x --help", nil); r.code != 0 || !strings.HasPrefix(r.stdout, "teu state: ") || r.rec.calls != nil {
-		t.Errorf("state x --help: %+v", r)
+		t.Errorf("state x --help: got the exit code %d, calls %v, stdout\n%s\nwant 0, none, the help of state", r.code, r.rec.calls, r.stdout)
 	}
 }
 
@@ -118,11 +118,11 @@ func TestShortHelp(t *testing.T) {
 	for _, line := range []string{"", "--debug"} {
 		r := teu(t, line, nil)
 		if r.code != 0 || r.stdout != shortHelp || r.stderr != "" || r.rec.calls != nil {
-			t.Errorf("%q: %+v, want the short help", line, r)
+			t.Errorf("%q: got the exit code %d, calls %v, stderr %q, stdout\n%s\nwant 0, none, none, the short help", line, r.code, r.rec.calls, r.stderr, r.stdout)
 		}
 	}
 	if n := strings.Count(shortHelp, "\n"); n > 12 {
-		t.Errorf("%d lines, want 12 at most", n)
+		t.Errorf("short help: got %d lines, want 12 at most", n)
 	}
 	commands := 0
 	for line := range strings.Lines(shortHelp) {
@@ -133,11 +133,11 @@ func TestShortHelp(t *testing.T) {
 		commands++
 		name, _, _ = strings.Cut(name, " ")
 		if !slices.ContainsFunc(verbs[:], func(v *verb) bool { return v.name == name }) {
-			t.Errorf("%q is no command", name)
+			t.Errorf("command %q of the short help: got none of that name, want one", name)
 		}
 	}
 	if commands < 3 {
-		t.Errorf("%d commands, want some", commands)
+		t.Errorf("commands of the short help: got %d, want 3 or more", commands)
 	}
 }
 
@@ -146,16 +146,16 @@ func TestTextsHaveOneForm(t *testing.T) {
 	phrase := func(where, s string) {
 		first, _, _ := strings.Cut(s, " ")
 		if first == "" || strings.ToLower(first) != first || strings.HasSuffix(s, ".") || strings.HasSuffix(first, "s") && !strings.HasSuffix(first, "ss") {
-			t.Errorf("%s: %q: want a phrase in the imperative with a small letter and no full stop", where, s)
+			t.Errorf("%s: got %q, want a phrase in the imperative with a small letter and no full stop", where, s)
 		}
 	}
 	sentences := func(where, s string) {
 		for p := range strings.SplitSeq(s, "\n\n") {
 			if !strings.HasPrefix(p, " ") && !strings.HasSuffix(p, ".") && !strings.HasSuffix(p, ":") {
-				t.Errorf("%s: %q: want sentences", where, p)
+				t.Errorf("%s: got %q, want sentences", where, p)
 			}
 			if strings.HasSuffix(p, "\n") || strings.HasPrefix(p, "\n") {
-				t.Errorf("%s: %q: want one empty line between paragraphs", where, p)
+				t.Errorf("%s: got %q, want one empty line between paragraphs", where, p)
 			}
 		}
 	}
@@ -174,7 +174,7 @@ func TestTextsHaveOneForm(t *testing.T) {
 		for _, o := range p.flags {
 			phrase(p.name+" --"+o.names[0], o.usage)
 			if (o.value == "") != (o.on != nil) {
-				t.Errorf("%s --%s: value %q", p.name, o.names[0], o.value)
+				t.Errorf("%s --%s: got the value %q, want one: %v", p.name, o.names[0], o.value, o.on == nil)
 			}
 		}
 	}
@@ -184,7 +184,7 @@ func TestTextsHaveOneForm(t *testing.T) {
 	for _, help := range append([]string{topHelp(), shortHelp}, verbHelps()...) {
 		for line := range strings.Lines(help) {
 			if len(strings.TrimSuffix(line, "\n")) > helpWidth && !strings.HasPrefix(line, "      ") {
-				t.Errorf("%q: %d wide, want %d at most", line, len(line)-1, helpWidth)
+				t.Errorf("width of %q: got %d, want %d at most", line, len(line)-1, helpWidth)
 			}
 		}
 	}
@@ -200,7 +200,7 @@ func verbHelps() (out []string) {
 func TestSpecIsWrittenOnce(t *testing.T) {
 	dir := t.TempDir()
 	if r := teu(t, "spec -b "+dir, nil); r.code != 0 {
-		t.Fatal(r.stderr)
+		t.Fatalf("spec: got the exit code %d, stderr %s, want 0", r.code, r.stderr)
 	}
 	b, err := os.ReadFile(dir + "/config.json")
 	if err != nil {
@@ -208,20 +208,20 @@ func TestSpecIsWrittenOnce(t *testing.T) {
 	}
 	var s specs.Spec
 	if err := json.Unmarshal(b, &s); err != nil || s.Version != specs.Version || !strings.HasPrefix(string(b), "{\n\t\"ociVersion\"") {
-		t.Errorf("%v\n%s", err, b)
+		t.Errorf("config.json: got %v and\n%s\nwant a config of version %s, indented with tabs, ociVersion first", err, b, specs.Version)
 	}
 	r := teu(t, "spec --bundle "+dir, nil)
 	if r.code != 1 || !strings.Contains(r.stderr, "config.json: file exists: remove it first") {
-		t.Errorf("%+v", r)
+		t.Errorf("spec, a second time: got the exit code %d, stderr %q, want 1, config.json: file exists: remove it first", r.code, r.stderr)
 	}
 	t.Chdir(t.TempDir())
 	if r := teu(t, "spec --rootless", nil); r.code != 0 {
-		t.Fatal(r.stderr)
+		t.Fatalf("spec --rootless: got the exit code %d, stderr %s, want 0", r.code, r.stderr)
 	}
 	s = specs.Spec{}
 	b, _ = os.ReadFile("config.json")
 	if err := json.Unmarshal(b, &s); err != nil || len(s.Linux.UIDMappings) != 1 {
-		t.Errorf("%v\n%s", err, b)
+		t.Errorf("config.json of --rootless: got %v and\n%s\nwant one mapping of user ids", err, b)
 	}
 }
 
@@ -240,6 +240,6 @@ func TestEventsOutput(t *testing.T) {
 		}
 	}
 	if r := teu(t, "ps -f json x", nil); r.stdout != "null\n" {
-		t.Errorf("no processes: %q", r.stdout)
+		t.Errorf("ps of no processes: got %q, want %q", r.stdout, "null\n")
 	}
 }

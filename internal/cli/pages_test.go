@@ -65,7 +65,7 @@ func TestPages(t *testing.T) {
 		}
 		have, err := os.ReadFile(pages + name)
 		if err != nil || string(have) != text {
-			t.Errorf("docs/man/%s is not what the flags say (%v): run `make man`", name, err)
+			t.Errorf("docs/man/%s: got another text (%v), want what the flags say: run `make man`", name, err)
 		}
 	}
 	files, err := filepath.Glob(pages + "*")
@@ -74,7 +74,7 @@ func TestPages(t *testing.T) {
 	}
 	for _, f := range files {
 		if _, ok := want[filepath.Base(f)]; !ok {
-			t.Errorf("%s: of no verb", f)
+			t.Errorf("%s: got no verb of that name, want one", f)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestPages(t *testing.T) {
 func TestPagesHaveTheirSections(t *testing.T) {
 	files, err := filepath.Glob(pages + "*.8")
 	if err != nil || len(files) != len(verbs)+1 {
-		t.Fatalf("%d man pages, %v, want %d", len(files), err, len(verbs)+1)
+		t.Fatalf("man pages: got %d, %v, want %d", len(files), err, len(verbs)+1)
 	}
 	order := []string{"NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "OPTIONS", "EXIT STATUS", "FILES", "EXAMPLES", "SEE ALSO"}
 	for _, f := range files {
@@ -103,7 +103,7 @@ func TestPagesHaveTheirSections(t *testing.T) {
 			}
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%s: sections %q, want %q", filepath.Base(f), got, want)
+			t.Errorf("sections of %s: got %q, want %q", filepath.Base(f), got, want)
 		}
 	}
 }
@@ -121,7 +121,7 @@ func TestPagesAreRead(t *testing.T) {
 	} {
 		files, err := filepath.Glob(pages + c.pattern)
 		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: no files: %v", c.pattern, err)
+			t.Fatalf("files %s: got none, %v, want some", c.pattern, err)
 		}
 		if _, err := osexec.LookPath(c.args[0]); err != nil {
 			t.Logf("%s is not checked: %v", c.pattern, err)
@@ -129,7 +129,7 @@ func TestPagesAreRead(t *testing.T) {
 		}
 		out, err := osexec.Command(c.args[0], append(c.args[1:], files...)...).CombinedOutput()
 		if err != nil || len(out) > 0 {
-			t.Errorf("%s: %v: %s", c.args[0], err, out)
+			t.Errorf("check with %s: got %v and the output %s, want none", c.args[0], err, out)
 		}
 	}
 }

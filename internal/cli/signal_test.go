@@ -9,17 +9,17 @@ func TestSignals(t *testing.T) {
 		"rtmin+3": 37, "RTMIN+30": 64, "RTMAX": 64, "RTMAX-1": 63, "rtmax-30": 34,
 	} {
 		if got, err := parseSignal(in); err != nil || int(got) != want {
-			t.Errorf("%s: %d, want %d, %v", in, got, want, err)
+			t.Errorf("signal %s: got %d, %v, want %d", in, got, err, want)
 		}
 	}
 	for _, in := range []string{"", "SIG", "SIGSIGKILL", "-1", "65", "FOO", "RTMIN-1", "RTMIN+31", "RTMAX+1", "RTMAX-31", "RTMIN+", "RTMIN+x", "RTMIN+-1", "9x"} {
 		if got, err := parseSignal(in); err == nil {
-			t.Errorf("%q: accepted as %d", in, got)
+			t.Errorf("signal %q: got %d, want an error", in, got)
 		}
 	}
 	for n := 1; n < len(signalNames); n++ { // against the numbers of the kernel
 		if sig, err := parseSignal(signalNames[n]); err != nil || int(sig) != n {
-			t.Errorf("%s: %d %v", signalNames[n], sig, err)
+			t.Errorf("signal %s: got %d, %v, want %d", signalNames[n], sig, err, n)
 		}
 	}
 }

@@ -25,12 +25,12 @@ func TestUpdateFlags(t *testing.T) {
 	} {
 		r := teu(t, "update "+line, nil)
 		if len(r.rec.calls) != 3 || r.rec.calls[1] != "x" {
-			t.Errorf("%s: %+v, %s", line, r.rec.calls, r.stderr)
+			t.Errorf("update %s: got calls %+v, stderr %s, want a call with 2 arguments, the first x", line, r.rec.calls, r.stderr)
 			continue
 		}
 		o := r.rec.calls[2].(libcontainer.UpdateOptions)
 		if got, err := json.Marshal(o.Resources); err != nil || string(got) != want {
-			t.Errorf("%s:\ngot  %s, %v\nwant %s", line, got, err, want)
+			t.Errorf("resources of %s:\n got %s, %v\nwant %s", line, got, err, want)
 		}
 	}
 	for _, line := range []string{
@@ -39,7 +39,7 @@ func TestUpdateFlags(t *testing.T) {
 	} {
 		o := teu(t, line, nil).rec.calls[2].(libcontainer.UpdateOptions)
 		if o.File != "-" || o.L3CacheSchema != "L3:0=f" || o.MemBwSchema != "MB:0=10" {
-			t.Errorf("%s: %+v", line, o)
+			t.Errorf("%s: got %+v, want the file -, L3:0=f and MB:0=10", line, o)
 		}
 	}
 }
@@ -73,7 +73,7 @@ func TestMemorySize(t *testing.T) {
 		"-1": -1, "9223372036854775807": 1<<63 - 1, "8191p": 8191 << 50, "9007199254740993": 9007199254740993,
 	} {
 		if got, err := memorySize(in); err != nil || got != want {
-			t.Errorf("%q: %d, %v, want %d", in, got, err, want)
+			t.Errorf("size %q: got %d, %v, want %d", in, got, err, want)
 		}
 	}
 	for _, in := range []string{
@@ -81,7 +81,7 @@ func TestMemorySize(t *testing.T) {
 		"NaN", "inf", "8192p", "9223372036854775808", "99999999999999999999", "1k ", "٣",
 	} {
 		if got, err := memorySize(in); err == nil {
-			t.Errorf("%q: accepted as %d", in, got)
+			t.Errorf("size %q: got %d, want an error", in, got)
 		}
 	}
 }
@@ -90,7 +90,7 @@ func FuzzMemorySize(f *testing.F) {
 	f.Add("32.5 kB")
 	f.Fuzz(func(t *testing.T, s string) {
 		if n, err := memorySize(s); err == nil && n < 0 && s != "-1" {
-			t.Errorf("%q: %d", s, n)
+			t.Errorf("size %q: got %d, want an error or 0 or more", s, n)
 		}
 	})
 }

@@ -93,7 +93,7 @@ func checkError(t *testing.T, line string, code int, msg, usage string) {
 		want += "usage: " + usage + "\n"
 	}
 	if r.code != code || !strings.HasPrefix(stamp, "time=") || rest != want || r.stdout != "" || r.rec.calls != nil {
-		t.Errorf("%s: exit code %d, calls %v, stdout %q, stderr\n%s\nwant exit code %d, no calls, stderr\n%s", line, r.code, r.rec.calls, r.stdout, r.stderr, code, want)
+		t.Errorf("%s: got the exit code %d, calls %v, stdout %q, stderr\n%s\nwant the exit code %d, no calls, no stdout, stderr\n%s", line, r.code, r.rec.calls, r.stdout, r.stderr, code, want)
 	}
 }
 
@@ -102,11 +102,11 @@ func TestUsageFollowsTheLogFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	r := teu(t, "--log "+path+" --log-format json state", nil)
 	if want := "state: want one argument CONTAINER\nusage: teu state CONTAINER\n"; r.stderr != want || r.code != 1 {
-		t.Errorf("exit code %d, stderr %q, want 1, %q", r.code, r.stderr, want)
+		t.Errorf("got the exit code %d, stderr %q, want 1, %q", r.code, r.stderr, want)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil || strings.Count(string(b), "\n") != 1 || !strings.Contains(string(b), `"msg":"state: want one argument CONTAINER"`) {
-		t.Errorf("log %q, %v, want the message as one line", b, err)
+		t.Errorf("log: got %q, %v, want the message as one line", b, err)
 	}
 }
 
@@ -147,13 +147,13 @@ func TestExitCodesAreRuncs(t *testing.T) {
 		if err := osexec.Command(runc, args...).Run(); err != nil {
 			exit := (*osexec.ExitError)(nil)
 			if !errors.As(err, &exit) {
-				t.Fatal(err)
+				t.Fatalf("run runc %s: %v", line, err)
 			}
 			want = exit.ExitCode()
 		}
 		// That there is no container is all that both say of a command line that is right.
 		if r := teuArgs(t, args, &recorder{err: errors.New("no container")}); r.code != want {
-			t.Errorf("%s: exit code %d, runc's is %d\n%s", line, r.code, want, r.stderr)
+			t.Errorf("%s: got the exit code %d, want %d as of runc\n%s", line, r.code, want, r.stderr)
 		}
 	}
 }

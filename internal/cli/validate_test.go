@@ -44,7 +44,7 @@ config.json: 5 problems, 1 warning
 		rec := &recorder{validation: c.v}
 		r := teu(t, c.line, rec)
 		if r.code != c.code || r.stdout != c.stdout || r.stderr != "" || !reflect.DeepEqual(rec.calls, []any{"validate", c.bundle}) {
-			t.Errorf("%s: %d %q %q %v", c.line, r.code, r.stdout, r.stderr, rec.calls)
+			t.Errorf("%s: got the exit code %d, stdout %q, stderr %q, calls %v, want %d, %q, none, [validate %s]", c.line, r.code, r.stdout, r.stderr, rec.calls, c.code, c.stdout, c.bundle)
 		}
 	}
 }
@@ -53,21 +53,21 @@ func TestValidateJSON(t *testing.T) {
 	r := teu(t, "validate b --format json", &recorder{validation: someValidation()})
 	var got struct{ Problems, Warnings []finding }
 	if err := json.Unmarshal([]byte(r.stdout), &got); err != nil || r.code != 1 {
-		t.Fatalf("%d %v %s", r.code, err, r.stdout)
+		t.Fatalf("validate: got the exit code %d, %v and the stdout %s, want 1 and JSON", r.code, err, r.stdout)
 	}
 	problems := []finding{
 		{"/process/user/uid", "process.user.uid", 2, 7, "string", "uint32"}, {"", "", 3, 1, "unexpected end of file", ""},
 		{"/linux/sysctl/a~1b", `linux.sysctl["a/b"]`, 0, 0, "x", "y"}, {"/mounts/1", "mounts[1]", 0, 0, "no good", ""}, {"", "", 0, 0, "of no place", ""},
 	}
 	if !reflect.DeepEqual(got.Problems, problems) || !reflect.DeepEqual(got.Warnings, []finding{{"/annotations", "annotations", 0, 0, "w", "z"}}) {
-		t.Errorf("%s", r.stdout)
+		t.Errorf("validate: got %+v, want the problems %+v and the warning w, want z of /annotations", got, problems)
 	}
 	if r := teu(t, "validate --format json", nil); r.code != 0 || r.stdout != "{\n  \"problems\": [],\n  \"warnings\": []\n}\n" {
-		t.Errorf("%d %q", r.code, r.stdout)
+		t.Errorf("validate without problems: got the exit code %d, stdout %q, want 0, empty lists", r.code, r.stdout)
 	}
 	for _, line := range []string{"validate --format yaml", "validate a b", "features x"} {
 		if r := teu(t, line, nil); r.code != 1 || r.stderr == "" {
-			t.Errorf("%s: %d %q", line, r.code, r.stderr)
+			t.Errorf("%s: got the exit code %d, stderr %q, want 1, a message", line, r.code, r.stderr)
 		}
 	}
 }
@@ -78,15 +78,15 @@ func TestFeaturesOutput(t *testing.T) {
 	r := teu(t, "features", nil)
 	var f features.Features
 	if err := json.Unmarshal([]byte(r.stdout), &f); err != nil || r.code != 0 || r.stderr != "" {
-		t.Fatalf("%d %q %v", r.code, r.stderr, err)
+		t.Fatalf("features: got the exit code %d, stderr %q, %v, want 0, none, JSON", r.code, r.stderr, err)
 	}
 	if !strings.HasPrefix(r.stdout, "{\n    \"ociVersionMin\": \"1.0.0\",\n") || !strings.HasSuffix(r.stdout, "\n}\n") {
-		t.Errorf("not as runc writes it: %.60q", r.stdout)
+		t.Errorf("features: got %.60q…, want it as runc writes it: indented with 4 spaces, ociVersionMin first, a newline at the end", r.stdout)
 	}
 	want := map[string]string{
 		"teu.version": "1.2.3", "teu.commit": "abc", "teu.checkpoint.enabled": "false", "io.github.seccomp.libseccomp.version": "2.5.4",
 	}
 	if !reflect.DeepEqual(f.Annotations, want) {
-		t.Errorf("%v", f.Annotations)
+		t.Errorf("annotations: got %v, want %v", f.Annotations, want)
 	}
 }

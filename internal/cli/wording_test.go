@@ -135,7 +135,7 @@ func TestSharedRuns(t *testing.T) {
 	if got := sharedRuns(manPassages(page), runsOf([]string{"the load command puts container-id onto the next train that goes not before dawn"}, runLength), runLength); !slices.Equal(got, []string{
 		"the load command puts container id onto the next train that goes",
 	}) {
-		t.Errorf("a man page: got %q", got)
+		t.Errorf("a man page: got %q, want one run", got)
 	}
 	lines := "\t\t\t'--x[put it onto the next train that goes to the'\\'' harbour]:N: ' \\\n complete -c teu -n 'a' -l y -r -d 'put it onto the next train that goes to town'\n\t\t'run[load it, then put it onto the next train]' ;;\n"
 	if got := len(completionPassages(lines)); got != 3 {
@@ -144,7 +144,7 @@ func TestSharedRuns(t *testing.T) {
 	if got := sharedRuns(completionPassages(lines), runsOf([]string{"Put it onto the next train that goes to the harbour, then put it onto the next train"}, runLength), runLength); !slices.Equal(got, []string{
 		"put it onto the next train that goes to the harbour", "put it onto the next train that goes to",
 	}) {
-		t.Errorf("completions: got %q", got)
+		t.Errorf("completions: got %q, want two runs", got)
 	}
 }
 
@@ -174,7 +174,7 @@ func runcTexts(t *testing.T) (out []string) {
 	} {
 		text, err := osexec.Command(runc, append(args, "--help")...).Output()
 		if err != nil {
-			t.Fatalf("runc %s --help: %v", args, err)
+			t.Fatalf("run runc %s --help: %v", args, err)
 		}
 		out = append(out, helpPassages(string(text))...)
 	}
@@ -212,15 +212,15 @@ func TestWordsAreOurOwn(t *testing.T) {
 		"path to an AF_UNIX socket which will receive a file descriptor",                               // a flag's help
 	} {
 		if len(sharedRuns([]string{sentence}, theirs, runLength)) == 0 {
-			t.Errorf("%q is not found in runc's texts", sentence)
+			t.Errorf("runc's texts: got no %q, want it in them", sentence)
 		}
 	}
 	check := func(name string, ours []string) {
 		if n := len(words(strings.Join(ours, " "))); n < 20 {
-			t.Errorf("%s: %d words, want a text", name, n)
+			t.Errorf("words of %s: got %d, want 20 or more", name, n)
 		}
 		for _, run := range sharedRuns(ours, theirs, runLength) {
-			t.Errorf("%s: runc says %q too", name, run)
+			t.Errorf("%s: got %q, which runc says too, want other words", name, run)
 		}
 	}
 	check("teu", helpPassages(shortHelp))
@@ -230,7 +230,7 @@ func TestWordsAreOurOwn(t *testing.T) {
 	}
 	files, err := filepath.Glob(pages + "*")
 	if err != nil || len(files) < len(verbs) {
-		t.Fatalf("%s: %d files, %v", pages, len(files), err)
+		t.Fatalf("files of %s: got %d, %v, want %d or more", pages, len(files), err, len(verbs))
 	}
 	for _, f := range files {
 		text, err := os.ReadFile(f)
@@ -244,7 +244,7 @@ func TestWordsAreOurOwn(t *testing.T) {
 			check(f, completionPassages(string(text)))
 		case ".bash": // has names of verbs and flags alone
 		default:
-			t.Errorf("%s: of an unknown kind", f)
+			t.Errorf("%s: got an unknown kind, want a man page or completions", f)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func newTest(t *testing.T, format string, level Level) (*Logger, func() string) 
 	path := filepath.Join(t.TempDir(), "log")
 	l, err := New(path, format, level)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("open the log: %v", err)
 	}
 	t.Cleanup(func() { l.Close() })
 	return l, func() string {
@@ -46,15 +46,15 @@ func TestJSONLinesDecodeAsContainerdReadsThem(t *testing.T) {
 	for _, m := range msgs {
 		var got line
 		if err := dec.Decode(&got); err != nil {
-			t.Fatal(err)
+			t.Fatalf("decode the line of %q: %v", m, err)
 		}
 		want := strings.ToValidUTF8(m, "\ufffd")
 		if got.Level != "error" || got.Msg != want || time.Since(got.Time) > time.Minute {
-			t.Errorf("got %+v, want %q", got, want)
+			t.Errorf("line of %q: got %+v, want the level error, the message %q and the time of now", m, got, want)
 		}
 	}
 	if strings.Count(read(), "\n") != len(msgs) {
-		t.Errorf("a message took more than a line:\n%s", read())
+		t.Errorf("lines: got %d, want %d:\n%s", strings.Count(read(), "\n"), len(msgs), read())
 	}
 }
 
@@ -62,7 +62,7 @@ func TestTextQuotesTheMessage(t *testing.T) {
 	l, read := newTest(t, "text", Info)
 	l.Warnf("a\nb %d", 1)
 	if got := read(); !strings.HasPrefix(got, `time="`) || !strings.HasSuffix(got, `" level=warning msg="a\nb 1"`+"\n") {
-		t.Errorf("got %q", got)
+		t.Errorf("line: got %q, want a time, level=warning and msg=%q", got, "a\nb 1")
 	}
 }
 
@@ -74,16 +74,16 @@ func TestLevels(t *testing.T) {
 		l.Warnf("x")
 		l.Errorf("x")
 		if got, want := strings.Count(read(), "\n"), int(Error-min)+1; got != want {
-			t.Errorf("level %v: %d lines, want %d", min, got, want)
+			t.Errorf("lines at the level %v: got %d, want %d", min, got, want)
 		}
 	}
 	for s, want := range map[string]Level{"debug": Debug, "info": Info, "warn": Warning, "warning": Warning, "error": Error} {
 		if got, err := ParseLevel(s); err != nil || got != want {
-			t.Errorf("ParseLevel(%q) = %v, %v", s, got, err)
+			t.Errorf("level %q: got %v, %v, want %v", s, got, err, want)
 		}
 	}
 	if _, err := ParseLevel("loud"); err == nil {
-		t.Error("level loud accepted")
+		t.Error("level loud: got no error, want one")
 	}
 }
 
@@ -92,15 +92,20 @@ func TestAppendsWithRuncsMode(t *testing.T) {
 	for range 2 {
 		l, err := New(path, "json", Info)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("open the log: %v", err)
 		}
 		l.Errorf("x")
 		l.Close()
 	}
 	b, _ := os.ReadFile(path)
 	st, err := os.Stat(path)
-	if err != nil || st.Mode().Perm()&^0o644 != 0 || strings.Count(string(b), "\n") != 2 {
-		t.Errorf("%v %v %q", err, st.Mode(), b)
+	if err != nil {
+		t.Error(err)
+	} else if got := st.Mode().Perm(); got&^0o644 != 0 {
+		t.Errorf("mode of the log: got %#o, want 0644 or less", got)
+	}
+	if got := strings.Count(string(b), "\n"); got != 2 {
+		t.Errorf("lines of the log: got %d, want 2:\n%s", got, b)
 	}
 }
 
@@ -118,25 +123,25 @@ func TestFatalGoesToLogAndStderr(t *testing.T) {
 	var buf [64]byte
 	n, _ := r.Read(buf[:])
 	if got := string(buf[:n]); got != "no such thing?[2J?2J??\n" {
-		t.Errorf("stderr: %q", got)
+		t.Errorf("stderr: got %q, want %q", got, "no such thing?[2J?2J??\n")
 	}
 	if !strings.Contains(read(), `"msg":"no such thing\u001b[2J`) {
-		t.Errorf("log: %q", read())
+		t.Errorf("log: got %q, want the message with its escape sequence escaped", read())
 	}
 }
 
 func TestBadArguments(t *testing.T) {
 	if _, err := New("", "xml", Info); err == nil || err.Error() != "--log-format xml: want text or json" {
-		t.Errorf("%v", err)
+		t.Errorf("format xml: got error %v, want --log-format xml: want text or json", err)
 	}
 	if _, err := New(filepath.Join(t.TempDir(), "none", "log"), "", Info); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%v", err)
+		t.Errorf("log in a directory that is not there: got error %v, want %v", err, os.ErrNotExist)
 	}
 	var l *Logger
 	l.Warnf("dropped")
 	l.Fatal(errors.New("dropped"))
 	if l.Close() != nil {
-		t.Error("closing nothing failed")
+		t.Error("close no log: got an error, want none")
 	}
 }
 

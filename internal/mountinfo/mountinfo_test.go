@@ -45,7 +45,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, m := range Parse(text) {
 			if m.ID == "" || m.Point == "" || strings.ContainsAny(m.Type+m.Super, "\n ") {
-				t.Errorf("%q: got %+v", text, m)
+				t.Errorf("%q: got %+v, want an id, a mountpoint, and no blank in type and options", text, m)
 			}
 			if got := Parse(text, m.Type); !slices.Contains(got, m) {
 				t.Errorf("%q: got %+v of type %q, want %+v among them", text, got, m.Type, m)

@@ -16,7 +16,7 @@ func TestDialWithin(t *testing.T) {
 	path := t.TempDir() + "/s"
 	sock, err := sys.ListenUnix(path)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("listen on %s: %v", path, err)
 	}
 	defer sys.Close(sock)
 	const limit, most = 50 * time.Millisecond, 100
@@ -29,12 +29,12 @@ func TestDialWithin(t *testing.T) {
 		}
 	}
 	if !errors.Is(err, syscall.ETIMEDOUT) {
-		t.Errorf("after %d connections: %v", len(conns), err)
+		t.Errorf("dial after %d connections that nobody accepts: got error %v, want ETIMEDOUT", len(conns), err)
 	}
 	for err = nil; err == nil; {
 		err = sys.SendFDs(int(conns[0].Fd()), make([]byte, 4096))
 	}
 	if err != syscall.EAGAIN && err != syscall.EMSGSIZE { // all of it, or the rest, did not go
-		t.Error(err)
+		t.Errorf("send to who does not read: got error %v, want EAGAIN or EMSGSIZE", err)
 	}
 }

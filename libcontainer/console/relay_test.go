@@ -48,7 +48,7 @@ func within(t *testing.T, what string, f func()) {
 	select {
 	case <-done:
 	case <-time.After(10 * time.Second):
-		t.Fatalf("%s: still waiting", what)
+		t.Fatalf("%s: got no end within 10s, want one", what)
 	}
 }
 
@@ -61,23 +61,23 @@ func TestAllOutputIsDrainedWhenTheProcessIsGone(t *testing.T) {
 		inR, _ := pipe(t)
 		r, err := newRelay(master, int(inR.Fd()), int(outW.Fd()), int(outW.Fd()))
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("start the relay: %v", err)
 		}
 		got := make(chan []byte)
 		go func() { b, _ := io.ReadAll(outR); got <- b }()
 		if _, err := slave.Write(want); err != nil {
-			t.Fatal(err)
+			t.Fatalf("write to the slave: %v", err)
 		}
 		if !holder { // else somebody outlives the process with the slave open
 			slave.Close()
 		}
 		within(t, "close", func() { err = r.Close() })
 		if err != nil {
-			t.Error(err)
+			t.Errorf("close the relay, slave held %v: got error %v, want none", holder, err)
 		}
 		outW.Close()
 		if b := <-got; !bytes.Equal(b, want) {
-			t.Errorf("slave held %v: %d bytes came out, want %d", holder, len(b), len(want))
+			t.Errorf("output, slave held %v: got %d bytes, want %d", holder, len(b), len(want))
 		}
 	}
 }
@@ -88,7 +88,7 @@ func TestInputReachesTheProcess(t *testing.T) {
 	outR, outW := pipe(t)
 	r, err := newRelay(master, int(inR.Fd()), int(outW.Fd()), int(outW.Fd()))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("start the relay: %v", err)
 	}
 	inW.WriteString("hello\n")
 	inW.Close()
@@ -96,7 +96,7 @@ func TestInputReachesTheProcess(t *testing.T) {
 	within(t, "read", func() {
 		n, err := slave.Read(buf)
 		if err != nil || string(buf[:n]) != "hello\n" {
-			t.Errorf("slave read %q, %v", buf[:n], err)
+			t.Errorf("read from the slave: got %q, %v, want %q", buf[:n], err, "hello\n")
 		}
 	})
 	slave.WriteString("out\n")
@@ -104,7 +104,7 @@ func TestInputReachesTheProcess(t *testing.T) {
 	within(t, "close", func() { r.Close() })
 	outW.Close()
 	if b, _ := io.ReadAll(outR); string(b) != "hello\nout\n" {
-		t.Errorf("output %q", b)
+		t.Errorf("output: got %q, want %q", b, "hello\nout\n")
 	}
 }
 
@@ -119,7 +119,7 @@ func TestSlaveOpenedAnewIsHeardAgain(t *testing.T) {
 	outR, outW := pipe(t)
 	r, err := newRelay(master, int(inR.Fd()), int(outW.Fd()), int(outW.Fd()))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("start the relay: %v", err)
 	}
 	buf := make([]byte, 64)
 	for range 3 {
@@ -128,19 +128,19 @@ func TestSlaveOpenedAnewIsHeardAgain(t *testing.T) {
 		within(t, "output", func() {
 			n, _ := outR.Read(buf)
 			if string(buf[:n]) != "line\n" {
-				t.Errorf("got %q", buf[:n])
+				t.Errorf("output of a slave opened anew: got %q, want %q", buf[:n], "line\n")
 			}
 		})
 		fd, err := sys.Openat(sys.AtFdcwd, name, sys.ORdwr|sys.ONoctty, 0)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("open the slave %s again: %v", name, err)
 		}
 		slave = file(t, fd, name)
 	}
 	slave.Close()
 	within(t, "close", func() { err = r.Close() })
 	if err != nil {
-		t.Error(err)
+		t.Errorf("close the relay: got error %v, want none", err)
 	}
 }
 
@@ -148,24 +148,24 @@ func TestHostTerminalIsRawWithSizeAndRestored(t *testing.T) {
 	hostMaster, host := pty(t)
 	size := &sys.Winsize{Row: 33, Col: 99}
 	if err := sys.SetWinsize(int(hostMaster.Fd()), size); err != nil {
-		t.Fatal(err)
+		t.Fatalf("set the size of the host's terminal: %v", err)
 	}
 	before, err := sys.GetTermios(int(host.Fd()))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("read the settings of the host's terminal: %v", err)
 	}
 	master, slave := pty(t)
 	fd := int(host.Fd())
 	r, err := newRelay(master, fd, fd, fd)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("start the relay: %v", err)
 	}
 	raw, _ := sys.GetTermios(fd)
 	if *raw != *sys.RawKeepOutput(before) || *raw == *before {
-		t.Errorf("terminal is not raw: %+v", raw)
+		t.Errorf("settings of the host's terminal: got %+v, want raw %+v, not %+v", raw, sys.RawKeepOutput(before), before)
 	}
 	if ws, err := sys.GetWinsize(int(slave.Fd())); err != nil || *ws != *size {
-		t.Errorf("initial size %+v, %v", ws, err)
+		t.Errorf("size of the container's terminal: got %+v, %v, want %+v", ws, err, size)
 	}
 	size.Row = 44
 	sys.SetWinsize(int(hostMaster.Fd()), size)
@@ -180,10 +180,10 @@ func TestHostTerminalIsRawWithSizeAndRestored(t *testing.T) {
 	})
 	within(t, "close", func() { err = r.Close() })
 	if err != nil {
-		t.Error(err)
+		t.Errorf("close the relay: got error %v, want none", err)
 	}
 	if after, _ := sys.GetTermios(fd); *after != *before {
-		t.Errorf("terminal not restored: %+v, was %+v", after, before)
+		t.Errorf("settings of the host's terminal after the relay: got %+v, want %+v as before", after, before)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestFailingOutputHangsUpTheContainer(t *testing.T) {
 		inR, _ := pipe(t)
 		r, err := newRelay(master, int(inR.Fd()), int(c.out.Fd()), int(c.out.Fd()))
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("start the relay: %v", err)
 		}
 		within(t, c.name, func() {
 			for err == nil { // until the master is closed
@@ -215,11 +215,11 @@ func TestFailingOutputHangsUpTheContainer(t *testing.T) {
 			}
 		})
 		if !errors.Is(err, syscall.EIO) {
-			t.Errorf("%s: slave: %v, want EIO", c.name, err)
+			t.Errorf("%s: write to the slave: got error %v, want EIO", c.name, err)
 		}
 		within(t, "close", func() { err = r.Close() })
 		if !errors.Is(err, c.want) {
-			t.Errorf("%s: relay: %v, want %v", c.name, err, c.want)
+			t.Errorf("%s: close the relay: got error %v, want %v", c.name, err, c.want)
 		}
 	}
 }
@@ -238,14 +238,14 @@ func TestRelayLeavesNoDescriptors(t *testing.T) {
 	}
 	r, err := newRelay(os.NewFile(uintptr(m), "m"), int(inR.Fd()), int(outW.Fd()), int(outW.Fd()))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("start the relay: %v", err)
 	}
 	sys.Close(s)
 	r.Close()
 	if n := count(); n != before {
-		t.Errorf("%d descriptors open, %d before", n, before)
+		t.Errorf("open descriptors at the end: got %d, want %d as before", n, before)
 	}
 	if _, err := newRelay(outW, 0, 1, 2); !errors.Is(err, syscall.ENOTTY) {
-		t.Errorf("a pipe taken for a master: %v", err)
+		t.Errorf("start the relay of a pipe as master: got error %v, want ENOTTY", err)
 	}
 }

@@ -19,19 +19,19 @@ func listen(t *testing.T, path string) (accept func() *os.File) {
 	t.Chdir(filepath.Dir(path))
 	fd, err := sys.UnixStream()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a socket: %v", err)
 	}
 	file(t, fd, "listener")
 	if err := syscall.Bind(fd, &syscall.SockaddrUnix{Name: filepath.Base(path)}); err != nil {
-		t.Fatal(err)
+		t.Fatalf("bind the socket to %s: %v", path, err)
 	}
 	if err := syscall.Listen(fd, 4); err != nil {
-		t.Fatal(err)
+		t.Fatalf("listen on %s: %v", path, err)
 	}
 	return func() *os.File {
 		c, _, err := syscall.Accept(fd)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("accept on %s: %v", path, err)
 		}
 		return file(t, c, "accepted")
 	}
@@ -51,24 +51,24 @@ func TestDescriptorArrivesWithItsName(t *testing.T) {
 			r, w := pipe(t)
 			conn, err := Dial(path)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("dial %s: %v", path, err)
 			}
 			if err := SendFD(conn, int(w.Fd()), "/dev/pts/7"); err != nil {
-				t.Fatal(err)
+				t.Fatalf("send a descriptor: %v", err)
 			}
 			conn.Close()
 			got, err := RecvFD(accept())
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("receive a descriptor: %v", err)
 			}
 			if got.Name() != "/dev/pts/7" {
-				t.Errorf("name %q", got.Name())
+				t.Errorf("name of the descriptor: got %q, want /dev/pts/7", got.Name())
 			}
 			w.Close()
 			got.WriteString("x")
 			got.Close()
 			if b, _ := io.ReadAll(r); string(b) != "x" {
-				t.Errorf("read %q through the sent pipe", b)
+				t.Errorf("read through the pipe that was sent: got %q, want x", b)
 			}
 		})
 	}
@@ -83,16 +83,16 @@ func TestSendPidfd(t *testing.T) {
 	}
 	defer null.Close()
 	if err := SendPidfd(path, int(null.Fd()), PidfdOfExec); err != nil {
-		t.Fatal(err)
+		t.Fatalf("send a pidfd: %v", err)
 	}
 	conn := accept()
 	got, err := RecvFD(conn)
 	if err != nil || got.Name() != "setns" {
-		t.Fatalf("%v %v", got, err)
+		t.Fatalf("receive a pidfd: got %v, %v, want one with the name setns", got, err)
 	}
 	got.Close()
 	if _, err := RecvFD(conn); !errors.Is(err, syscall.EPIPE) {
-		t.Errorf("connection left open: %v", err)
+		t.Errorf("receive from who has sent its pidfd: got error %v, want EPIPE of a closed connection", err)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestDialErrors(t *testing.T) {
 		{plain, syscall.ECONNREFUSED},
 	} {
 		if _, err := Dial(c.path); !errors.Is(err, c.want) {
-			t.Errorf("Dial(%q): %v, want %v", c.path, err, c.want)
+			t.Errorf("dial %q: got error %v, want %v", c.path, err, c.want)
 		}
 	}
 }
@@ -140,22 +140,22 @@ func TestRecvRefusesWhatIsNotOneDescriptor(t *testing.T) {
 	} {
 		pair, err := sys.UnixStreamPair()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("make a pair of sockets: %v", err)
 		}
 		a, b := os.NewFile(uintptr(pair[0]), "a"), os.NewFile(uintptr(pair[1]), "b")
 		before := open()
 		if err := sys.SendFDs(pair[0], []byte("x"), c.fds...); err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: send: %v", c.name, err)
 		}
 		if _, err := RecvFD(b); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+			t.Errorf("%s: receive: got error %v, want %v", c.name, err, c.want)
 		}
 		if n := open(); n != before {
-			t.Errorf("%s: %d descriptors open, %d before", c.name, n, before)
+			t.Errorf("%s: open descriptors: got %d, want %d as before", c.name, n, before)
 		}
 		a.Close()
 		if err := SendFD(b, fd, "x"); !errors.Is(err, syscall.EPIPE) {
-			t.Errorf("send to a closed peer: %v", err)
+			t.Errorf("%s: send to a closed peer: got error %v, want EPIPE", c.name, err)
 		}
 		b.Close()
 	}

@@ -51,15 +51,15 @@ func TestHooksRunInOrderWithTheState(t *testing.T) {
 		sh("/bin/cat >three; echo 3 >>order"),
 	}, st)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("run: %v", err)
 	}
 	if got := read(t, st.Bundle+"/order"); got != "1\n2\n3\n" {
-		t.Errorf("order %q", got)
+		t.Errorf("order of the hooks: got %q, want %q", got, "1\n2\n3\n")
 	}
 	for _, f := range []string{"one", "three"} {
 		var got specs.State
 		if err := json.Unmarshal([]byte(read(t, st.Bundle+"/"+f)), &got); err != nil || got.ID != "c" || got.Pid != 42 || got.Annotations["a"] != "b" {
-			t.Errorf("%s read %+v, %v", f, got, err)
+			t.Errorf("state that hook %s read: got %+v, %v, want the id c, the pid 42 and the annotation a=b", f, got, err)
 		}
 	}
 }
@@ -78,10 +78,10 @@ func TestEnvironmentAndArgumentsAreAsGiven(t *testing.T) {
 		h := hookFor(t, st, &env)
 		env.Env = c.env
 		if err := h.run(); err != nil {
-			t.Fatal(err)
+			t.Fatalf("run with the environment %q: %v", c.env, err)
 		}
 		if got := strings.TrimPrefix(h.said, ": "); got != c.want {
-			t.Errorf("environment %q, want %q", got, c.want)
+			t.Errorf("environment: got %q, want %q", got, c.want)
 		}
 	}
 	for want, args := range map[string][]string{
@@ -90,7 +90,7 @@ func TestEnvironmentAndArgumentsAreAsGiven(t *testing.T) {
 	} {
 		h := hookFor(t, st, &specs.Hook{Path: "/bin/sh", Args: args})
 		if err := h.run(); err != nil || h.said != want {
-			t.Errorf("%v: %q, want %q, %v", args, h.said, want, err)
+			t.Errorf("run with the args %q: got %q, %v, want %q", args, h.said, err, want)
 		}
 	}
 	script := filepath.Join(t.TempDir(), "hook")
@@ -99,7 +99,7 @@ func TestEnvironmentAndArgumentsAreAsGiven(t *testing.T) {
 	}
 	h := hookFor(t, st, &specs.Hook{Path: script})
 	if err := h.run(); err != nil || h.said != ": "+script+" 0" {
-		t.Errorf("no args: %q, %v", h.said, err)
+		t.Errorf("run without args: got %q, %v, want %q", h.said, err, ": "+script+" 0")
 	}
 }
 
@@ -107,7 +107,7 @@ func hookFor(t *testing.T, st *specs.State, s *specs.Hook) *hook {
 	t.Helper()
 	fd, err := stateFile([]byte("{}"))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make the file of the state: %v", err)
 	}
 	f := os.NewFile(uintptr(fd), "state")
 	t.Cleanup(func() { f.Close() })
@@ -144,23 +144,23 @@ func TestFailures(t *testing.T) {
 			list := []specs.Hook{sh("echo x >>ran"), c.hook, sh("echo x >>ran")}
 			err := Run("hooks.createRuntime", list, st)
 			if err == nil || err.Error() != "hooks.createRuntime[1]"+c.want {
-				t.Errorf("%v", err)
+				t.Errorf("run: got error %v, want hooks.createRuntime[1]%s", err, c.want)
 			}
 			if c.errno != nil && !errors.Is(err, c.errno) {
-				t.Errorf("%v is not %v", err, c.errno)
+				t.Errorf("errno of the error: got %v, want %v", err, c.errno)
 			}
 			if got := read(t, st.Bundle+"/ran"); got != "x\n" {
-				t.Error("a hook ran after the failing one")
+				t.Errorf("hooks that ran, the failing one aside: got %q, want %q", got, "x\n")
 			}
 			warnings := RunAll("hooks.poststop", list, st)
 			if len(warnings) != 1 || warnings[0].Error() != "hooks.poststop[1]"+c.want {
-				t.Errorf("warnings %v", warnings)
+				t.Errorf("run all: got warnings %v, want hooks.poststop[1]%s", warnings, c.want)
 			}
 			if got := read(t, st.Bundle+"/ran"); got != "x\nx\nx\n" {
-				t.Error("the hooks after a failing poststop did not run")
+				t.Errorf("hooks that ran, after all were run: got %q, want %q", got, "x\nx\nx\n")
 			}
 			if n := openFDs(); n != before {
-				t.Errorf("%d descriptors open, %d before", n, before)
+				t.Errorf("open descriptors at the end: got %d, want %d as before", n, before)
 			}
 		})
 	}
@@ -170,10 +170,10 @@ func TestTheEndOfLongOutputIsKept(t *testing.T) {
 	for _, n := range []string{"300", "3000", "30000"} {
 		err := Run("hooks.prestart", []specs.Hook{sh("i=0; while [ $i -lt " + n + " ]; do echo line $i; i=$((i+1)); done; echo the end; exit 1")}, state(t))
 		if err == nil || !strings.HasSuffix(err.Error(), "; the end") || len(err.Error()) > 2*keep+100 {
-			t.Errorf("%s lines: %v", n, err)
+			t.Errorf("%s lines: got error %v, want at most %d bytes of it, the last of them: ; the end", n, err, 2*keep+100)
 		}
 		if cut := strings.Contains(err.Error(), ": …"); cut != (n != "300") {
-			t.Errorf("%s lines: cut is %v", n, cut)
+			t.Errorf("%s lines: output is cut: got %v, want %v", n, cut, n != "300")
 		}
 	}
 }
@@ -182,18 +182,18 @@ func TestALeftBehindProcessIsNotWaitedFor(t *testing.T) {
 	st := state(t)
 	start := time.Now()
 	if err := Run("hooks.prestart", []specs.Hook{sh("sleep 60 & echo $! >pid")}, st); err != nil {
-		t.Fatal(err)
+		t.Fatalf("run a hook that leaves a process behind: %v", err)
 	}
 	if d := time.Since(start); d > 30*time.Second {
-		t.Errorf("took %v", d)
+		t.Errorf("time of a hook that leaves a process behind: got %v, want at most 30s", d)
 	}
 	pid := strings.TrimSpace(read(t, st.Bundle+"/pid"))
 	if _, err := os.Stat("/proc/" + pid); err != nil {
-		t.Errorf("process %s was killed", pid)
+		t.Errorf("process %s that a hook left behind: got %v, want that it lives", pid, err)
 	}
 	kill := sh("kill " + pid)
 	if err := Run("hooks.prestart", []specs.Hook{kill}, st); err != nil {
-		t.Error(err)
+		t.Errorf("run a hook that kills process %s: got error %v, want none", pid, err)
 	}
 }
 
@@ -203,7 +203,7 @@ func TestLongTimeouts(t *testing.T) {
 		h := sh("sleep 0.05")
 		h.Timeout = seconds(n)
 		if err := Run("hooks.prestart", []specs.Hook{h}, state(t)); err != nil {
-			t.Errorf("%d s: %v", n, err)
+			t.Errorf("run with a timeout of %d s: got error %v, want none", n, err)
 		}
 	}
 }
@@ -215,14 +215,14 @@ func TestABigState(t *testing.T) {
 	one := sh("/bin/cat >one")
 	list := []specs.Hook{sh("true"), sh("exec <&-"), sh("/usr/bin/head -c 10 >some"), one, one}
 	if err := Run("hooks.createRuntime", list, st); err != nil {
-		t.Fatal(err)
+		t.Fatalf("run with a big state: %v", err)
 	}
 	var got specs.State
 	if err := json.Unmarshal([]byte(read(t, st.Bundle+"/one")), &got); err != nil || len(got.Annotations["big"]) != 1<<20 {
-		t.Errorf("%d bytes, %v", len(got.Annotations["big"]), err)
+		t.Errorf("annotation of a big state: got %d bytes, %v, want %d", len(got.Annotations["big"]), err, 1<<20)
 	}
 	if n := len(read(t, st.Bundle+"/some")); n != 10 {
-		t.Errorf("%d bytes", n)
+		t.Errorf("state that a hook read the head of: got %d bytes, want 10", n)
 	}
 }
 
@@ -230,15 +230,15 @@ func TestABundleThatIsGoneIsNoFailure(t *testing.T) {
 	st := state(t)
 	st.Bundle += "/gone"
 	if w := RunAll("hooks.poststop", []specs.Hook{sh("true")}, st); w != nil {
-		t.Error(w)
+		t.Errorf("run all in a bundle that is gone: got warnings %v, want none", w)
 	}
 }
 
 func TestNoHooksCostNothing(t *testing.T) {
 	if err := Run("hooks.prestart", nil, nil); err != nil {
-		t.Error(err)
+		t.Errorf("run no hooks: got error %v, want none", err)
 	}
 	if w := RunAll("hooks.poststop", nil, nil); w != nil {
-		t.Error(w)
+		t.Errorf("run all of no hooks: got warnings %v, want none", w)
 	}
 }

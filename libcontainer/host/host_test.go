@@ -30,7 +30,7 @@ func TestParseStat(t *testing.T) {
 	} {
 		start, ended, err := parseStat("stat", []byte(c.data))
 		if start != c.start || ended != c.ended || errors.Is(err, syscall.EBADMSG) != c.bad {
-			t.Errorf("%s: %d, %v, %v", c.name, start, ended, err)
+			t.Errorf("%s: got the start %d, ended %v, %v, want %d, %v, EBADMSG: %v", c.name, start, ended, err, c.start, c.ended, c.bad)
 		}
 	}
 }
@@ -38,7 +38,7 @@ func TestParseStat(t *testing.T) {
 func TestAlive(t *testing.T) {
 	start, ended, err := StartTime(os.Getpid())
 	if err != nil || ended {
-		t.Fatal(ended, err)
+		t.Fatalf("start of this process: got ended %v, %v, want false", ended, err)
 	}
 	for _, c := range []struct {
 		pid   int
@@ -46,7 +46,7 @@ func TestAlive(t *testing.T) {
 		want  bool
 	}{{os.Getpid(), start, true}, {os.Getpid(), start + 1, false}, {0, start, false}, {-1, start, false}, {1 << 30, 1, false}} {
 		if alive, err := Alive(c.pid, c.start); alive != c.want || err != nil {
-			t.Errorf("%d since %d: %v, %v", c.pid, c.start, alive, err)
+			t.Errorf("process %d of the start %d is alive: got %v, %v, want %v", c.pid, c.start, alive, err, c.want)
 		}
 	}
 }

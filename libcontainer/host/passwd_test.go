@@ -19,11 +19,11 @@ func TestUserName(t *testing.T) {
 	}
 	for uid, want := range map[uint32]string{0: "root", 9: "first", 10: "last", 11: "end", 7: "#7", 4294967295: "#4294967295"} {
 		if got := userName(file, uid); got != want {
-			t.Errorf("%d: got %s, want %s", uid, got, want)
+			t.Errorf("name of user %d: got %s, want %s", uid, got, want)
 		}
 	}
 	if got, want := userName(file+"none", 1), "#1"; got != want {
-		t.Errorf("without passwd: got %s, want %s", got, want)
+		t.Errorf("name of user 1 without passwd: got %s, want %s", got, want)
 	}
 }
 
@@ -39,7 +39,7 @@ func TestHome(t *testing.T) {
 	}
 	root, err := sys.Openat(sys.AtFdcwd, dir, sys.OPath|sys.ODirectory, 0)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("open %s: %v", dir, err)
 	}
 	defer sys.Close(root)
 	for _, c := range []struct {
@@ -51,7 +51,7 @@ func TestHome(t *testing.T) {
 		{"none", 0, "/"}, {"passwd/none", 0, "/"}, {"dir", 0, "/"}, {"long", 0, "/"},
 	} {
 		if got, err := Home(root, c.path, c.uid); got != c.want || err != nil {
-			t.Errorf("%d of %s: got %q, %v, want %q", c.uid, c.path, got, err, c.want)
+			t.Errorf("home of user %d of %s: got %q, %v, want %q", c.uid, c.path, got, err, c.want)
 		}
 	}
 }

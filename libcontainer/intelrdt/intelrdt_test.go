@@ -65,7 +65,7 @@ func made1(t *testing.T, dir string, r specs.LinuxIntelRdt) *Group {
 	t.Helper()
 	g := compile(dir, r)
 	if err := errors.Join(g.Survey(), g.Create()); err != nil {
-		t.Fatal(err)
+		t.Fatalf("survey and create: %v", err)
 	}
 	return g
 }
@@ -75,7 +75,7 @@ func again(t *testing.T, g *Group) *Group {
 	t.Helper()
 	l, err := ParseRecord(g.Record())
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("parse the record: %v", err)
 	}
 	l.Fake = true
 	return l
@@ -87,24 +87,24 @@ func TestClassOfTheContainersOwn(t *testing.T) {
 		Schemata: []string{"L3:1=1f", "L2:0=f"}, L3CacheSchema: "L3:0=7f0;1=ff", MemBwSchema: "MB:0=20", EnableMonitoring: true,
 	})
 	if err := g.Join(77); err != nil {
-		t.Fatal(err)
+		t.Fatalf("join: %v", err)
 	}
 	if got, want := read(t, dir+"/box/schemata"), "L3:0=7f0;1=ff\nMB:0=20\nL3:1=1f\nL2:0=f\n"; got != want {
-		t.Errorf("schemata %q, want %q", got, want)
+		t.Errorf("schemata: got %q, want %q", got, want)
 	}
 	for _, f := range []string{"/box/tasks", "/box/mon_groups/box/tasks"} {
 		if got := read(t, dir+f); got != "77" {
-			t.Errorf("%s: %q", f, got)
+			t.Errorf("%s: got %q, want 77", f, got)
 		}
 	}
 	if err := again(t, g).Remove(true); err != nil || has(dir+"/box") {
-		t.Error("not removed", err)
+		t.Errorf("remove a class of the container's own: got error %v, %s there %v, want none, false", err, dir+"/box", has(dir+"/box"))
 	}
 	if err := again(t, g).Remove(true); err != nil {
-		t.Error("a second time:", err)
+		t.Errorf("remove a second time: got error %v, want none", err)
 	}
 	if read(t, dir+"/schemata") != read(t, tree(t)+"/schemata") {
-		t.Error("the default class has been written to")
+		t.Errorf("schemata of the default class: got %q, want %q as before", read(t, dir+"/schemata"), read(t, tree(t)+"/schemata"))
 	}
 }
 
@@ -114,20 +114,20 @@ func TestClassWithAName(t *testing.T) {
 	r := specs.LinuxIntelRdt{ClosID: "new", MemBwSchema: "MB:0=20", EnableMonitoring: true}
 	g := made1(t, dir, r)
 	if err := again(t, g).Remove(true); err != nil || !has(dir+"/new/schemata") || has(dir+"/new/mon_groups/box") {
-		t.Error(err)
+		t.Errorf("remove a class with a name: got error %v, the class there %v, its monitoring group there %v, want none, true, false", err, has(dir+"/new/schemata"), has(dir+"/new/mon_groups/box"))
 	}
 	g = made1(t, dir, r) // by another container, later
 	if err := again(t, g).Remove(false); err != nil || !has(dir+"/new") {
-		t.Error("it was there before", err)
+		t.Errorf("undo a class that was there before: got error %v, the class there %v, want none, true", err, has(dir+"/new"))
 	}
 	g = made1(t, dir, specs.LinuxIntelRdt{ClosID: "newer", MemBwSchema: "MB:0=20"})
 	if err := again(t, g).Remove(false); err != nil || has(dir+"/newer") {
-		t.Error("of a container that has not come to be", err)
+		t.Errorf("undo a class that was not there before: got error %v, the class there %v, want none, false", err, has(dir+"/newer"))
 	}
 	g = made1(t, dir, specs.LinuxIntelRdt{ClosID: "newer", MemBwSchema: "MB:0=20"})
 	write(t, dir+"/newer/tasks", strconv.Itoa(os.Getpid())+"\n")
 	if err := again(t, g).Remove(false); err != nil || !has(dir+"/newer") {
-		t.Error("another container is in it", err)
+		t.Errorf("undo a class that another container is in: got error %v, the class there %v, want none, true", err, has(dir+"/newer"))
 	}
 }
 
@@ -135,13 +135,13 @@ func TestDefaultClass(t *testing.T) {
 	dir := tree(t)
 	g := made1(t, dir, specs.LinuxIntelRdt{ClosID: "/", L3CacheSchema: "L3:0=fff", EnableMonitoring: true})
 	if err := g.Join(5); err != nil {
-		t.Fatal(err)
+		t.Fatalf("join: %v", err)
 	}
 	if read(t, dir+"/tasks") != "5" || read(t, dir+"/mon_groups/box/tasks") != "5" {
-		t.Error("not in the default class")
+		t.Errorf("tasks of the default class and of its monitoring group: got %q and %q, want 5 in both", read(t, dir+"/tasks"), read(t, dir+"/mon_groups/box/tasks"))
 	}
 	if err := again(t, g).Remove(true); err != nil || has(dir+"/mon_groups/box") || !has(dir+"/schemata") {
-		t.Error(err)
+		t.Errorf("remove from the default class: got error %v, the monitoring group there %v, the class there %v, want none, false, true", err, has(dir+"/mon_groups/box"), has(dir+"/schemata"))
 	}
 }
 
@@ -173,10 +173,10 @@ func TestClassThatIsThere(t *testing.T) {
 			g := compile(dir, c.r)
 			err := errors.Join(g.Survey(), g.Create())
 			if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || !errors.Is(err, syscall.EEXIST)) {
-				t.Errorf("%v, want %q", err, c.want)
+				t.Errorf("survey and create: got error %v, want %q (none if empty), and EEXIST", err, c.want)
 			}
 			if err := g.Remove(false); err != nil || read(t, dir+"/gold/schemata") != before {
-				t.Error("touched", err)
+				t.Errorf("undo a class that was there: got error %v, the schemata %q, want none, %q", err, read(t, dir+"/gold/schemata"), before)
 			}
 		})
 	}
@@ -197,13 +197,13 @@ func TestSurveyRefuses(t *testing.T) {
 		"monitoring group of another": {specs.LinuxIntelRdt{ClosID: "gold", EnableMonitoring: true}, syscall.EEXIST, "linux.intelRdt.enableMonitoring: " + dir + "/gold/mon_groups/box"},
 	} {
 		if err := compile(dir, c.r).Survey(); !errors.Is(err, c.errno) || !strings.HasPrefix(err.Error(), c.want) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: survey: got error %v, want %v, which begins with %q", name, err, c.errno, c.want)
 		}
 	}
 	real := compile(dir, specs.LinuxIntelRdt{})
 	real.Fake = false
 	if err := real.Survey(); !errors.Is(err, syscall.EXDEV) {
-		t.Error("a directory that is not on resctrl:", err)
+		t.Errorf("survey a directory that is not on resctrl: got error %v, want EXDEV", err)
 	}
 }
 
@@ -213,13 +213,13 @@ func TestUnmounted(t *testing.T) {
 	g := again(t, made1(t, dir, specs.LinuxIntelRdt{}))
 	g.Fake = false
 	if err := g.Remove(true); err != nil || !has(dir+"/box") {
-		t.Error("something else is mounted there:", err)
+		t.Errorf("remove where something else is mounted: got error %v, %s there %v, want none, true", err, dir+"/box", has(dir+"/box"))
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.Remove(true); err != nil {
-		t.Error("not even the mountpoint is there:", err)
+		t.Errorf("remove when not even the mountpoint is there: got error %v, want none", err)
 	}
 }
 
@@ -228,7 +228,7 @@ func TestKernelsWords(t *testing.T) {
 	dir := tree(t)
 	g := compile(dir, specs.LinuxIntelRdt{ClosID: "gold", EnableMonitoring: true})
 	if err := g.Survey(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("survey: %v", err)
 	}
 	write(t, dir+"/info/last_cmd_status", "Out of RMIDs\n")
 	if err := os.Remove(dir + "/gold/mon_groups"); err != nil {
@@ -236,7 +236,7 @@ func TestKernelsWords(t *testing.T) {
 	}
 	err := g.Create()
 	if err == nil || !strings.HasPrefix(err.Error(), "linux.intelRdt.enableMonitoring: mkdir "+dir+"/gold/mon_groups/box: ") || !strings.HasSuffix(err.Error(), ": Out of RMIDs") {
-		t.Error(err)
+		t.Errorf("create a monitoring group: got error %v, want the mkdir of %s that fails, and at the end: Out of RMIDs", err, dir+"/gold/mon_groups/box")
 	}
 }
 
@@ -245,14 +245,14 @@ func TestMadeBySomebodyElse(t *testing.T) {
 	dir := tree(t)
 	g := compile(dir, specs.LinuxIntelRdt{})
 	if err := g.Survey(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("survey: %v", err)
 	}
 	write(t, dir+"/box/tasks", "")
 	if err := g.Create(); !errors.Is(err, syscall.EEXIST) {
-		t.Error(err)
+		t.Errorf("create what somebody else has made since: got error %v, want EEXIST", err)
 	}
 	if err := g.Remove(false); err != nil || !has(dir+"/box") {
-		t.Error("removed", err)
+		t.Errorf("undo: got error %v, the class of somebody else there %v, want none, true", err, has(dir+"/box"))
 	}
 }
 
@@ -261,7 +261,7 @@ func TestRecords(t *testing.T) {
 		"", "/m\nc\nm", "m\nc\nm\nown", "/m\n..\nm\nown", "/m\na/b\nm\nown", "/m\nc\n../..\n", "/m\n\n\nown", "/m\nc\nm\nmine", "/m\nc\nm\nown\n",
 	} {
 		if g, err := ParseRecord(bad); err == nil {
-			t.Errorf("%q: accepted as %+v", bad, g)
+			t.Errorf("parse the record %q: got %+v, want an error", bad, g)
 		}
 	}
 }

@@ -52,11 +52,11 @@ func TestStats(t *testing.T) {
 		}
 		s, err := compile(c.dir, c.r).Stats()
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: stats: got error %v, want none", name, err)
 		}
 		got, err := json.Marshal(s)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: marshal the stats: %v", name, err)
 		}
 		if string(got) != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
@@ -65,6 +65,6 @@ func TestStats(t *testing.T) {
 	real := compile(tree(t), gold)
 	real.Fake = false
 	if s, err := real.Stats(); err != nil || s.Schemata != nil {
-		t.Errorf("something else is mounted there: %+v, %v", s, err)
+		t.Errorf("stats where something else is mounted: got %+v, %v, want no schemata and no error", s, err)
 	}
 }

@@ -16,25 +16,25 @@ func TestRequestIsPaddedAndCounted(t *testing.T) {
 	r.uint32(sys.IflaNetNsFd, 9)
 	b, err := r.bytes(3)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make the message: %v", err)
 	}
 	list, err := parse(b)
 	if err != nil || len(list) != 1 {
-		t.Fatal(list, err)
+		t.Fatalf("parse the message: got %v, %v, want one message", list, err)
 	}
 	m := list[0]
 	if m.typ != sys.RtmSetlink || m.flags != sys.NlmFRequest|sys.NlmFAck || m.seq != 3 || len(b)%4 != 0 {
-		t.Errorf("%+v", m)
+		t.Errorf("header of the message: got type %d, flags %#x, number %d, %d bytes in all, want type %d, flags %#x, number 3, a multiple of 4", m.typ, m.flags, m.seq, len(b), sys.RtmSetlink, sys.NlmFRequest|sys.NlmFAck)
 	}
 	got := map[uint16][]byte{}
 	if err := attributes(m.body[sys.SizeofIfInfomsg:], func(typ uint16, data []byte) error {
 		got[typ] = data
 		return nil
 	}); err != nil {
-		t.Fatal(err)
+		t.Fatalf("read the attributes: %v", err)
 	}
 	if string(got[sys.IflaIfname]) != "eth0\x00" || native.Uint32(got[sys.IflaNetNsFd]) != 9 || len(got) != 2 {
-		t.Errorf("%x", got)
+		t.Errorf("attributes: got %x, want two, the name eth0 with a NUL at its end and the descriptor 9", got)
 	}
 }
 
@@ -46,10 +46,10 @@ func TestLongAttribute(t *testing.T) {
 		r.attr(2, []byte("more"))
 		b, err := r.bytes(1)
 		if !errors.Is(err, want) {
-			t.Errorf("%d: %v, want %v", n, err, want)
+			t.Errorf("attribute of %d bytes: got error %v, want %v", n, err, want)
 		}
 		if err != nil && b != nil {
-			t.Errorf("%d: a message beside the error", n)
+			t.Errorf("attribute of %d bytes: got a message of %d bytes beside the error, want none", n, len(b))
 		}
 	}
 }
@@ -91,7 +91,7 @@ func TestErrorsSayWhatTheKernelSays(t *testing.T) {
 	} {
 		err := c.m.result()
 		if !errors.Is(err, c.errno) || (err == nil) != (c.errno == nil) || c.text != "" && err.Error() != c.text {
-			t.Errorf("%s: %v, want %v %q", name, err, c.errno, c.text)
+			t.Errorf("%s: got error %v, want %v %q", name, err, c.errno, c.text)
 		}
 	}
 }
@@ -99,7 +99,7 @@ func TestErrorsSayWhatTheKernelSays(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	good, err := newRequest(sys.RtmGetlink, 0, linkHeader{}).bytes(1)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make the message: %v", err)
 	}
 	for name, edit := range map[string]func(b []byte) []byte{
 		"a short header":                func(b []byte) []byte { return b[:15] },
@@ -109,14 +109,14 @@ func TestParseRefuses(t *testing.T) {
 		"a huge length":                 func(b []byte) []byte { native.PutUint32(b, 1<<32-1); return b },
 	} {
 		if list, err := parse(edit(bytes.Clone(good))); err == nil {
-			t.Errorf("%s: accepted as %v", name, list)
+			t.Errorf("parse %s: got %v, want an error", name, list)
 		}
 	}
 	for name, b := range map[string][]byte{
 		"a short header": {4, 0, 1}, "a length of 3": {3, 0, 1, 0}, "more than there is": {9, 0, 1, 0, 1, 2, 3, 4},
 	} {
 		if err := attributes(b, func(uint16, []byte) error { return nil }); err == nil {
-			t.Errorf("attribute with %s: accepted", name)
+			t.Errorf("read an attribute with %s: got no error, want one", name)
 		}
 	}
 }
@@ -132,7 +132,7 @@ func TestRelabel(t *testing.T) {
 		{"eth0:abcdefghijklmn", "eth0", "net0", "eth0:abcdefghijklmn"},
 	} {
 		if got := relabel(c[0], c[1], c[2]); got != c[3] {
-			t.Errorf("%s of %s, now %s: %s, want %s", c[0], c[1], c[2], got, c[3])
+			t.Errorf("%s of %s, now %s: got %s, want %s", c[0], c[1], c[2], got, c[3])
 		}
 	}
 }
@@ -144,7 +144,7 @@ func TestLastingAddresses(t *testing.T) {
 	} {
 		for _, a := range list {
 			if a.lasting() != want {
-				t.Errorf("%+v: %v", a, !want)
+				t.Errorf("%+v is lasting: got %v, want %v", a, !want, want)
 			}
 		}
 	}
@@ -174,10 +174,10 @@ func FuzzReplies(f *testing.F) {
 		for i := range list {
 			m := &list[i]
 			if err := m.result(); err != nil && err.Error() == "" {
-				t.Error("an error without words")
+				t.Errorf("text of the error that message %d reports: got none, want some", i)
 			}
 			if l, err := parseLink(m); err == nil && strings.Contains(l.name, "\x00") {
-				t.Errorf("%+v", l)
+				t.Errorf("name of the link %+v: got a NUL in it, want none", l)
 			}
 			index, a, err := parseAddress(m)
 			if err != nil {
@@ -189,10 +189,10 @@ func FuzzReplies(f *testing.F) {
 			}
 			b, err := r.bytes(1)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("make a message of the address: %v", err)
 			}
 			if again, err := parse(b); err != nil || len(again) != 1 {
-				t.Errorf("%x: %v", b, err)
+				t.Errorf("parse the message %x made of an address: got %d messages, %v, want one", b, len(again), err)
 			}
 			_ = a.String()
 		}
@@ -209,15 +209,15 @@ func TestAnotherDevice(t *testing.T) {
 		}
 		b, err := r.bytes(1)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("make the message: %v", err)
 		}
 		list, err := parse(b)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("parse the message: %v", err)
 		}
 		l, err := parseLink(&list[0])
 		if err != nil || l.index != 7 || l.name != "eth0" {
-			t.Fatalf("%+v, %v", l, err)
+			t.Fatalf("parse the link: got %+v, %v, want eth0 of index 7", l, err)
 		}
 		return l
 	}
@@ -227,7 +227,7 @@ func TestAnotherDevice(t *testing.T) {
 		same        bool
 	}{{card, card, true}, {virtual, virtual, true}, {other, card, false}, {virtual, card, false}, {card, virtual, false}} {
 		if err := c.now.is(&c.before); (err == nil) != c.same {
-			t.Errorf("%q, before %q: %v", c.now.perm, c.before.perm, err)
+			t.Errorf("device %q, before %q: got error %v, want one: %v", c.now.perm, c.before.perm, err, !c.same)
 		}
 	}
 }

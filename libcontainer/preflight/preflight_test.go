@@ -105,7 +105,7 @@ func TestCheck(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			problems, warnings := check(t, c.edit)
 			if !slices.Equal(problems, c.problems) || !slices.Equal(warnings, c.warn) {
-				t.Errorf("problems %q, warnings %q", problems, warnings)
+				t.Errorf("got problems %q and warnings %q, want %q and %q", problems, warnings, c.problems, c.warn)
 			}
 		})
 	}
@@ -127,11 +127,11 @@ func TestTooRevealing(t *testing.T) {
 		{"another is visible", bare + "28 22 0:30 / /proc/acpi rw - tmpfs tmpfs ro\n30 27 0:21 / /x rw - proc proc rw\n", "", false},
 	} {
 		if got := tooRevealing(c.mountinfo, "proc", c.readonly); got != c.want {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
 	if got := tooRevealing("23 27 0:22 / /sys rw - sysfs sysfs rw\n24 23 0:23 / /sys/fs/cgroup rw - cgroup2 c rw\n", "sysfs", false); got != "" {
-		t.Error(got)
+		t.Errorf("sysfs with a cgroup2 in it: got %q, want nothing that hides it", got)
 	}
 }
 
@@ -160,7 +160,7 @@ func TestCapabilities(t *testing.T) {
 		`process.capabilities.ambient[2]: got "CAP_CHECKPOINT_RESTORE", which this kernel does not know, want a newer kernel`,
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+		t.Errorf("warnings: got %q, want %q", got, want)
 	}
 }
 
@@ -170,7 +170,7 @@ func TestLimitsWithoutPrivilege(t *testing.T) {
 		c.rlimits([]specs.POSIXRlimit{{Type: "RLIMIT_CPU", Hard: 1000}, {Type: "RLIMIT_NOFILE", Hard: 100}, {Type: "RLIMIT_NPROC", Hard: 101}, {Type: "X", Hard: 1000}}, own)
 	})
 	if want := []string{"process.rlimits[2].hard: got 101, and the runtime has no CAP_SYS_RESOURCE, want at most its own hard limit, 100"}; !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+		t.Errorf("problems: got %q, want %q", got, want)
 	}
 	for adj, n := range map[int]int{-1000: 1, -901: 1, -900: 0, -500: 0, 0: 0} {
 		value := "-500"
@@ -182,7 +182,7 @@ func TestLimitsWithoutPrivilege(t *testing.T) {
 			return nil
 		}
 		if got, _ := found(func(c *checker) { c.oomScore(adj, "-500", set) }); len(got) != n || value != "-500" {
-			t.Errorf("%d: %q, own value %s", adj, got, value)
+			t.Errorf("score of %d: got problems %q and the own score %s, want %d problems and -500", adj, got, value, n)
 		}
 	}
 }
@@ -202,7 +202,7 @@ func TestSeccompOfAnOldKernel(t *testing.T) {
 		`linux.seccomp.flags[1]: got "B", which this kernel does not know, want one of A`,
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+		t.Errorf("problems: got %q, want %q", got, want)
 	}
 }
 
@@ -229,7 +229,7 @@ func TestIdMaps(t *testing.T) {
 		`mounts[3]: got mappings of ids for "/proc/self/fd", of type proc, where it or a mount below it cannot, want no mappings, idmap instead of ridmap, or filesystems that can`,
 	}
 	if !slices.Equal(problems, want) || warnings != nil {
-		t.Errorf("%q, %q", problems, warnings)
+		t.Errorf("got problems %q and warnings %q, want %q and none", problems, warnings, want)
 	}
 	if problems, _ := check(t, func(dir string, s *specs.Spec) {
 		s.Mounts = []specs.Mount{{Destination: "/a", Source: "rootfs", Options: []string{"bind", "idmap"}, UIDMappings: ids, GIDMappings: ids}}
@@ -254,7 +254,7 @@ func TestForbiddenUserNamespaces(t *testing.T) {
 	} {
 		found, want, sure := forbidden(func(name string) (int, bool) { n, ok := c.sysctls[name]; return n, ok }, c.root)
 		if found != c.found || sure != c.sure || (want == "") != (found == "") {
-			t.Errorf("%v, root %v: %q, %q, %v", c.sysctls, c.root, found, want, sure)
+			t.Errorf("user namespaces with %v, root %v: got %q, sure %v, to do %q, want %q, sure %v, and something to do if forbidden", c.sysctls, c.root, found, sure, want, c.found, c.sure)
 		}
 	}
 }
@@ -270,6 +270,6 @@ func TestNetDevices(t *testing.T) {
 		`linux.netDevices["eth0"]: got "eth0", which is not in the runtime's network namespace, want a device that is there`,
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+		t.Errorf("problems: got %q, want %q", got, want)
 	}
 }

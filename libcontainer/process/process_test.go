@@ -89,7 +89,7 @@ func TestCandidates(t *testing.T) {
 	} {
 		conf := config(func(f *Config) { f.Process.Args, f.Process.Env = []string{c.arg}, c.env })
 		if got := strings.Join(conf.candidates(), " "); got != c.want {
-			t.Errorf("%s with %q: %s, want %s", c.arg, c.env, got, c.want)
+			t.Errorf("paths of %s with %q: got %s, want %s", c.arg, c.env, got, c.want)
 		}
 	}
 }
@@ -115,7 +115,7 @@ func TestEnviron(t *testing.T) {
 			c.do(conf)
 		}
 		if got := conf.environ(); !slices.Equal(got, c.want) {
-			t.Errorf("%q: %q, want %q", c.env, got, c.want)
+			t.Errorf("environment of %q: got %q, want %q", c.env, got, c.want)
 		}
 	}
 }
@@ -124,19 +124,19 @@ func TestUmask(t *testing.T) {
 	for given, want := range map[uint32]uint32{0: 0, 0o77: 0o77, 0o7777: 0o777} {
 		c := config(func(c *Config) { c.Process.User.Umask = &given })
 		if got := c.umask(); got != want {
-			t.Errorf("%#o: %#o, want %#o", given, got, want)
+			t.Errorf("umask %#o: got %#o, want %#o", given, got, want)
 		}
 	}
 	if got := config(nil).umask(); got != 0o22 {
-		t.Errorf("none given: %#o", got)
+		t.Errorf("umask, none given: got %#o, want 022", got)
 	}
 }
 
 func TestWinsize(t *testing.T) {
 	if got := Winsize(nil); got != nil {
-		t.Errorf("%v", got)
+		t.Errorf("size of a terminal, none given: got %v, want none", got)
 	}
 	if got := Winsize(&specs.Box{Height: 24, Width: 300}); !slices.Equal(got, []byte{24, 0, 44, 1, 0, 0, 0, 0}) {
-		t.Errorf("%v", got)
+		t.Errorf("size of a terminal of 24 by 300: got %v, want [24 0 44 1 0 0 0 0]", got)
 	}
 }

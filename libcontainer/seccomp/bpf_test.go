@@ -29,7 +29,7 @@ func (c *call) data() []byte {
 func run(code []byte, c call) (uint32, error) {
 	n := len(code) / sys.SockFilterSize
 	if len(code)%sys.SockFilterSize != 0 || n == 0 || n > sys.BPFMaxInsns {
-		return 0, fmt.Errorf("program of %d bytes", len(code))
+		return 0, fmt.Errorf("got a program of %d bytes, want 1 to %d whole instructions", len(code), sys.BPFMaxInsns)
 	}
 	data := c.data()
 	var acc uint32
@@ -46,7 +46,7 @@ func run(code []byte, c call) (uint32, error) {
 		switch op {
 		case sys.BPFLoadWord:
 			if k%4 != 0 || int(k)+4 > len(data) {
-				return 0, fmt.Errorf("insn %d: load at %d", pc, k)
+				return 0, fmt.Errorf("insn %d: got a load at %d, want a word of the %d bytes of data", pc, k, len(data))
 			}
 			acc = binary.NativeEndian.Uint32(data[k:])
 		case sys.BPFAndImm:
@@ -64,10 +64,10 @@ func run(code []byte, c call) (uint32, error) {
 		case sys.BPFReturn:
 			return k, nil
 		default:
-			return 0, fmt.Errorf("insn %d: code %#x", pc, op)
+			return 0, fmt.Errorf("insn %d: got the code %#x, want one of those that filters have", pc, op)
 		}
 	}
-	return 0, fmt.Errorf("ran off the end")
+	return 0, fmt.Errorf("got no return before the end, want one")
 }
 
 // verdict is run for a filter that must be sound.
@@ -75,7 +75,7 @@ func verdict(t testing.TB, f Filter, c call) uint32 {
 	t.Helper()
 	v, err := run(f.BPF, c)
 	if err != nil {
-		t.Fatalf("%+v: %v", c, err)
+		t.Fatalf("run the filter on %+v: %v", c, err)
 	}
 	return v
 }
@@ -92,7 +92,7 @@ func TestRunRefusesBrokenPrograms(t *testing.T) {
 		"load misaligned": insn(nil, sys.BPFLoadWord, 0, 0, 2),
 	} {
 		if v, err := run(code, call{}); err == nil {
-			t.Errorf("%s: verdict %#x", name, v)
+			t.Errorf("%s: got verdict %#x, want an error", name, v)
 		}
 	}
 }

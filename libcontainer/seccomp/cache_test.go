@@ -32,14 +32,14 @@ func cached(t testing.TB, profile *specs.LinuxSeccomp, dir string) (warnings []e
 	t.Helper()
 	want, _, err := Compile(profile, "")
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("compile without the cache: %v", err)
 	}
 	got, warnings, err := Compile(profile, dir)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("compile through the cache: %v", err)
 	}
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("the cache gives another filter: %+v, want %+v", got, want)
+		t.Errorf("filter of the cache: got %+v, want %+v", got, want)
 	}
 	return warnings
 }
@@ -86,32 +86,34 @@ func TestCacheKeepsFilters(t *testing.T) {
 		cold := cached(t, profile, dir)
 		first := inode(t, entryOf(profile, dir))
 		if first == 0 {
-			t.Fatal("no entry was written")
+			t.Fatal("entry after the first time: got none, want one")
 		}
 		warm := cached(t, profile, dir)
 		if inode(t, entryOf(profile, dir)) != first {
-			t.Error("the entry was written again")
+			t.Error("entry after the second time: got another file, want that of the first")
 		}
 		if !reflect.DeepEqual(fmt.Sprint(cold), fmt.Sprint(warm)) {
-			t.Errorf("cold %q, warm %q", cold, warm)
+			t.Errorf("warnings of the second time: got %q, want %q as of the first", warm, cold)
 		}
 		if want := 2 * min(1, len(profile.Syscalls)); reflect.DeepEqual(profile.Syscalls, restricted) && len(warm) != want {
-			t.Errorf("%d warnings", len(warm))
+			t.Errorf("warnings: got %d, want %d", len(warm), want)
 		}
 	}
 	st, err := os.Stat(dir)
 	must(t, err)
 	if st.Mode() != os.ModeDir|0o700 {
-		t.Errorf("directory: %v", st.Mode())
+		t.Errorf("mode of the directory: got %v, want %v", st.Mode(), os.ModeDir|0o700)
 	}
 	files, err := os.ReadDir(dir)
 	must(t, err)
 	if len(files) != 5 {
-		t.Errorf("%d files", len(files))
+		t.Errorf("files: got %d, want 5", len(files))
 	}
 	for _, f := range files {
-		if st, err := f.Info(); err != nil || st.Mode() != 0o600 {
-			t.Errorf("%s: %v, %v", f.Name(), st.Mode(), err)
+		if st, err := f.Info(); err != nil {
+			t.Error(err)
+		} else if got := st.Mode(); got != 0o600 {
+			t.Errorf("mode of %s: got %v, want -rw-------", f.Name(), got)
 		}
 	}
 }
@@ -161,10 +163,10 @@ func TestCacheRefusesDirectories(t *testing.T) {
 			c.make(t, dir)
 			warnings := cached(t, profileNr(0), dir)
 			if want := strings.ReplaceAll(c.want, "DIR", dir); len(warnings) != 1 || warnings[0].Error() != want {
-				t.Errorf("got %q, want %q", warnings, want)
+				t.Errorf("warnings: got %q, want %q", warnings, want)
 			}
 			if files, _ := os.ReadDir(dir); len(files) > 0 {
-				t.Error("the directory was written to")
+				t.Errorf("files in a directory that is refused: got %v, want none", files)
 			}
 		})
 	}
@@ -265,16 +267,16 @@ func TestCacheReplacesWrongEntries(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "cache")
 			path := entryOf(profile, dir)
 			if w := cached(t, profile, dir); w != nil {
-				t.Fatal(w)
+				t.Fatalf("warnings of the first time: got %q, want none", w)
 			}
 			c.hurt(t, path)
 			warnings := cached(t, profile, dir)
 			if want := "seccomp cache: use " + path + ": " + c.want; len(warnings) != 1 || warnings[0].Error() != want {
-				t.Errorf("got %q, want %q", warnings, want)
+				t.Errorf("warnings of a wrong entry: got %q, want %q", warnings, want)
 			}
 			now := inode(t, path)
 			if w := cached(t, profile, dir); w != nil || inode(t, path) != now {
-				t.Errorf("the new entry is not used: %q", w)
+				t.Errorf("use of the new entry: got warnings %q, file %d, want none, file %d", w, inode(t, path), now)
 			}
 		})
 	}
@@ -285,11 +287,11 @@ func TestCacheEntryOfAnotherProfile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
 	loose := &specs.LinuxSeccomp{DefaultAction: specs.ActAllow}
 	if w := cached(t, loose, dir); w != nil {
-		t.Fatal(w)
+		t.Fatalf("warnings of the first time: got %q, want none", w)
 	}
 	must(t, os.Rename(entryOf(loose, dir), entryOf(docker(t), dir)))
 	if w := cached(t, docker(t), dir); len(w) != 1 || !strings.HasSuffix(w[0].Error(), ": entry of another profile") {
-		t.Errorf("%q", w)
+		t.Errorf("warnings: got %q, want one that ends with: entry of another profile", w)
 	}
 }
 
@@ -301,7 +303,7 @@ func TestCacheBound(t *testing.T) {
 	start := time.Now()
 	for n := range maxEntries + 10 {
 		if w := cached(t, profileNr(n), dir); w != nil {
-			t.Fatal(w)
+			t.Fatalf("warnings of profile %d: got %q, want none", n, w)
 		}
 		// Files written within one tick of the clock have one time.
 		old := start.Add(time.Duration(n-1000) * time.Second)
@@ -309,13 +311,13 @@ func TestCacheBound(t *testing.T) {
 	}
 	for n := range maxEntries + 10 {
 		if kept := inode(t, entryOf(profileNr(n), dir)) != 0; kept != (n >= 10) {
-			t.Errorf("profile %d: kept %v", n, kept)
+			t.Errorf("profile %d is kept: got %v, want %v", n, kept, n >= 10)
 		}
 	}
 	files, err := os.ReadDir(dir)
 	must(t, err)
 	if len(files) != maxEntries+2 {
-		t.Errorf("%d files", len(files))
+		t.Errorf("files: got %d, want %d", len(files), maxEntries+2)
 	}
 }
 
@@ -332,11 +334,11 @@ func TestCacheManyWriters(t *testing.T) {
 				n := (i + w) % len(want)
 				f, warnings, err := Compile(profileNr(n), dir)
 				if err != nil || warnings != nil || !reflect.DeepEqual(f, want[n]) {
-					t.Errorf("profile %d: %v, %q", n, err, warnings)
+					t.Errorf("profile %d among many writers: got error %v, warnings %q, want none and the filter as without the cache", n, err, warnings)
 				}
 				if w == 0 && i%10 == 0 {
 					if err := os.Remove(entryOf(profileNr(n), dir)); err != nil && !errors.Is(err, os.ErrNotExist) {
-						t.Error(err)
+						t.Errorf("remove the entry of profile %d: got error %v, want none or %v", n, err, os.ErrNotExist)
 					}
 				}
 			}
@@ -346,7 +348,7 @@ func TestCacheManyWriters(t *testing.T) {
 	files, err := os.ReadDir(dir)
 	must(t, err)
 	if len(files) > len(want) {
-		t.Errorf("%d files for %d profiles", len(files), len(want))
+		t.Errorf("files: got %d, want at most %d, one of each profile", len(files), len(want))
 	}
 }
 
@@ -357,7 +359,7 @@ func TestCacheThatCannotBeWritten(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "cache")
 	must(t, os.Mkdir(dir, 0o500))
 	if w := cached(t, profileNr(0), dir); len(w) != 1 || !errors.Is(w[0], syscall.EACCES) {
-		t.Errorf("%q", w)
+		t.Errorf("warnings: got %q, want one that is EACCES", w)
 	}
 }
 
@@ -378,7 +380,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if again := encode(k, got); !got.filter.Listener && !bytes.Equal(again[headerSize:], b[headerSize:]) {
-			t.Errorf("%x came back as %x", b, again)
+			t.Errorf("decode and encode an entry: got %x, want %x", again, b)
 		}
 	})
 }

@@ -45,7 +45,7 @@ func mustCompile(t testing.TB, profile *specs.LinuxSeccomp) Filter {
 	t.Helper()
 	f, warnings, err := Compile(profile, "")
 	if err != nil || warnings != nil {
-		t.Fatalf("%v, %v", err, warnings)
+		t.Fatalf("compile: got error %v, warnings %v, want none", err, warnings)
 	}
 	return f
 }
@@ -55,7 +55,7 @@ func number(t testing.TB, name string, arch libseccomp.ScmpArch) uint32 {
 	t.Helper()
 	nr, err := libseccomp.GetSyscallFromNameByArch(name, arch)
 	if err != nil || nr < 0 {
-		t.Fatalf("%s: %d, %v", name, nr, err)
+		t.Fatalf("number of %s: got %d, %v, want one", name, nr, err)
 	}
 	return uint32(nr)
 }
@@ -98,21 +98,21 @@ func TestActions(t *testing.T) {
 				Syscalls: []specs.LinuxSyscall{rule(other, "mkdir", "landlock_restrict_self")}})
 			mkdir, read := call{arch: sys.AuditArchX86_64, nr: 83}, call{arch: sys.AuditArchX86_64, nr: 0}
 			if v := verdict(t, asRule, mkdir); v != c.verdict {
-				t.Errorf("as a rule: %#x, want %#x", v, c.verdict)
+				t.Errorf("as a rule: got %#x, want %#x", v, c.verdict)
 			}
 			if v := verdict(t, asRule, read); v == c.verdict {
-				t.Errorf("beside the rule: %#x", v)
+				t.Errorf("beside the rule: got %#x, want another", v)
 			}
 			if v := verdict(t, asDefault, read); v != c.verdict {
-				t.Errorf("as default: %#x, want %#x", v, c.verdict)
+				t.Errorf("as default: got %#x, want %#x", v, c.verdict)
 			}
 			if v := verdict(t, asDefault, mkdir); v == c.verdict {
-				t.Errorf("not the default: %#x", v)
+				t.Errorf("not the default: got %#x, want another", v)
 			}
 			isNotify := c.action == specs.ActNotify
 			for _, f := range []Filter{asRule, asDefault} {
 				if f.Listener != isNotify || (f.Flags&sys.SeccompFilterNewListener != 0) != isNotify {
-					t.Errorf("listener %v, flags %#x", f.Listener, f.Flags)
+					t.Errorf("got listener %v, flags %#x, want a listener and its flag: %v", f.Listener, f.Flags, isNotify)
 				}
 			}
 		})
@@ -173,7 +173,7 @@ func TestOperators(t *testing.T) {
 							want = allow
 						}
 						if got := verdict(t, f, c); got != want {
-							t.Errorf("%#x %s %#x, %#x at %d: %#x, want %#x", arg, op.name, v, two, index, got, want)
+							t.Errorf("%#x %s %#x, %#x at %d: got %#x, want %#x", arg, op.name, v, two, index, got, want)
 						}
 					}
 					if op.name != specs.OpMaskedEqual {
@@ -227,7 +227,7 @@ func TestSeveralConditions(t *testing.T) {
 		for want, list := range map[uint32][][6]uint64{allow: c.allow, killProcess: c.deny} {
 			for _, args := range list {
 				if got := verdict(t, f, call{sys.AuditArchX86_64, 9, args}); got != want {
-					t.Errorf("%s: %v: %#x, want %#x", c.name, args, got, want)
+					t.Errorf("%s: %v: got %#x, want %#x", c.name, args, got, want)
 				}
 			}
 		}
@@ -260,16 +260,16 @@ func TestArchitectures(t *testing.T) {
 		{"Docker's", mkdir(specs.ArchX86_64, specs.ArchX86, specs.ArchX32), allow, allow, allow},
 	} {
 		if got := verdict(t, c.filter, amd64); got != c.amd64 {
-			t.Errorf("%s: amd64: %#x, want %#x", c.name, got, c.amd64)
+			t.Errorf("%s: amd64: got %#x, want %#x", c.name, got, c.amd64)
 		}
 		if got := verdict(t, c.filter, x86); got != c.x86 {
-			t.Errorf("%s: x86: %#x, want %#x", c.name, got, c.x86)
+			t.Errorf("%s: x86: got %#x, want %#x", c.name, got, c.x86)
 		}
 		if got := verdict(t, c.filter, x32); got != c.inX32 {
-			t.Errorf("%s: x32: %#x, want %#x", c.name, got, c.inX32)
+			t.Errorf("%s: x32: got %#x, want %#x", c.name, got, c.inX32)
 		}
 		if got := verdict(t, c.filter, call{arch: sys.AuditArchAARCH64, nr: 34}); got != killThread {
-			t.Errorf("%s: arm64: %#x", c.name, got)
+			t.Errorf("%s: arm64: got %#x, want %#x", c.name, got, killThread)
 		}
 	}
 }
@@ -284,7 +284,7 @@ func TestEveryArchitecture(t *testing.T) {
 	} {
 		known, ok := architecture(a)
 		if !ok {
-			t.Errorf("%s is not known", a)
+			t.Errorf("architecture %s: got none, want one", a)
 			continue
 		}
 		f, _, err := Compile(&specs.LinuxSeccomp{
@@ -294,16 +294,16 @@ func TestEveryArchitecture(t *testing.T) {
 		}, "")
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "linux.seccomp.architectures[0]: "+string(a)+": ") {
-				t.Error(err)
+				t.Errorf("compile for %s: got error %v, want none or linux.seccomp.architectures[0]: %s: …", a, err, a)
 			}
 			continue
 		}
 		nr, err := libseccomp.GetSyscallFromNameByArch("read", known.scmp)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("number of read on %s: %v", a, err)
 		}
 		if got := verdict(t, f, call{arch: known.audit, nr: uint32(nr)}); got != allow {
-			t.Errorf("%s: read: %#x", a, got)
+			t.Errorf("%s: read: got %#x, want %#x", a, got, allow)
 		}
 	}
 }
@@ -334,7 +334,7 @@ func TestFlags(t *testing.T) {
 	} {
 		f := mustCompile(t, &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Flags: c.flags})
 		if f.Flags != c.want || f.Listener {
-			t.Errorf("%v: %#x, want %#x", c.flags, f.Flags, c.want)
+			t.Errorf("%v: got flags %#x, listener %v, want %#x, false", c.flags, f.Flags, f.Listener, c.want)
 		}
 		f = mustCompile(t, &specs.LinuxSeccomp{
 			DefaultAction: specs.ActAllow,
@@ -342,7 +342,7 @@ func TestFlags(t *testing.T) {
 			Syscalls:      []specs.LinuxSyscall{rule(specs.ActNotify, "mkdir")},
 		})
 		if f.Flags != c.notify || !f.Listener {
-			t.Errorf("%v with a listener: %#x, want %#x", c.flags, f.Flags, c.notify)
+			t.Errorf("%v with a listener: got flags %#x, listener %v, want %#x, true", c.flags, f.Flags, f.Listener, c.notify)
 		}
 	}
 	// A rule that says the same as the default is no rule; a name of another architecture is none either.
@@ -351,7 +351,7 @@ func TestFlags(t *testing.T) {
 		Syscalls:      []specs.LinuxSyscall{rule(specs.ActNotify, "breakpoint")},
 	})
 	if runtime.GOARCH != "arm" && f.Listener {
-		t.Error("listener for a call that is not there")
+		t.Error("notify of a call that is not there: got a listener, want none")
 	}
 }
 
@@ -415,14 +415,14 @@ func TestErrorsNameThePlace(t *testing.T) {
 		for _, dir := range []string{"", t.TempDir() + "/cache"} {
 			f, _, err := Compile(profile, dir)
 			if err == nil || err.Error() != c.want || f.BPF != nil {
-				t.Errorf("got %v, want %s", err, c.want)
+				t.Errorf("compile: got error %v and a filter of %d bytes, want %s and no filter", err, len(f.BPF), c.want)
 			}
 		}
 	}
 	amd64Only(t)
 	_, _, err := Compile(base(func(s *specs.LinuxSeccomp) { s.Architectures = []specs.Arch{specs.ArchS390X} }), "")
 	if err == nil || err.Error() != "linux.seccomp.architectures[0]: SCMP_ARCH_S390X: not the byte order of this machine" {
-		t.Error(err)
+		t.Errorf("compile for s390x: got error %v, want linux.seccomp.architectures[0]: SCMP_ARCH_S390X: not the byte order of this machine", err)
 	}
 }
 
@@ -460,16 +460,16 @@ func TestConflictingRules(t *testing.T) {
 		f, warnings, err := Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: c.rules}, "")
 		if c.err != "" {
 			if err == nil || err.Error() != c.err {
-				t.Errorf("%s: %v", c.name, err)
+				t.Errorf("%s: got error %v, want %s", c.name, err, c.err)
 			}
 			continue
 		}
 		if err != nil || (len(warnings) > 0) != (c.warning != "") || len(warnings) > 0 && warnings[0].Error() != c.warning {
-			t.Errorf("%s: %v, warnings %q", c.name, err, warnings)
+			t.Errorf("%s: got error %v, warnings %q, want no error and the warning %q", c.name, err, warnings, c.warning)
 		}
 		for arg, want := range map[uint64]uint32{7: c.seven, 9: c.other} {
 			if got := verdict(t, f, call{arch: sys.AuditArchX86_64, nr: 95, args: [6]uint64{arg}}); got != want {
-				t.Errorf("%s: %d: %#x, want %#x", c.name, arg, got, want)
+				t.Errorf("%s: %d: got %#x, want %#x", c.name, arg, got, want)
 			}
 		}
 	}
@@ -483,30 +483,30 @@ func TestUnknownNames(t *testing.T) {
 	}
 	f, warnings, err := Compile(&specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: unknown}, "")
 	if err != nil || len(f.BPF) == 0 {
-		t.Fatal(err)
+		t.Fatalf("compile unknown names: got error %v and a filter of %d bytes, want no error and a filter", err, len(f.BPF))
 	}
 	if len(warnings) != 1 || warnings[0].Error() != "linux.seccomp.syscalls[0].names[1]: no_such_call: not known, so not restricted" {
-		t.Errorf("a list of what is denied: %q", warnings)
+		t.Errorf("a list of what is denied: got warnings %q, want one: no_such_call is not known, so not restricted", warnings)
 	}
 	without := mustCompile(t, &specs.LinuxSeccomp{
 		DefaultAction: specs.ActAllow,
 		Syscalls:      []specs.LinuxSyscall{rule(specs.ActErrno, "mkdir")},
 	})
 	if !reflect.DeepEqual(f, without) {
-		t.Error("an unknown name makes another filter")
+		t.Error("a list with an unknown name: got another filter than without it, want the same")
 	}
 	_, warnings, err = Compile(&specs.LinuxSeccomp{
 		DefaultAction: specs.ActAllow,
 		Syscalls:      []specs.LinuxSyscall{rule(specs.ActNotify, "no_such_call")},
 	}, "")
 	if err != nil || len(warnings) != 1 {
-		t.Errorf("a list of what is to be watched: %v, %q", err, warnings)
+		t.Errorf("a list of what is to be watched: got error %v, warnings %q, want no error and one warning", err, warnings)
 	}
 	_, warnings, err = Compile(&specs.LinuxSeccomp{
 		DefaultAction: specs.ActErrno,
 		Syscalls:      []specs.LinuxSyscall{rule(specs.ActAllow, "read", "no_such_call")},
 	}, "")
 	if err != nil || warnings != nil {
-		t.Errorf("a list of what is allowed: %v, %q", err, warnings)
+		t.Errorf("a list of what is allowed: got error %v, warnings %q, want none", err, warnings)
 	}
 }

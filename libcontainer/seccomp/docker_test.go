@@ -17,10 +17,10 @@ import (
 func TestCompileOnlyReads(t *testing.T) {
 	profile := docker(t)
 	if _, _, err := Compile(profile, ""); err != nil {
-		t.Fatal(err)
+		t.Fatalf("compile Docker's profile: %v", err)
 	}
 	if !reflect.DeepEqual(profile, docker(t)) {
-		t.Error("the profile changed")
+		t.Error("Docker's profile after it was compiled: got another, want the same")
 	}
 }
 
@@ -32,7 +32,7 @@ func docker(t testing.TB) *specs.LinuxSeccomp {
 	}
 	var s specs.LinuxSeccomp
 	if err := json.Unmarshal(text, &s); err != nil {
-		t.Fatal(err)
+		t.Fatalf("unmarshal testdata/docker.json: %v", err)
 	}
 	return &s
 }
@@ -87,11 +87,11 @@ func TestDockerProfile(t *testing.T) {
 		names += len(r.Names)
 	}
 	if names < 400 {
-		t.Fatalf("%d names", names)
+		t.Fatalf("names in Docker's profile: got %d, want 400 or more", names)
 	}
 	f := mustCompile(t, profile)
 	if f.Listener || f.Flags != sys.SeccompFilterSpecAllow {
-		t.Errorf("flags %#x", f.Flags)
+		t.Errorf("Docker's profile: got listener %v, flags %#x, want false, %#x", f.Listener, f.Flags, sys.SeccompFilterSpecAllow)
 	}
 	highest := number(t, "landlock_restrict_self", libseccomp.ArchAMD64)
 	args := [][6]uint64{{}, {8}, {0x20000}, {0xffffffff}, {40}, {2}, {0x7e020000}, {0x02000000}, {^uint64(0)}}
@@ -99,7 +99,7 @@ func TestDockerProfile(t *testing.T) {
 		for _, a := range args {
 			c := call{sys.AuditArchX86_64, nr, a}
 			if got, want := verdict(t, f, c), expect(profile, libseccomp.ArchAMD64, c, highest); got != want {
-				t.Fatalf("amd64 %d %#x: %#x, want %#x", nr, a[0], got, want)
+				t.Fatalf("amd64 %d %#x: got %#x, want %#x", nr, a[0], got, want)
 			}
 			// The other two have arguments of 32 bits for libseccomp.
 			if a[0]>>32 != 0 {
@@ -107,11 +107,11 @@ func TestDockerProfile(t *testing.T) {
 			}
 			c.nr |= sys.X32SyscallBit
 			if got, want := verdict(t, f, c), expect(profile, libseccomp.ArchX32, c, highest|sys.X32SyscallBit); got != want {
-				t.Fatalf("x32 %d %#x: %#x, want %#x", nr, a[0], got, want)
+				t.Fatalf("x32 %d %#x: got %#x, want %#x", nr, a[0], got, want)
 			}
 			c = call{sys.AuditArchX86, nr, a}
 			if got, want := verdict(t, f, c), expect(profile, libseccomp.ArchX86, c, highest); got != want {
-				t.Fatalf("x86 %d %#x: %#x, want %#x", nr, a[0], got, want)
+				t.Fatalf("x86 %d %#x: got %#x, want %#x", nr, a[0], got, want)
 			}
 		}
 	}

@@ -16,16 +16,16 @@ func stubless(t testing.TB, profile *specs.LinuxSeccomp) (filter, stub []byte) {
 	t.Helper()
 	c := compiler{profile: profile}
 	if err := c.start(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("start the filter: %v", err)
 	}
 	defer c.scmp.Release()
 	for i := range profile.Syscalls {
 		if err := c.syscalls(i); err != nil {
-			t.Fatal(err)
+			t.Fatalf("add rule %d: %v", i, err)
 		}
 	}
 	if err := c.finish(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("finish the filter: %v", err)
 	}
 	stub = c.stub()
 	return bytes.TrimPrefix(c.entry.filter.BPF, stub), stub
@@ -117,17 +117,17 @@ func checkStub(t *testing.T, plain, full []byte, spec specs.Arch, names []string
 			before, err := run(plain, c)
 			after, err2 := run(full, c)
 			if err != nil || err2 != nil {
-				t.Fatal(err, err2)
+				t.Fatalf("run %s %v on %#x: without the stub: %v, with it: %v", spec, names, c.nr, err, err2)
 			}
 			switch {
 			case after == before:
 				// Left alone: a rule, a call that is not newer, or one the stub does not count.
 				own := a.scmp != libseccomp.ArchX32 && c.nr < 1000 || a.scmp == libseccomp.ArchX32 && c.nr >= sys.X32SyscallBit && c.nr < sys.X32SyscallBit+512
 				if before == errno|1 && own && highest >= 0 && int64(c.nr) > highest {
-					t.Fatalf("%s %v: %#x is still EPERM", spec, names, c.nr)
+					t.Fatalf("%s %v: %#x with the stub: got still EPERM, want ENOSYS", spec, names, c.nr)
 				}
 			case after != enosys || before != errno|1 || int64(c.nr) <= highest:
-				t.Fatalf("%s %v: %#x: %#x became %#x", spec, names, c.nr, before, after)
+				t.Fatalf("%s %v: %#x with the stub: got %#x, want %#x as without, or ENOSYS for EPERM above %d", spec, names, c.nr, after, before, highest)
 			}
 		}
 	}
@@ -140,7 +140,7 @@ func TestStubOfS390(t *testing.T) {
 		stub := insn(enosysStub([]top{{arch: a, nr: 300, ok: true}}), sys.BPFReturn, 0, 0, allow)
 		for nr, want := range map[uint32]uint32{0: enosys, 1: allow, 300: allow, 301: enosys} {
 			if got, err := run(stub, call{arch: a.audit, nr: nr}); err != nil || got != want {
-				t.Errorf("%s: %d: %#x, %v, want %#x", name, nr, got, err, want)
+				t.Errorf("%s: %d: got %#x, %v, want %#x", name, nr, got, err, want)
 			}
 		}
 	}
@@ -165,11 +165,11 @@ func TestStubIsOnlyForErrno(t *testing.T) {
 	} {
 		_, stub := stubless(t, &specs.LinuxSeccomp{DefaultAction: c.action, DefaultErrnoRet: c.errno, Syscalls: rules})
 		if (stub != nil) != c.stub {
-			t.Errorf("%s: %d bytes", c.action, len(stub))
+			t.Errorf("%s: there is a stub: got %v (%d bytes), want %v", c.action, stub != nil, len(stub), c.stub)
 		}
 	}
 	if _, stub := stubless(t, &specs.LinuxSeccomp{DefaultAction: specs.ActErrno}); stub != nil {
-		t.Error("a stub for a profile without names")
+		t.Errorf("profile without names: got a stub of %d bytes, want none", len(stub))
 	}
 }
 
@@ -193,7 +193,7 @@ func TestSortedFilterMeansTheSame(t *testing.T) {
 					want = allow
 				}
 				if got := verdict(t, f, call{arch: sys.AuditArchX86_64, nr: uint32(nr)}); got != want {
-					t.Fatalf("%d names, %v: %d %s: %#x, want %#x", n, archs, nr, name, got, want)
+					t.Fatalf("%d names, %v: %d %s: got %#x, want %#x", n, archs, nr, name, got, want)
 				}
 			}
 		}

@@ -31,7 +31,7 @@ func TestKeyHasEveryField(t *testing.T) {
 		s := base()
 		f(s)
 		if other, ok := seen[keyOf(s)]; ok {
-			t.Errorf("%s has the key of %s", name, other)
+			t.Errorf("key of %s: got that of %s, want one of its own", name, other)
 		}
 		seen[keyOf(s)] = name
 	}
@@ -56,7 +56,7 @@ func TestKeyHasEveryField(t *testing.T) {
 		case reflect.Uint, reflect.Uint64:
 			differs(path+" changed", func(s *specs.LinuxSeccomp) { get(s).SetUint(98) })
 		default:
-			t.Fatalf("%s: %v", path, v.Kind())
+			t.Fatalf("%s: got a field of kind %v, want one that the test can change", path, v.Kind())
 		}
 	}
 	walk("seccomp", func(s *specs.LinuxSeccomp) reflect.Value { return reflect.ValueOf(s).Elem() })
@@ -65,12 +65,12 @@ func TestKeyHasEveryField(t *testing.T) {
 	differs("names joined", func(s *specs.LinuxSeccomp) { s.Syscalls[0].Names = []string{"d\x01e"} })
 	differs("rules split", func(s *specs.LinuxSeccomp) { s.Syscalls = append(s.Syscalls, specs.LinuxSyscall{}) })
 	if len(seen) < 20 {
-		t.Errorf("only %d keys", len(seen))
+		t.Errorf("keys: got %d, want 20 or more", len(seen))
 	}
 	s := base()
 	s.ListenerPath, s.ListenerMetadata = "/run/agent", "x"
 	if seen[keyOf(s)] != "base" {
-		t.Error("the listener changes the key")
+		t.Errorf("key with another listener: got that of %q, want that of base", seen[keyOf(s)])
 	}
 }
 
@@ -101,6 +101,6 @@ func TestFilterFormat(t *testing.T) {
 	}
 	const want = "f4df275494a7ce98a1e19e2483b6ad5c7d787b8b4dc82a2b7c8dfc26625e6899"
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		t.Errorf("format %d makes %s, want %s", format, got, want)
+		t.Errorf("filters of format %d: got the sum %s, want %s", format, got, want)
 	}
 }

@@ -43,11 +43,11 @@ func TestListsAreWhatIsAccepted(t *testing.T) {
 		}},
 	} {
 		if len(c.list) < 4 || !slices.IsSorted(c.list) || len(slices.Compact(slices.Clone(c.list))) != len(c.list) {
-			t.Errorf("%s: %q", c.what, c.list)
+			t.Errorf("%s: got %q, want 4 or more, sorted, once each", c.what, c.list)
 		}
 		for _, name := range append(c.others, c.list...) {
 			if listed, takes := slices.Contains(c.list, name), c.accepts(name); listed != takes {
-				t.Errorf("%s: %q: listed %v, accepted %v", c.what, name, listed, takes)
+				t.Errorf("%s: %q: got listed %v, accepted %v, want the same of both", c.what, name, listed, takes)
 			}
 		}
 	}
@@ -78,7 +78,7 @@ func TestTranslations(t *testing.T) {
 	for _, name := range names.SeccompActions() {
 		a := scmpAction(specs.LinuxSeccompAction(name))
 		if other, ok := seen[a]; a == libseccomp.ActInvalid || ok && name != string(specs.ActKillThread) {
-			t.Errorf("%s: got action %v, also that of %q", name, a, other)
+			t.Errorf("%s: got action %v, also that of %q, want one of its own", name, a, other)
 		}
 		seen[a] = name
 	}
@@ -86,7 +86,7 @@ func TestTranslations(t *testing.T) {
 	for _, name := range names.List(names.SeccompArchs) {
 		a, ok := architecture(specs.Arch(name))
 		if other, double := archs[a.scmp]; !ok || double {
-			t.Errorf("%s: got architecture %v, %v, also that of %q", name, a.scmp, ok, other)
+			t.Errorf("%s: got architecture %v, %v, also that of %q, want one of its own", name, a.scmp, ok, other)
 		}
 		archs[a.scmp] = name
 	}
@@ -97,23 +97,23 @@ func TestSupportedFlags(t *testing.T) {
 	known, supported := names.Sorted(names.SeccompFlags), SupportedFlags()
 	for _, name := range supported {
 		if !slices.Contains(known, name) {
-			t.Errorf("%s is supported, and not known", name)
+			t.Errorf("supported flag %s: got none of that name in what is known, want one", name)
 		}
 	}
 	if has, err := sys.SeccompHasFlags(sys.SeccompFilterWaitKillableRecv | sys.SeccompFilterNewListener); err != nil {
 		t.Skip(err)
 	} else if has && !slices.Equal(known, supported) {
-		t.Errorf("%q, of %q", supported, known)
+		t.Errorf("supported flags: got %q, want %q", supported, known)
 	}
 	if has, err := sys.SeccompHasFlags(1 << 30); err != nil || has {
-		t.Errorf("a flag that no kernel has: %v, %v", has, err)
+		t.Errorf("a flag that no kernel has: got %v, %v, want false", has, err)
 	}
 }
 
 func TestCheckFlags(t *testing.T) {
 	profile := &specs.LinuxSeccomp{Flags: []specs.LinuxSeccompFlag{"SECCOMP_FILTER_FLAG_TSYNC", specs.LinuxSeccompFlagLog}}
 	if err := (&Filter{Flags: sys.SeccompFilterLog}).CheckFlags(profile); err != nil {
-		t.Error(err)
+		t.Errorf("check a flag that the kernel has: got error %v, want none", err)
 	}
 	// As though this kernel were older.
 	old := names.SeccompFlags
@@ -126,9 +126,9 @@ func TestCheckFlags(t *testing.T) {
 	}
 	err := (&Filter{Flags: 1 << 30}).CheckFlags(profile)
 	if err == nil || !strings.HasPrefix(err.Error(), "linux.seccomp.flags[1]: SECCOMP_FILTER_FLAG_LOG: this kernel does not have it") {
-		t.Error(err)
+		t.Errorf("check a flag that the kernel has not: got error %v, want linux.seccomp.flags[1]: SECCOMP_FILTER_FLAG_LOG: this kernel does not have it", err)
 	}
 	if err := (&Filter{}).CheckFlags(profile); err != nil {
-		t.Errorf("a flag that the filter is not loaded with: %v", err)
+		t.Errorf("check a flag that the filter is not loaded with: got error %v, want none", err)
 	}
 }

@@ -59,19 +59,19 @@ func TestDecodeGivesEveryField(t *testing.T) {
 	n := 0
 	fill(reflect.ValueOf(&want).Elem(), &n)
 	if n < 500 {
-		t.Fatalf("only %d values filled", n)
+		t.Fatalf("values filled: got %d, want 500 or more", n)
 	}
 	for _, indent := range []string{"", "\t"} {
 		text, err := json.MarshalIndent(&want, "", indent)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("marshal with the indent %q: %v", indent, err)
 		}
 		got, err := Decode("config.json", text)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("decode with the indent %q: %v", indent, err)
 		}
 		if !reflect.DeepEqual(got, &want) {
-			t.Errorf("indent %q: got %+v\nwant %+v", indent, got, want)
+			t.Errorf("decode with the indent %q:\n got %+v\nwant %+v", indent, got, want)
 		}
 	}
 }
@@ -97,21 +97,21 @@ func TestDecodeTakesNamesInAnyCase(t *testing.T) {
 	fill(reflect.ValueOf(&want).Elem(), &n)
 	text, err := json.Marshal(&want)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("marshal: %v", err)
 	}
 	upper := string(text)
 	eachName(reflect.TypeFor[specs.Spec](), func(name string, _ reflect.StructField) {
 		upper = strings.ReplaceAll(upper, `"`+name+`":`, `"`+strings.ToUpper(name)+`":`)
 	})
 	if upper == string(text) {
-		t.Fatal("no name changed")
+		t.Fatal("names in upper case: got none changed, want all")
 	}
 	got, err := Decode("config.json", []byte(upper))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("decode names in upper case: %v", err)
 	}
 	if !reflect.DeepEqual(got, &want) {
-		t.Errorf("got %+v\nwant %+v", got, want)
+		t.Errorf("decode names in upper case:\n got %+v\nwant %+v", got, want)
 	}
 }
 
@@ -124,16 +124,16 @@ func TestDecodeProcessAndResources(t *testing.T) {
 	text, _ := json.Marshal(&p)
 	gotP, err := DecodeProcess("process.json", text)
 	if err != nil || !reflect.DeepEqual(gotP, &p) {
-		t.Errorf("process: %v, %+v", err, gotP)
+		t.Errorf("decode a process: got %+v, %v, want %+v", gotP, err, p)
 	}
 	text, _ = json.Marshal(&r)
 	gotR, err := DecodeResources("-", text)
 	if err != nil || !reflect.DeepEqual(gotR, &r) {
-		t.Errorf("resources: %v, %+v", err, gotR)
+		t.Errorf("decode resources: got %+v, %v, want %+v", gotR, err, r)
 	}
 	if _, err := DecodeResources("-", []byte(`{"memory":{"limit":"1G"}}`)); err == nil ||
 		err.Error() != "-:1:20: memory.limit: want int64, got string" {
-		t.Errorf("resources: %v", err)
+		t.Errorf("decode resources with a limit that is text: got error %v, want -:1:20: memory.limit: want int64, got string", err)
 	}
 }
 
@@ -145,18 +145,18 @@ func sameAsJSON(t *testing.T, text []byte) {
 	got, err := Decode("config.json", text)
 	var e *Error
 	if err != nil && !errors.As(err, &e) {
-		t.Fatalf("error of type %T: %v", err, err)
+		t.Fatalf("decode %q: got error %v of type %T, want one of type *Error", text, err, err)
 	}
 	switch {
 	case err != nil && jsonErr != nil:
 	case err != nil:
 		if !strings.HasSuffix(e.Msg, " given twice") && e.Msg != "NUL character in a string" &&
 			strings.TrimSpace(string(text)) != "null" {
-			t.Errorf("%q: refused with %v, encoding/json accepts it", text, err)
+			t.Errorf("decode %q: got error %v, want none as of encoding/json", text, err)
 		}
 	case jsonErr != nil:
 		if !otherPlatform(text) {
-			t.Errorf("%q: accepted, encoding/json says %v", text, jsonErr)
+			t.Errorf("decode %q: got no error, want one as of encoding/json: %v", text, jsonErr)
 		}
 	default:
 		want.Windows, want.Solaris, want.VM, want.ZOS, want.FreeBSD = nil, nil, nil, nil, nil
@@ -164,11 +164,11 @@ func sameAsJSON(t *testing.T, text []byte) {
 			want.Process.CommandLine, want.Process.User.Username = "", ""
 		}
 		if !reflect.DeepEqual(got, &want) {
-			t.Errorf("%q: got %+v, encoding/json gives %+v", text, got, &want)
+			t.Errorf("decode %q: got %+v, want %+v as of encoding/json", text, got, &want)
 		}
 	}
 	if e != nil && (e.Line < 1 || e.Column < 1 || e.Msg == "") {
-		t.Errorf("%q: error without a place: %+v", text, e)
+		t.Errorf("decode %q: got error %+v, want a line, a column and a message", text, e)
 	}
 }
 
@@ -265,18 +265,18 @@ func TestDecodeIsEncodingJSONAtEveryPlace(t *testing.T) {
 		}
 	})
 	if n < 5000 {
-		t.Errorf("only %d texts", n)
+		t.Errorf("texts: got %d, want 5000 or more", n)
 	}
 }
 
 func TestDecodeTornAnywhere(t *testing.T) {
 	text, err := json.MarshalIndent(Example(true), "", " ")
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("marshal the example: %v", err)
 	}
 	for n := range text {
 		if _, err := Decode("config.json", text[:n]); err == nil {
-			t.Fatalf("the first %d of %d bytes are accepted", n, len(text))
+			t.Fatalf("decode the first %d of %d bytes: got no error, want one", n, len(text))
 		}
 		sameAsJSON(t, text[:n])
 	}
@@ -293,7 +293,7 @@ func TestDecodeDepth(t *testing.T) {
 			text := `{"unknown":` + strings.Repeat(open, n) + "1" + strings.Repeat(shut, n) + "}"
 			sameAsJSON(t, []byte(text))
 			if _, err := Decode("config.json", []byte(text)); (err == nil) != (n < maxDepth) {
-				t.Errorf("%d levels of %s: %v", n, pair, err)
+				t.Errorf("decode %d levels of %s: got error %v, want one: %v", n, pair, err, n >= maxDepth)
 			}
 		}
 	}

@@ -68,7 +68,7 @@ func TestDecodeErrors(t *testing.T) {
 	} {
 		_, err := Decode("c", []byte(c.text))
 		if err == nil || err.Error() != c.want {
-			t.Errorf("%s\n got %v\nwant %s", c.text, err, c.want)
+			t.Errorf("decode %s\n got %v\nwant %s", c.text, err, c.want)
 		}
 	}
 }
@@ -86,7 +86,7 @@ func TestLoad(t *testing.T) {
 		t.Helper()
 		_, err := Load(dir)
 		if err == nil || err.Error() != want || errno != 0 && !errors.Is(err, errno) {
-			t.Errorf("got %v, want %s", err, want)
+			t.Errorf("load: got error %v, want %s (errno %d, any if 0)", err, want, errno)
 		}
 	}
 	fails("open "+file+": no such file or directory", syscall.ENOENT)
@@ -96,14 +96,14 @@ func TestLoad(t *testing.T) {
 	want := Example(false)
 	text, err := json.Marshal(want)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("marshal the example: %v", err)
 	}
 	write(string(text))
 	t.Chdir(dir)
 	for _, bundle := range []string{dir, dir + "/", ".", ""} {
 		got, err := Load(bundle)
 		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("Load(%q): %v, %+v", bundle, err, got)
+			t.Errorf("load %q: got %+v, %v, want %+v", bundle, got, err, want)
 		}
 	}
 	if err := os.Rename(file, file+".real"); err != nil {
@@ -113,7 +113,7 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Load(dir); err != nil {
-		t.Errorf("through a symbolic link: %v", err)
+		t.Errorf("load through a symbolic link: got error %v, want none", err)
 	}
 
 	if err := os.Remove(file); err != nil {
@@ -127,7 +127,7 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := syscall.Mkfifo(file, 0o600); err != nil {
-		t.Fatal(err)
+		t.Fatalf("make the FIFO %s: %v", file, err)
 	}
 	fails("read "+file+": not a regular file: invalid argument", syscall.EINVAL)
 	if err := os.Remove(file); err != nil {
@@ -139,10 +139,10 @@ func TestLoad(t *testing.T) {
 	}
 	fails("read "+file+": file too large", syscall.EFBIG)
 	if _, err := Decode("c", make([]byte, MaxSize+1)); !errors.Is(err, syscall.EFBIG) {
-		t.Errorf("Decode of too much: %v", err)
+		t.Errorf("decode more than %d bytes: got error %v, want EFBIG", MaxSize, err)
 	}
 	if _, err := Load(filepath.Join(dir, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing bundle: %v", err)
+		t.Errorf("load a bundle that is not there: got error %v, want %v", err, fs.ErrNotExist)
 	}
 }
 
@@ -159,10 +159,12 @@ func TestOlderVersions(t *testing.T) {
 		text := fmt.Sprintf(`{"ociVersion":%q,"linux":{"resources":{"pids":{"limit":%d}}}}`, c.version, c.limit)
 		s, err := Decode("config.json", []byte(text))
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("decode %s: %v", text, err)
 		}
-		if l := s.Linux.Resources.Pids.Limit; (l == nil) != c.none || l != nil && *l != c.limit {
-			t.Errorf("%s: %v", text, l)
+		if l := s.Linux.Resources.Pids.Limit; (l == nil) != c.none {
+			t.Errorf("%s: the limit is none: got %v, want %v", text, l == nil, c.none)
+		} else if l != nil && *l != c.limit {
+			t.Errorf("%s: limit: got %d, want %d", text, *l, c.limit)
 		}
 	}
 }
@@ -174,10 +176,10 @@ func TestLoadProcess(t *testing.T) {
 	}
 	p, err := LoadProcess(file)
 	if err != nil || !reflect.DeepEqual(p, &specs.Process{Args: []string{"a"}, Cwd: "/"}) {
-		t.Errorf("%v, %+v", err, p)
+		t.Errorf("load a process: got %+v, %v, want the args [a] and the cwd /", p, err)
 	}
 	if _, err := LoadProcess(file + "x"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing file: %v", err)
+		t.Errorf("load a process from a file that is not there: got error %v, want %v", err, fs.ErrNotExist)
 	}
 }
 
@@ -211,6 +213,6 @@ func TestDeepNestingIsSaidInAFewWords(t *testing.T) {
 	_, err := Decode("c", []byte(`{"x":`+strings.Repeat("[", 20000)))
 	want := "c:1:10005: x" + strings.Repeat("[0]", 67) + "…: nested deeper than 10000"
 	if err == nil || err.Error() != want {
-		t.Errorf("%.300v", err)
+		t.Errorf("decode 20000 arrays in each other: got error %.300v, want %s", err, want)
 	}
 }

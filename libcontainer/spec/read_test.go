@@ -17,7 +17,7 @@ func read(t *testing.T, text string) *Reading {
 	}
 	r, err := Read(dir)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("read: %v", err)
 	}
 	return r
 }
@@ -53,23 +53,23 @@ func TestReadAll(t *testing.T) {
 		got = append(got, strings.TrimPrefix(e.Error(), e.File+":"))
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("got %s", strings.Join(got, "\n"))
+		t.Errorf("errors:\n got %s\nwant %s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	s := r.Spec
 	if s == nil || s.Process.Cwd != "/" || s.Process.User.GID != 7 || !slices.Equal(s.Process.Args, []string{"a", "", "c"}) ||
 		len(s.Mounts) != 2 || s.Mounts[1].Destination != "/x" || s.Version != "" || len(s.Process.Rlimits) > 0 {
-		t.Errorf("%+v", s)
+		t.Errorf("spec beside the errors: got %+v, want what is right in it (cwd /, gid 7, args a, \"\" and c, a mount at /x) and the rest zero", s)
 	}
 }
 
 func TestReadStopsWhereItIsNoJSON(t *testing.T) {
 	r := read(t, `{"hostname": 1, "process": {"cwd": 2,}, "root": 3}`)
 	if len(r.Errors) != 3 || r.Spec != nil || r.Errors[2].Column != 38 {
-		t.Errorf("%v %v", r.Errors, r.Spec)
+		t.Errorf("read what is no JSON: got the errors %v and the spec %+v, want 3 errors, the last in column 38, and no spec", r.Errors, r.Spec)
 	}
 	r = read(t, `{"process": {"args": [`+strings.Repeat("1,", 1000)+`1]}}`)
 	if n := len(r.Errors); n != maxNotes+1 || !strings.Contains(r.Errors[n-1].Msg, "there may be more") {
-		t.Errorf("%d errors, the last %v", n, r.Errors[n-1])
+		t.Errorf("read 1001 errors: got %d, the last %v, want %d, the last of them that there may be more", n, r.Errors[n-1], maxNotes+1)
 	}
 }
 
@@ -90,13 +90,13 @@ func TestReadTellsWhatIsIgnored(t *testing.T) {
 		"mounts[0].option: got a name that nobody knows, want one of the specification: it is ignored",
 	}
 	if got := lines(r.Ignored); !slices.Equal(got, want) || len(r.Errors) > 0 {
-		t.Errorf("got %s, %v", strings.Join(got, "\n"), r.Errors)
+		t.Errorf("ignored:\n got %s\nwant %s\nerrors: got %v, want none", strings.Join(got, "\n"), strings.Join(want, "\n"), r.Errors)
 	}
 	var b strings.Builder
 	for i := range 1000 {
 		b.WriteString(`"x` + strconv.Itoa(i) + `": 1,`)
 	}
 	if r := read(t, "{"+b.String()+`"hostname":"h"}`); len(r.Ignored) != maxNotes || r.Spec.Hostname != "h" {
-		t.Errorf("%d ignored", len(r.Ignored))
+		t.Errorf("read 1000 unknown names: got %d ignored and the hostname %q, want %d and h", len(r.Ignored), r.Spec.Hostname, maxNotes)
 	}
 }

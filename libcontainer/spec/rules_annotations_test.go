@@ -106,24 +106,24 @@ func TestSystemdProperties(t *testing.T) {
 		{"USec", dbus.MakeVariant(int32(1))},
 	}
 	if !reflect.DeepEqual(list, want) || problems != nil {
-		t.Errorf("%v, %v", list, problems)
+		t.Errorf("properties: got %v, problems %v, want %v, none", list, problems, want)
 	}
 	for _, value := range []string{"-1", "1e300", "[1]", "<1>"} {
 		if list, problems := SystemdProperties(map[string]string{a + "TimeoutStopSec": value}); len(list) > 0 || len(problems) != 1 {
-			t.Errorf("%s: %v, %v", value, list, problems)
+			t.Errorf("TimeoutStopSec of %s: got properties %v, problems %v, want no property and 1 problem", value, list, problems)
 		}
 	}
 }
 
 func TestVersions(t *testing.T) {
 	if MaxVersion != specs.Version {
-		t.Errorf("version %s of the specification is known, and %s is its package: read what it adds", MaxVersion, specs.Version)
+		t.Errorf("newest version that is known: got %s, want %s, of the package: read what it adds", MaxVersion, specs.Version)
 	}
 	for _, v := range []string{MinVersion, MaxVersion} {
 		s := Example(false)
 		s.Version = v
 		if r := Validate(s, Facts{}); len(r.Problems)+len(r.Warnings) > 0 {
-			t.Errorf("%s: %v", v, r)
+			t.Errorf("version %s: got %v, want no problems and no warnings", v, r)
 		}
 	}
 }

@@ -234,11 +234,11 @@ func TestNoSecurityModule(t *testing.T) {
 		`linux.mountLabel: got "u:r:m:s0", and SELinux is not enabled in this kernel, want no label`,
 	}
 	if got := lines(Validate(s, f).Problems); strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("%q", got)
+		t.Errorf("problems in a kernel without AppArmor and SELinux: got %q, want %q", got, want)
 	}
 	s = Example(false)
 	s.Process.ApparmorProfile = Unconfined
 	if r := Validate(s, f); len(r.Problems) > 0 {
-		t.Errorf("%q", lines(r.Problems))
+		t.Errorf("problems of the profile %s in a kernel without AppArmor: got %q, want none", Unconfined, lines(r.Problems))
 	}
 }

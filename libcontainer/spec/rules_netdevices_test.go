@@ -93,10 +93,10 @@ func TestNetDevicesInTheRuntimesNamespace(t *testing.T) {
 		}
 	}
 	if r := Validate(s, Facts{}); len(r.Problems) > 0 {
-		t.Error(r.Problems)
+		t.Errorf("network namespace of another: got problems %v, want none", r.Problems)
 	}
 	r := Validate(s, Facts{Own: map[specs.LinuxNamespaceType]bool{specs.NetworkNamespace: true}})
 	if len(r.Problems) != 1 || r.Problems[0].Path != "linux.netDevices" {
-		t.Error(r.Problems)
+		t.Errorf("network namespace of the runtime: got problems %v, want one of linux.netDevices", r.Problems)
 	}
 }

@@ -130,7 +130,7 @@ func TestValidate(t *testing.T) {
 				s = Example(false)
 				r.good(s)
 				if got := Validate(s, Facts{}); len(got.Problems)+len(got.Warnings) > 0 {
-					t.Errorf("the good twin: %q, %q", lines(got.Problems), lines(got.Warnings))
+					t.Errorf("the good twin: got problems %q and warnings %q, want none", lines(got.Problems), lines(got.Warnings))
 				}
 			})
 		}
@@ -142,7 +142,7 @@ func TestValidateIgnoresOtherPlatforms(t *testing.T) {
 	s.Windows, s.Solaris, s.VM, s.ZOS, s.FreeBSD = &specs.Windows{}, &specs.Solaris{}, &specs.VM{}, &specs.ZOS{}, &specs.FreeBSD{}
 	s.Process.CommandLine, s.Process.User.Username = "x", "y"
 	if r := Validate(s, Facts{}); len(r.Problems)+len(r.Warnings) > 0 {
-		t.Errorf("%q, %q", lines(r.Problems), lines(r.Warnings))
+		t.Errorf("what is for other platforms: got problems %q and warnings %q, want none", lines(r.Problems), lines(r.Warnings))
 	}
 }
 
@@ -153,7 +153,7 @@ func TestValidateFacts(t *testing.T) {
 	}
 	s.Linux.Sysctl = map[string]string{"net.core.somaxconn": "1", "kernel.sem": "1", "kernel.domainname": "a"}
 	if r := Validate(s, Facts{}); len(r.Problems) > 0 {
-		t.Errorf("other namespaces: %q", lines(r.Problems))
+		t.Errorf("other namespaces: got problems %q, want none", lines(r.Problems))
 	}
 	own := Facts{Own: map[specs.LinuxNamespaceType]bool{"network": true, "ipc": true, "uts": true, "mount": true}}
 	want := []string{
@@ -172,13 +172,13 @@ func TestValidateFacts(t *testing.T) {
 		got = append(got, p.Path)
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("the runtime's namespaces: got %q, want %q", got, want)
+		t.Errorf("the runtime's namespaces: got problems of %q, want %q", got, want)
 	}
 	for i := range s.Linux.Namespaces {
 		s.Linux.Namespaces[i].Path = ""
 	}
 	if r := Validate(s, own); len(r.Problems) > 0 {
-		t.Errorf("new namespaces: %q", lines(r.Problems))
+		t.Errorf("new namespaces: got problems %q, want none", lines(r.Problems))
 	}
 }
 
@@ -190,25 +190,25 @@ func TestValidateProcess(t *testing.T) {
 		`process.apparmorProfile: got "p", and no AppArmor in this kernel, want no profile`,
 	}
 	if !slices.Equal(lines(r.Problems), want) || len(r.Warnings) != 1 {
-		t.Errorf("%q, %q", lines(r.Problems), lines(r.Warnings))
+		t.Errorf("a process with mistakes: got problems %q and warnings %q, want %q and 1 warning", lines(r.Problems), lines(r.Warnings), want)
 	}
 	if r := ValidateProcess(Example(false).Process, Facts{}); len(r.Problems)+len(r.Warnings) > 0 {
-		t.Errorf("%q, %q", lines(r.Problems), lines(r.Warnings))
+		t.Errorf("the example's process: got problems %q and warnings %q, want none", lines(r.Problems), lines(r.Warnings))
 	}
 }
 
 func TestReportErr(t *testing.T) {
 	r := Report{Warnings: []Problem{{"a", "b", "c"}}}
 	if err := r.Err("config.json"); err != nil {
-		t.Error(err)
+		t.Errorf("error of a report with a warning: got %v, want none", err)
 	}
 	r.Problems = []Problem{{"x", "1", "2"}}
 	if err := r.Err("config.json"); err.Error() != "config.json: x: got 1, want 2" {
-		t.Error(err)
+		t.Errorf("error of a report with a problem: got %v, want config.json: x: got 1, want 2", err)
 	}
 	r.Problems = append(r.Problems, Problem{"y", "", ""})
 	if err := r.Err("config.json"); err.Error() != "config.json: 2 problems: x: got 1, want 2; y: not supported" {
-		t.Error(err)
+		t.Errorf("error of a report with two problems: got %v, want config.json: 2 problems: x: got 1, want 2; y: not supported", err)
 	}
 }
 
@@ -216,7 +216,7 @@ func TestValidateShortensValues(t *testing.T) {
 	s := Example(false)
 	s.Process.Cwd = strings.Repeat("x", 5000)
 	if got := lines(Validate(s, Facts{}).Problems); len(got) != 1 || len(got[0]) > 200 {
-		t.Errorf("%q", got)
+		t.Errorf("problems of a cwd of 5000 bytes: got %q, want one of at most 200 bytes", got)
 	}
 }
 
@@ -236,7 +236,7 @@ func TestSysctlFile(t *testing.T) {
 		"a.//.b":                           "",
 	} {
 		if got, ok := SysctlFile(key); got != want || ok != (want != "") {
-			t.Errorf("%q: got %q, %v, want %q", key, got, ok, want)
+			t.Errorf("file of the sysctl %q: got %q, %v, want %q, %v", key, got, ok, want, want != "")
 		}
 	}
 }
@@ -253,11 +253,11 @@ func TestExampleIsRunc(t *testing.T) {
 			args = append(args, "--rootless")
 		}
 		if out, err := exec.Command(runc, args...).CombinedOutput(); err != nil {
-			t.Fatalf("runc spec: %v: %s", err, out)
+			t.Fatalf("run runc spec: %v: %s", err, out)
 		}
 		want, err := Load(dir)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("load what runc wrote: %v", err)
 		}
 		want.Version = "1.3.0"
 		if !reflect.DeepEqual(Example(rootless), want) {
@@ -266,7 +266,7 @@ func TestExampleIsRunc(t *testing.T) {
 			t.Errorf("rootless %v:\n got %s\nwant %s", rootless, got, text)
 		}
 		if r := Validate(Example(rootless), Facts{}); len(r.Problems)+len(r.Warnings) > 0 {
-			t.Errorf("rootless %v: %q, %q", rootless, lines(r.Problems), lines(r.Warnings))
+			t.Errorf("rootless %v: got problems %q and warnings %q, want none", rootless, lines(r.Problems), lines(r.Warnings))
 		}
 	}
 }
@@ -300,18 +300,18 @@ func TestHostileConfigs(t *testing.T) {
 	} {
 		s, err := Decode(name, []byte("{"+section+"}"))
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("decode %s: %v", name, err)
 		}
 		begin := time.Now()
 		r := Validate(s, Facts{})
 		if took := time.Since(begin); took > 10*time.Second {
-			t.Errorf("%s: %v", name, took)
+			t.Errorf("%s: time to validate: got %v, want at most 10s", name, took)
 		}
 		if len(r.Problems) > maxNotes+1 || len(r.Warnings) > maxNotes+1 {
-			t.Errorf("%s: %d problems, %d warnings", name, len(r.Problems), len(r.Warnings))
+			t.Errorf("%s: got %d problems and %d warnings, want at most %d of each", name, len(r.Problems), len(r.Warnings), maxNotes+1)
 		}
 		if last := append(r.Warnings, r.Problems...); name != "affinity" && !strings.Contains(fmt.Sprint(last), "there are more") {
-			t.Errorf("%s: nothing says that there are more", name)
+			t.Errorf("%s: got problems and warnings %v, want one that says that there are more", name, last)
 		}
 	}
 }

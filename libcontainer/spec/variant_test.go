@@ -99,7 +99,7 @@ func FuzzParseVariant(f *testing.F) {
 			return
 		}
 		if _, err := dbus.ParseSignature(v.Signature().String()); err != nil {
-			t.Errorf("%q: type %q: %v", s, v.Signature(), err)
+			t.Errorf("%q: type: got %q and %v of it, want a signature of D-Bus", s, v.Signature(), err)
 		}
 		encode(v) // refuses, among others, paths and signatures that are none
 	})

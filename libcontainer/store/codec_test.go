@@ -37,7 +37,7 @@ func fill(t *testing.T, v reflect.Value) {
 	case reflect.Map:
 		v.Set(reflect.ValueOf(map[string]string{"b": "2", "a\n": "", "": "\"1"}))
 	default:
-		t.Fatalf("test does not know %v", v.Type())
+		t.Fatalf("fill a field of type %v: got no rule for it, want one", v.Type())
 	}
 }
 
@@ -51,11 +51,11 @@ func TestEveryFieldSurvives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			data, err := st.encode()
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("encode: %v", err)
 			}
 			got, err := decode(data)
 			if err != nil || !reflect.DeepEqual(got, st) {
-				t.Errorf("%v\n got %+v\nwant %+v", err, got, st)
+				t.Errorf("decode: %v\n got %+v\nwant %+v", err, got, st)
 			}
 			var std State
 			if err := json.Unmarshal(data, &std); err != nil || !reflect.DeepEqual(&std, st) {
@@ -63,7 +63,7 @@ func TestEveryFieldSurvives(t *testing.T) {
 			}
 			data, err = json.MarshalIndent(st, "", " ")
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("marshal with encoding/json: %v", err)
 			}
 			got, err = decode(data)
 			if err == nil {
@@ -93,10 +93,10 @@ func TestPathsThatAreNoUTF8Survive(t *testing.T) {
 	st := &State{ID: "a", Phase: Running, Bundle: "/\xff\xfe/\xc3"}
 	data, err := st.encode()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("encode: %v", err)
 	}
 	if got, err := decode(data); err != nil || got.Bundle != st.Bundle {
-		t.Errorf("got %+v, %v", got, err)
+		t.Errorf("decode: got %+v, %v, want the bundle %q", got, err, st.Bundle)
 	}
 }
 
@@ -104,7 +104,7 @@ func TestRawRecordsHaveToBeJSON(t *testing.T) {
 	for _, raw := range []string{"{", `{"a":1}}`, "nul", "1 .5", `"`, "[1,]", strings.Repeat("[", 100) + strings.Repeat("]", 100)} {
 		for _, st := range []*State{{Hooks: []byte(raw)}} {
 			if data, err := st.encode(); err == nil {
-				t.Errorf("%s accepted: %s", raw, data)
+				t.Errorf("encode the hooks %s: got %s, want an error", raw, data)
 			}
 		}
 	}
@@ -149,7 +149,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"an array":           `[]`,
 	} {
 		if st, err := decode([]byte(in)); err == nil {
-			t.Errorf("%s: accepted as %+v", name, st)
+			t.Errorf("decode %s: got %+v, want an error", name, st)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func TestDecodeRefuses(t *testing.T) {
 func TestUnknownKeysAreSkipped(t *testing.T) {
 	st, err := decode([]byte(`{"new":{"a":[{},[],1e9,"x"]},"id":"a","init":{"new":1,"pid":7},"phase":"created"}`))
 	if err != nil || st.ID != "a" || st.Init.Pid != 7 {
-		t.Errorf("got %+v, %v", st, err)
+		t.Errorf("decode: got %+v, %v, want the id a and the pid 7", st, err)
 	}
 }
 
@@ -170,12 +170,12 @@ func FuzzDecode(f *testing.F) {
 		}
 		again, err := st.encode()
 		if err != nil {
-			t.Fatalf("%+v: %v", st, err)
+			t.Fatalf("encode %+v: %v", st, err)
 		}
 		if back, err := decode(again); err != nil || !back.Created.Equal(st.Created) {
-			t.Fatalf("%s: %v", again, err)
+			t.Fatalf("decode %s: got %+v, %v, want it created at %v and no error", again, back, err, st.Created)
 		} else if back.Created = st.Created; !reflect.DeepEqual(back, st) {
-			t.Fatalf("%s: %+v, was %+v", again, back, st)
+			t.Fatalf("decode %s: got %+v, want %+v", again, back, st)
 		}
 	})
 }

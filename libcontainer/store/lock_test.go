@@ -18,10 +18,10 @@ func TestLockIsWaitedForAndItsHolderNamed(t *testing.T) {
 	_, err := s.Open("a", 10*time.Millisecond)
 	var busy *BusyError
 	if !errors.As(err, &busy) || !errors.Is(err, syscall.EWOULDBLOCK) {
-		t.Fatalf("%v", err)
+		t.Fatalf("open of what is locked: got error %v, want a BusyError that is EWOULDBLOCK", err)
 	}
 	if want := fmt.Sprintf("process %d (", os.Getpid()); !strings.HasPrefix(busy.Holder, want) {
-		t.Errorf("holder %q, want %s…", busy.Holder, want)
+		t.Errorf("holder of the lock: got %q, want %s…", busy.Holder, want)
 	}
 	got := make(chan error)
 	go func() {
@@ -33,7 +33,7 @@ func TestLockIsWaitedForAndItsHolderNamed(t *testing.T) {
 	}()
 	c.Close()
 	if err := <-got; err != nil {
-		t.Error(err)
+		t.Errorf("open that waits for the lock: got error %v, want none", err)
 	}
 }
 
@@ -46,19 +46,19 @@ func TestAnHeirKeepsTheLock(t *testing.T) {
 	c := create(t, s, "a")
 	p, err := os.StartProcess(sleep, []string{"sleep", "60"}, &os.ProcAttr{Files: []*os.File{nil, nil, nil, c.Dir()}})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("start sleep: %v", err)
 	}
 	c.Close()
 	_, err = s.Open("a", 10*time.Millisecond)
 	var busy *BusyError
 	if !errors.As(err, &busy) || busy.Holder != fmt.Sprintf("process %d (sleep)", p.Pid) {
-		t.Errorf("%v", err)
+		t.Errorf("open while an heir has the lock: got error %v, want a BusyError that names process %d (sleep)", err, p.Pid)
 	}
 	p.Kill()
 	p.Wait()
 	o, err := s.Open("a", long)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("open when the heir is gone: %v", err)
 	}
 	o.Close()
 }
@@ -72,7 +72,7 @@ func TestLockOfARemovedDirectoryDoesNotCount(t *testing.T) {
 			o, err := s.Open("a", long)
 			if err == nil {
 				if o.Damage != nil || o.State.Bundle != "second" {
-					err = fmt.Errorf("opened %+v %v", o.State, o.Damage)
+					err = fmt.Errorf("got the state %+v and the damage %v, want the bundle second and no damage", o.State, o.Damage)
 				}
 				o.Close()
 			}
@@ -80,20 +80,20 @@ func TestLockOfARemovedDirectoryDoesNotCount(t *testing.T) {
 		}()
 		waitForWaiter(t, s.Root+"/a")
 		if err := c.Remove(); err != nil {
-			t.Fatal(err)
+			t.Fatalf("remove: %v", err)
 		}
 		if again {
 			st := intent("a")
 			st.Bundle = "second"
 			c2, err := s.Create("a", st, long)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("create again: %v", err)
 			}
 			c2.Close()
 		}
 		c.Close()
 		if err := <-got; again && err != nil || !again && !errors.Is(err, syscall.ENOENT) {
-			t.Errorf("made again %v: %v", again, err)
+			t.Errorf("open that waited while it was removed, made again %v: got error %v, want ENOENT if it was not made again, else none", again, err)
 		}
 	}
 }
@@ -103,7 +103,7 @@ func waitForWaiter(t *testing.T, path string) {
 	t.Helper()
 	var st syscall.Stat_t
 	if err := syscall.Stat(path, &st); err != nil {
-		t.Fatal(err)
+		t.Fatalf("stat %s: %v", path, err)
 	}
 	inode := fmt.Sprintf(":%d ", st.Ino)
 	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -117,7 +117,7 @@ func waitForWaiter(t *testing.T, path string) {
 			}
 		}
 	}
-	t.Fatal("nobody waits for the lock")
+	t.Fatalf("wait for a waiter for the lock of %s: got none within %v, want one", path, long)
 }
 
 func TestOneOfManyCreatesWins(t *testing.T) {
@@ -136,15 +136,15 @@ func TestOneOfManyCreatesWins(t *testing.T) {
 			case err == nil:
 				won++
 				if err := held[i].Remove(); err != nil {
-					t.Error(err)
+					t.Errorf("remove of the one that won: got error %v, want none", err)
 				}
 				held[i].Close()
 			case !errors.Is(err, syscall.EEXIST):
-				t.Error(err)
+				t.Errorf("create of one that lost: got error %v, want EEXIST", err)
 			}
 		}
 		if won != 1 {
-			t.Fatalf("%d creates won", won)
+			t.Fatalf("creates that won: got %d, want 1", won)
 		}
 	}
 }
@@ -158,7 +158,7 @@ func TestCreatesAndRemovalsRace(t *testing.T) {
 				if c, err := s.Create("a", intent("a"), long); err == nil {
 					c.Close()
 				} else if !errors.Is(err, syscall.EEXIST) {
-					t.Error(err)
+					t.Errorf("create: got error %v, want none or EEXIST", err)
 				}
 			}
 		})
@@ -170,7 +170,7 @@ func TestCreatesAndRemovalsRace(t *testing.T) {
 					o.Close()
 				}
 				if err != nil && !errors.Is(err, syscall.ENOENT) {
-					t.Error(err)
+					t.Errorf("open and remove: got error %v, want none or ENOENT", err)
 				}
 			}
 		})

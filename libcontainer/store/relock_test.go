@@ -12,38 +12,38 @@ func TestRelock(t *testing.T) {
 	before := openFDs()
 	c, err := s.Create("web", intent("web"), long)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("create: %v", err)
 	}
 	if err := c.Unlock(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("unlock: %v", err)
 	}
 	other, err := s.Open("web", long)
 	if err != nil {
 		t.Fatalf("open after unlock: %v", err)
 	}
 	if err := c.Relock(time.Millisecond); !errors.As(err, new(*BusyError)) {
-		t.Errorf("while another holds it: %v", err)
+		t.Errorf("relock while another holds it: got error %v, want a BusyError", err)
 	}
 	other.Close()
 	if err := c.Relock(long); err != nil {
-		t.Errorf("after that: %v", err)
+		t.Errorf("relock when the other is closed: got error %v, want none", err)
 	}
 	if _, err := s.Open("web", time.Millisecond); !errors.As(err, new(*BusyError)) {
-		t.Errorf("relocked, and open says %v", err)
+		t.Errorf("open of what is relocked: got error %v, want a BusyError", err)
 	}
 	if err := c.Unlock(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("unlock a second time: %v", err)
 	}
 	if other, err = s.Open("web", long); err != nil {
-		t.Fatal(err)
+		t.Fatalf("open after the second unlock: %v", err)
 	}
 	if err := other.Remove(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("remove: %v", err)
 	}
 	other.Close()
 	create(t, s, "web").Close()
 	if err := c.Relock(long); !errors.As(err, new(*NotExistError)) {
-		t.Errorf("removed, and made anew by somebody else: %v", err)
+		t.Errorf("relock what is removed, and made anew by somebody else: got error %v, want a NotExistError", err)
 	}
 	c.Close()
 	// The waits that were given up hold a descriptor each until the kernel lets them out of flock(2).
@@ -52,6 +52,6 @@ func TestRelock(t *testing.T) {
 		runtime.Gosched()
 	}
 	if after != before {
-		t.Errorf("%d descriptors, %d before", after, before)
+		t.Errorf("open descriptors at the end: got %d, want %d as before", after, before)
 	}
 }

@@ -21,7 +21,7 @@ func create(t *testing.T, s *Store, id string) *Container {
 	t.Helper()
 	c, err := s.Create(id, intent(id), long)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("create %q: %v", id, err)
 	}
 	t.Cleanup(func() { c.Close() })
 	return c
@@ -46,15 +46,17 @@ func TestLifecycle(t *testing.T) {
 	before := openFDs()
 	c, err := s.Create("web", intent("web"), long)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("create: %v", err)
 	}
 	for _, p := range []string{s.Root, s.Root + "/web"} {
-		if st, err := os.Stat(p); err != nil || st.Mode().Perm() != 0o700 {
-			t.Errorf("%s: %v %v", p, st, err)
+		if st, err := os.Stat(p); err != nil {
+			t.Error(err)
+		} else if got := st.Mode().Perm(); got != 0o700 {
+			t.Errorf("mode of %s: got %#o, want 0700", p, got)
 		}
 	}
 	if st, err := s.Read("web"); err != nil || st.Phase != Creating {
-		t.Errorf("the intent is not there: %+v %v", st, err)
+		t.Errorf("read after create: got %+v, %v, want the phase %s", st, err, Creating)
 	}
 	next := intent("web")
 	next.Phase = Created
@@ -63,43 +65,43 @@ func TestLifecycle(t *testing.T) {
 	}
 	for _, text := range []string{"longer than the next", "{}"} {
 		if err := c.KeepConfig([]byte(text)); err != nil {
-			t.Fatal(err)
+			t.Fatalf("keep the config %q: %v", text, err)
 		}
 		if got, err := os.ReadFile(s.Root + "/web/config.json"); err != nil || string(got) != text {
-			t.Errorf("%q %v", got, err)
+			t.Errorf("config.json that is kept: got %q, %v, want %q", got, err, text)
 		}
 	}
 	if err := c.Write(next); err != nil || c.State != next {
-		t.Fatal(err)
+		t.Fatalf("write: got the state %+v, %v, want %+v", c.State, err, next)
 	}
 	c.Close()
 
 	c, err = s.Open("web", long)
 	if err != nil || c.Damage != nil || c.State.Phase != Created {
-		t.Fatalf("%+v %v", c, err)
+		t.Fatalf("open: got %+v, %v, want the phase %s and no damage", c, err, Created)
 	}
 	for range 2 {
 		if err := c.Started(); err != nil {
-			t.Fatal(err)
+			t.Fatalf("record the start: %v", err)
 		}
 	}
 	if st, err := s.Read("web"); err != nil || st.Phase != Running {
-		t.Errorf("without a gate it runs: %+v %v", st, err)
+		t.Errorf("read without the gate: got %+v, %v, want the phase %s", st, err, Running)
 	}
 	for range 2 { // idempotent
 		if err := c.Remove(); err != nil {
-			t.Fatal(err)
+			t.Fatalf("remove: %v", err)
 		}
 	}
 	c.Close()
 	if _, err := s.Open("web", long); !errors.Is(err, syscall.ENOENT) || err.Error() != `container "web" does not exist` {
-		t.Errorf("%v", err)
+		t.Errorf("open after remove: got error %v, want ENOENT, and that container \"web\" does not exist", err)
 	}
 	if _, err := s.Read("web"); !errors.Is(err, syscall.ENOENT) {
-		t.Errorf("%v", err)
+		t.Errorf("read after remove: got error %v, want ENOENT", err)
 	}
 	if n := openFDs(); n != before {
-		t.Errorf("%d descriptors open, %d before", n, before)
+		t.Errorf("open descriptors at the end: got %d, want %d as before", n, before)
 	}
 }
 
@@ -109,10 +111,10 @@ func TestSecondCreateFailsAtOnceWhileTheFirstIsLocked(t *testing.T) {
 	before := openFDs()
 	_, err := s.Create("a", intent("a"), time.Hour)
 	if !errors.Is(err, syscall.EEXIST) || err.Error() != `container with id "a" already exists` {
-		t.Errorf("%v", err)
+		t.Errorf("second create: got error %v, want EEXIST, and that container \"a\" already exists", err)
 	}
 	if n := openFDs(); n != before {
-		t.Errorf("%d descriptors open, %d before", n, before)
+		t.Errorf("open descriptors after the second create: got %d, want %d as before", n, before)
 	}
 }
 
@@ -126,10 +128,10 @@ func TestCreateTakesOverADirectoryWithoutRecord(t *testing.T) {
 	}
 	c := create(t, s, "a")
 	if err := c.Remove(); err != nil {
-		t.Fatal(err)
+		t.Fatalf("remove: %v", err)
 	}
 	if got := entries(t, s); got != "[]" {
-		t.Errorf("left: %s", got)
+		t.Errorf("the root after remove: got %s, want []", got)
 	}
 }
 
@@ -140,7 +142,7 @@ func TestTornRecordIsNotTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.Create("a", intent("a"), long); !errors.Is(err, syscall.EEXIST) {
-		t.Errorf("%v", err)
+		t.Errorf("create over a torn record: got error %v, want EEXIST", err)
 	}
 }
 
@@ -163,7 +165,7 @@ func TestHalfMadeContainersOpenForRemoval(t *testing.T) {
 			}
 			if c.record != nil && *c.record == "dir" {
 				if err := syscall.Mkfifo(dir+"/"+recordName, 0o600); err != nil {
-					t.Fatal(err)
+					t.Fatalf("make a FIFO of the record: %v", err)
 				}
 			} else if c.record != nil {
 				if err := os.WriteFile(dir+"/"+recordName, []byte(*c.record), 0o600); err != nil {
@@ -171,24 +173,24 @@ func TestHalfMadeContainersOpenForRemoval(t *testing.T) {
 				}
 			}
 			if _, err := s.Read("a"); err == nil || err.Error() != `container "a": `+c.want {
-				t.Errorf("Read: %v", err)
+				t.Errorf("read: got error %v, want container \"a\": %s", err, c.want)
 			}
 			o, err := s.Open("a", long)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("open: %v", err)
 			}
 			defer o.Close()
 			if o.State != nil || o.Damage == nil || o.Damage.Error() != c.want {
-				t.Errorf("Open: %+v, %v", o.State, o.Damage)
+				t.Errorf("open: got the state %+v and the damage %v, want no state and the damage %s", o.State, o.Damage, c.want)
 			}
 			if (c.record == nil) != errors.Is(o.Damage, ErrHalfMade) {
-				t.Errorf("ErrHalfMade does not fit %v", o.Damage)
+				t.Errorf("damage %v is ErrHalfMade: got %v, want %v", o.Damage, errors.Is(o.Damage, ErrHalfMade), c.record == nil)
 			}
 			if err := o.Remove(); err != nil {
-				t.Fatal(err)
+				t.Fatalf("remove: %v", err)
 			}
 			if got := entries(t, s); got != "[]" {
-				t.Errorf("left: %s", got)
+				t.Errorf("the root after remove: got %s, want []", got)
 			}
 		})
 	}
@@ -199,7 +201,7 @@ func TestTornRecordLeavesTheIntent(t *testing.T) {
 	c := create(t, s, "a")
 	defer c.Close()
 	if err := c.Write(&State{Version: "1.3.0", ID: "a", Phase: Created}); err != nil {
-		t.Fatal(err)
+		t.Fatalf("write: %v", err)
 	}
 	if err := os.Truncate(s.Root+"/a/"+recordName, 5); err != nil {
 		t.Fatal(err)
@@ -207,11 +209,11 @@ func TestTornRecordLeavesTheIntent(t *testing.T) {
 	c.Close()
 	o, err := s.Open("a", time.Second)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("open: %v", err)
 	}
 	defer o.Close()
 	if o.Damage == nil || o.State == nil || o.State.Phase != Creating {
-		t.Errorf("%+v, %v", o.State, o.Damage)
+		t.Errorf("open with a torn record: got the state %+v and the damage %v, want the phase %s and a damage", o.State, o.Damage, Creating)
 	}
 }
 
@@ -225,17 +227,17 @@ func TestRemoveLeavesForeignFiles(t *testing.T) {
 	}
 	err := c.Remove()
 	if !errors.Is(err, syscall.ENOTEMPTY) || !strings.Contains(err.Error(), `"precious"`) {
-		t.Errorf("%v", err)
+		t.Errorf("remove with a foreign file: got error %v, want ENOTEMPTY, which names \"precious\"", err)
 	}
 	if got := entries(t, s); got != "[d a/]" {
-		t.Errorf("left: %s", got)
+		t.Errorf("the root after remove: got %s, want [d a/]", got)
 	}
 }
 
 func TestWriteRefusesAnothersRecord(t *testing.T) {
 	c := create(t, newStore(t), "a")
 	if err := c.Write(intent("b")); err == nil {
-		t.Error("accepted")
+		t.Error("write the record of another container: got no error, want one")
 	}
 }
 
@@ -245,13 +247,13 @@ func TestFailedIntentLeavesNothing(t *testing.T) {
 	bad := intent("a")
 	bad.Hooks = []byte("{")
 	if _, err := s.Create("a", bad, long); err == nil {
-		t.Fatal("accepted")
+		t.Fatal("create with hooks that are not JSON: got no error, want one")
 	}
 	if got := entries(t, s); got != "[]" {
-		t.Errorf("left: %s", got)
+		t.Errorf("the root after the failed create: got %s, want []", got)
 	}
 	if n := openFDs(); n != before {
-		t.Errorf("%d descriptors open, %d before", n, before)
+		t.Errorf("open descriptors after the failed create: got %d, want %d as before", n, before)
 	}
 }
 
@@ -274,16 +276,16 @@ func TestFullFileSystemLeavesNothing(t *testing.T) {
 		big := intent("a")
 		big.Bundle = strings.Repeat("x", 8192)
 		if _, err := s.Create("a", big, long); !errors.Is(err, syscall.ENOSPC) {
-			t.Errorf("%s: %v, want ENOSPC", opts, err)
+			t.Errorf("%s: create: got error %v, want ENOSPC", opts, err)
 		}
 		if got := entries(t, s); strings.Contains(got, "a/") {
-			t.Errorf("%s: left %s", opts, got)
+			t.Errorf("%s: the root after the failed create: got %s, want no a/", opts, got)
 		}
 		if n := openFDs(); n != before {
-			t.Errorf("%s: %d descriptors open, %d before", opts, n, before)
+			t.Errorf("%s: open descriptors after the failed create: got %d, want %d as before", opts, n, before)
 		}
 		if err := syscall.Unmount(root, 0); err != nil {
-			t.Fatal(err)
+			t.Fatalf("unmount %s: %v", root, err)
 		}
 	}
 }
@@ -291,7 +293,7 @@ func TestFullFileSystemLeavesNothing(t *testing.T) {
 func TestListReportsWhatIsNoContainer(t *testing.T) {
 	s := newStore(t)
 	if all, bad, err := s.List(); all != nil || bad != nil || err != nil {
-		t.Errorf("absent root: %v %v %v", all, bad, err)
+		t.Errorf("list an absent root: got %v, bad %v, %v, want nothing", all, bad, err)
 	}
 	create(t, s, "b")
 	create(t, s, "a")
@@ -308,7 +310,7 @@ func TestListReportsWhatIsNoContainer(t *testing.T) {
 	os.Symlink("a", s.Root+"/link")
 	all, bad, err := s.List()
 	if err != nil || len(all) != 2 || all[0].ID != "a" || all[1].ID != "b" {
-		t.Errorf("%v %v", all, err)
+		t.Errorf("list: got %+v, %v, want a and b", all, err)
 	}
 	want := []string{
 		`container "empty": half-made: no state.json`,
@@ -318,11 +320,11 @@ func TestListReportsWhatIsNoContainer(t *testing.T) {
 		`container "torn": decode state.json: offset 1: not the JSON of a record`,
 	}
 	if len(bad) != len(want) {
-		t.Fatalf("bad: %v", bad)
+		t.Fatalf("what is no container: got %v, want %q", bad, want)
 	}
 	for i, err := range bad {
 		if err.Error() != want[i] {
-			t.Errorf("bad[%d]: %v, want %s", i, err, want[i])
+			t.Errorf("what is no container, [%d]: got %v, want %s", i, err, want[i])
 		}
 	}
 }
@@ -337,13 +339,13 @@ func TestRootsThatAreRefused(t *testing.T) {
 	for _, root := range []string{open, file} {
 		s := &Store{Root: root}
 		if _, err := s.Create("a", intent("a"), long); err == nil {
-			t.Errorf("%s: create accepted", root)
+			t.Errorf("%s: create: got no error, want one", root)
 		}
 		if _, err := s.Open("a", long); err == nil || errors.Is(err, syscall.ENOENT) {
-			t.Errorf("%s: open: %v", root, err)
+			t.Errorf("%s: open: got error %v, want one that is not ENOENT", root, err)
 		}
 		if _, _, err := s.List(); err == nil {
-			t.Errorf("%s: list accepted", root)
+			t.Errorf("%s: list: got no error, want one", root)
 		}
 	}
 	os.Chmod(open, 0o777|os.ModeSticky)
@@ -354,36 +356,36 @@ func TestRootsThatAreRefused(t *testing.T) {
 	}
 	os.Chown(open+"/a", 12345, 12345)
 	if _, err := s.Open("a", long); !errors.Is(err, syscall.EPERM) {
-		t.Errorf("another user's container: %v", err)
+		t.Errorf("open another user's container: got error %v, want EPERM", err)
 	}
 	os.Chown(open, 12345, 12345)
 	if _, err := s.Open("a", long); !errors.Is(err, syscall.EPERM) {
-		t.Errorf("another user's root: %v", err)
+		t.Errorf("open below another user's root: got error %v, want EPERM", err)
 	}
 }
 
 func TestIDs(t *testing.T) {
 	for _, id := range []string{"a", "A_b-c.d+0", "-", "...", ".a", strings.Repeat("x", 255)} {
 		if err := ValidateID(id); err != nil {
-			t.Errorf("%q: %v", id, err)
+			t.Errorf("validate the id %q: got error %v, want none", id, err)
 		}
 	}
 	s := newStore(t)
 	for _, id := range []string{"", ".", "..", "a/b", "/", "a b", "a\x00", "ü", "a\n", "a:b", strings.Repeat("x", 256)} {
 		var invalid *InvalidIDError
 		if err := ValidateID(id); !errors.As(err, &invalid) || !errors.Is(err, syscall.EINVAL) {
-			t.Errorf("%q: %v", id, err)
+			t.Errorf("validate the id %q: got error %v, want an InvalidIDError that is EINVAL", id, err)
 		}
 		_, cerr := s.Create(id, intent(id), long)
 		_, oerr := s.Open(id, long)
 		_, rerr := s.Read(id)
 		for _, err := range []error{cerr, oerr, rerr} {
 			if !errors.As(err, &invalid) {
-				t.Errorf("%q: %v", id, err)
+				t.Errorf("create, open and read the id %q: got error %v, want an InvalidIDError", id, err)
 			}
 		}
 	}
 	if _, err := os.Stat(s.Root); !os.IsNotExist(err) {
-		t.Errorf("a refused id made the root: %v", err)
+		t.Errorf("the root after ids that are refused: got error %v, want that it does not exist", err)
 	}
 }

@@ -21,19 +21,19 @@ func TestCapabilitiesAreTheKernels(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^#define (CAP_[A-Z_]+)\s+([0-9]+)$`).FindAllStringSubmatch(string(header), -1) {
 		n, ok := Capability(m[1])
 		if !ok || fmt.Sprint(n) != m[2] || CapabilityName(n) != m[1] {
-			t.Errorf("%s is %d, %v; want %s", m[1], n, ok, m[2])
+			t.Errorf("%s: got %d, %v, and the name %s, want %s and the same name", m[1], n, ok, CapabilityName(n), m[2])
 		}
 		found++
 	}
 	if found < 41 {
-		t.Errorf("the header has %d capabilities", found)
+		t.Errorf("capabilities in the header: got %d, want 41 or more", found)
 	}
 }
 
 func TestCapabilities(t *testing.T) {
 	for _, name := range []string{"", "CAP_", "cap_chown", "CHOWN", "CAP_CHOWN ", "CAP_ALL"} {
 		if n, ok := Capability(name); ok {
-			t.Errorf("%q is capability %d", name, n)
+			t.Errorf("capability %q: got %d, want none", name, n)
 		}
 	}
 	if got, want := CapabilityName(63), "capability 63"; got != want {
@@ -50,16 +50,16 @@ func TestRlimits(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^#\s*define (RLIMIT_[A-Z]+)\s+([0-9]+)`).FindAllStringSubmatch(string(header), -1) {
 		n, ok := Find(Rlimits, m[1])
 		if !ok || fmt.Sprint(n) != m[2] {
-			t.Errorf("%s is %d, %v; want %s", m[1], n, ok, m[2])
+			t.Errorf("%s: got %d, %v, want %s", m[1], n, ok, m[2])
 		}
 		found++
 	}
 	if found != 16 {
-		t.Errorf("the header has %d limits", found)
+		t.Errorf("limits in the header: got %d, want 16", found)
 	}
 	for _, name := range []string{"", "NOFILE", "RLIMIT_", "rlimit_nofile", strings.Repeat("RLIMIT_", 2)} {
 		if n, ok := Find(Rlimits, name); ok {
-			t.Errorf("%q is limit %d", name, n)
+			t.Errorf("limit %q: got %d, want none", name, n)
 		}
 	}
 }
@@ -103,12 +103,12 @@ func TestNumbersAreTheKernels(t *testing.T) {
 				continue
 			}
 			if checked++; w != value {
-				t.Errorf("%s is %d, the kernel's %d", name, value, w)
+				t.Errorf("%s: got %d, want the kernel's %d", name, value, w)
 			}
 		}
 	}
 	if checked < 20 {
-		t.Errorf("%d numbers compared", checked)
+		t.Errorf("numbers compared: got %d, want 20 or more", checked)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestNamespaces(t *testing.T) {
 		}
 		all |= flag
 		if _, err := os.Stat("/proc/self/ns/" + proc); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("file of the namespace %s: got error %v, want none", name, err)
 		}
 	}
 	for _, name := range []specs.LinuxNamespaceType{"", "net", "mnt", "PID"} {
@@ -163,7 +163,7 @@ func TestFindSeccompAction(t *testing.T) {
 	for _, name := range SeccompActions() {
 		a, ok := FindSeccompAction(specs.LinuxSeccompAction(name))
 		if string(a.Name) != name || !ok || a.Kernel == "" {
-			t.Errorf("%s: got %+v, %v", name, a, ok)
+			t.Errorf("%s: got %+v, %v, want an action of that name, with the kernel's name", name, a, ok)
 		}
 	}
 	if a, ok := FindSeccompAction("SCMP_ACT_USER_NOTIF"); ok {
@@ -175,7 +175,7 @@ func TestFindSeccompAction(t *testing.T) {
 	}
 	for name := range strings.FieldsSeq(string(available)) {
 		if !slices.ContainsFunc(seccompActions[:], func(a SeccompAction) bool { return a.Kernel == name }) {
-			t.Errorf("the kernel's action %s: got none of that name", name)
+			t.Errorf("the kernel's action %s: got none of that name, want one", name)
 		}
 	}
 }
