@@ -14,6 +14,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/needs"
 )
 
 // The rooted tests run on the host as it is and, where that is hybrid, in mount namespaces made to look like
@@ -28,9 +30,7 @@ var worlds = []struct{ name, setup string }{
 const worldVar = "TEU_CGROUPS_TEST_WORLD"
 
 func TestRooted(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("making cgroups needs root")
-	}
+	needs.Root(t, "makes cgroups")
 	if world := os.Getenv(worldVar); world != "" {
 		suite(t, world)
 		return

@@ -17,6 +17,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/nsenter/program"
+	"teu/tests/needs"
 )
 
 // Broken programs: what the compilers make, with bytes changed at random, run by the real interpreter on the real
@@ -33,9 +34,7 @@ const brokenBatch = "TEU_BROKEN_BATCH"
 const nobody = 1234567890
 
 func TestBrokenPrograms(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("makes namespaces for another user: needs root")
-	}
+	needs.Root(t, "makes namespaces for another user")
 	dir, err := os.MkdirTemp("", "teu-broken")
 	if err != nil {
 		t.Fatal(err)

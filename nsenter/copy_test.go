@@ -13,6 +13,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/nsenter/program"
+	"teu/tests/needs"
 )
 
 const allOfIt = program.CopyTree | program.CopyMode | program.CopyUID | program.CopyGID
@@ -43,9 +44,7 @@ func copied(t *testing.T, root string, what program.Copies, options []string, lo
 
 func rooted(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: a filesystem is mounted")
-	}
+	needs.Root(t, "mounts a file system")
 }
 
 // listing describes a tree, a line for each name.

@@ -9,6 +9,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/nsenter/program"
+	"teu/tests/needs"
 )
 
 // The interpreter is linked into the test binary as into teu: here it runs, against this kernel.
@@ -31,9 +32,7 @@ const reached = syscall.ECANCELED
 
 func needRoot(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("makes namespaces and changes root: needs root")
-	}
+	needs.Root(t, "makes namespaces and changes root")
 }
 
 // launched starts an interpreter with p.

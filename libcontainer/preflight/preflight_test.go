@@ -11,8 +11,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
-	"teu/internal/sys"
 	"teu/libcontainer/spec"
+	"teu/tests/needs"
 )
 
 func check(t *testing.T, edit func(dir string, s *specs.Spec)) (problems, warnings []string) {
@@ -208,9 +208,7 @@ func TestSeccompOfAnOldKernel(t *testing.T) {
 
 // TestIdMaps: procfs cannot, and what the test is on can, or all of it is told.
 func TestIdMaps(t *testing.T) {
-	if !sys.IsRoot() {
-		t.Skip("needs root: mounts are cloned")
-	}
+	needs.Root(t, "clones mounts")
 	ids := []specs.LinuxIDMapping{{HostID: 1000, Size: 10}}
 	problems, warnings := check(t, func(_ string, s *specs.Spec) {
 		s.Mounts = []specs.Mount{

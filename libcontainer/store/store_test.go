@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"teu/tests/needs"
 )
 
 const long = 10 * time.Second
@@ -258,14 +260,12 @@ func TestFailedIntentLeavesNothing(t *testing.T) {
 }
 
 func TestFullFileSystemLeavesNothing(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a small tmpfs needs root")
-	}
+	needs.Root(t, "mounts a small tmpfs")
 	root := t.TempDir()
 	// Three inodes: the root, a directory, and none for the second file.
 	for _, opts := range []string{"nr_inodes=2", "nr_inodes=1", "size=4k,nr_inodes=8"} {
 		if err := syscall.Mount("tmpfs", root, "tmpfs", 0, opts); err != nil {
-			t.Skipf("mount: %v", err)
+			t.Fatalf("mount a tmpfs: %v", err)
 		}
 		t.Cleanup(func() { syscall.Unmount(root, syscall.MNT_DETACH) })
 		if strings.HasPrefix(opts, "size") {

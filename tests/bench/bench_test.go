@@ -11,6 +11,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/needs"
 )
 
 func TestQuantileIsAMeasuredValue(t *testing.T) {
@@ -157,9 +159,7 @@ func TestSpecsShareNothing(t *testing.T) {
 
 // TestBareRuns holds the floor honest: it must end in a container that looks like the default bundle's, and leave nothing.
 func TestBareRuns(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: it makes cgroups and mounts")
-	}
+	needs.Root(t, "makes cgroups and mounts")
 	for _, tool := range []string{"cc", "busybox"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)

@@ -26,6 +26,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"teu/tests/needs"
 )
 
 const (
@@ -68,9 +70,7 @@ func Attacker() string { return filepath.Join(scratch, "bin/attacker") }
 // Rooted skips the test unless it runs as root.
 func Rooted(t testing.TB) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: namespaces, mounts and cgroups are made")
-	}
+	needs.Root(t, "makes namespaces, mounts and cgroups")
 	rooted.Add(1)
 }
 
