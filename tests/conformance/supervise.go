@@ -84,12 +84,25 @@ type supervisor struct {
 
 func (s *supervisor) path(name string) string { return filepath.Join(s.job.Scratch, name) }
 
+// untilCaught has kill wait until the container's shell has set its trap. killsig sends the signal when the container runs, which
+// may be earlier on a busy machine; the first process of a pid namespace does not get a signal that it does not catch.
+const untilCaught = `[ "$1" != kill ] || for _ in $(seq 100); do
+	pid=$(%s state "$2" | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+	grep -q '^SigCgt:.*[1-9a-f]' "/proc/$pid/status" && break
+	sleep 0.05
+done
+`
+
 // runProgram runs the program with the runtime behind a script that adds --root
 // and notes the command line. It reaps every child, as init would: a container
 // that stays a zombie looks alive to kill(2).
 func (s *supervisor) runProgram() error {
-	script := fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$*\" >>%s\nexec %s --root %s \"$@\"\n",
-		quote(s.path("commands")), quote(s.job.Runtime), quote(s.path("state")))
+	runtime := quote(s.job.Runtime) + " --root " + quote(s.path("state"))
+	script := "#!/bin/sh\nprintf '%s\\n' \"$*\" >>" + quote(s.path("commands")) + "\n"
+	if filepath.Base(s.job.Program) == "killsig" {
+		script += fmt.Sprintf(untilCaught, runtime)
+	}
+	script += "exec " + runtime + " \"$@\"\n"
 	if err := os.WriteFile(s.path("runtime"), []byte(script), 0o755); err != nil {
 		return err
 	}

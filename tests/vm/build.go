@@ -73,8 +73,8 @@ func dirs(list []guests.Guest) map[string]bool {
 func binary(dir string) string { return filepath.Join(dir, filepath.Base(dir)+".test") }
 
 // name is the name of a suite's log.
-func name(g guests.Guest, s guests.Suite) string {
-	return g.Name + "-" + strings.ReplaceAll(s.Dir, "/", "-")
+func name(g guests.Guest, e guests.Environment, s guests.Suite) string {
+	return strings.NewReplacer(", ", "-", " ", "-", "/", "-", "'", "").Replace(g.Name + " " + e.Name + " " + s.Dir)
 }
 
 // script runs the suites of a guest. The log of each has the events of its tests in the form that test2json reads, and in the
@@ -99,7 +99,7 @@ suite() { # LOG DIRECTORY BINARY COMMAND...
 `)
 	for _, e := range g.Environments {
 		for _, s := range e.Suites {
-			args := append([]string{name(g, s), s.Dir, filepath.Base(s.Dir) + ".test", "env"}, s.Env...)
+			args := append([]string{name(g, e, s), s.Dir, filepath.Base(s.Dir) + ".test", "env"}, s.Env...)
 			args = append(args, "/scratch/bin/suite", "-test.v=test2json", "-test.timeout=30m")
 			run := cmp.Or(o.test, s.Run)
 			if run == "" && !o.whole {

@@ -79,7 +79,7 @@ func run(o options) error {
 	for i, g := range selected {
 		for _, e := range g.Environments {
 			for _, s := range e.Suites {
-				r, err := read(filepath.Join(share, "log", name(g, s)), errs[i])
+				r, err := read(filepath.Join(share, "log", name(g, e, s)), errs[i])
 				if err != nil {
 					return err
 				}

@@ -68,10 +68,10 @@ func TestSuites(t *testing.T) {
 	for _, g := range choose("", regexp.MustCompile("")) {
 		for _, e := range g.Environments {
 			for _, s := range e.Suites {
-				if seen[name(g, s)] {
-					t.Errorf("log %s: got it of two suites, want one of each", name(g, s))
+				if seen[name(g, e, s)] {
+					t.Errorf("log %s: got it of two suites, want one of each", name(g, e, s))
 				}
-				seen[name(g, s)] = true
+				seen[name(g, e, s)] = true
 				if tests, _ := filepath.Glob("../../" + s.Dir + "/*_test.go"); len(tests) == 0 {
 					t.Errorf("%s: got no tests in it, want some", s.Dir)
 				}

@@ -9,10 +9,18 @@ type Suite struct {
 	Sample string // the same, unless the whole of the suite is asked for
 }
 
-// driven are the tests of tests/lifecycle in which the cgroup driver has a part. Of two managers that are driven in one way
-// one runs the others too.
-const driven = "Cgroup|Lifecycle|DuplicateID|Parallel|PidFile|Exec$|ExecDetach|ExecFlags|Stop|Frozen|Kill|Delete|Large|NoFdLeaks|" +
-	"Limits|AtWork|PidsOfOne|SmallMemory|DeviceRules|ListSurvives|RunDetach|RunKeep|RunOrphans|Start"
+// Samples take those tests of a suite that depend on what the guest has and the host has not; -whole runs all.
+const (
+	// driven are the tests of tests/lifecycle in which the cgroup driver, or the cgroup version, has a part.
+	driven = "Cgroup|Lifecycle|DuplicateID|Parallel|PidFile|Exec$|ExecDetach|ExecFlags|Stop|Frozen|Kill|Delete|Large|NoFdLeaks|" +
+		"Limits|AtWork|PidsOfOne|SmallMemory|DeviceRules|ListSurvives|RunDetach|RunKeep|RunOrphans|Start"
+	// delegated are those of tests/cgroups and tests/lifecycle that show what a user's manager is asked for, and grants.
+	delegated = "Update$|UpdateReset|Pause$|DeleteNested|Events|Ps$|Join|SmallestMemory$|Lifecycle|ExecFlags|DeleteForce|RunDetach"
+	// limited are those of tests/fields that write files of cgroup v2.
+	limited = "Captured$|BlockIO|HugepageLimits|Rdma|Unified|CPU|Memory$|Pids|DeviceList|CgroupsPath|Network$|ExecTakes"
+	// watched are those of tests/security that attack cgroups.
+	watched = "DevicesAreDenied|SharedCgroups|OwnCgroup"
+)
 
 // Environment is a set of circumstances, and the suites that run one after another under it.
 type Environment struct {
@@ -28,27 +36,31 @@ type Guest struct {
 
 // All are the guests, the longest first.
 var All = []Guest{
-	{Name: "systemd-lifecycle", Flag: "--systemd", Environments: []Environment{
-		{"systemd, systemd driver", []Suite{
-			{Dir: "tests/lifecycle", Env: []string{"TEU_TESTDRIVER=systemd"}},
+	{Name: "bare", Flag: "--bare", Environments: []Environment{
+		{"bare", []Suite{
+			{Dir: "cgroups", Run: "Rooted"},
+			{Dir: "tests/cgroups"},
+			{Dir: "tests/lifecycle", Sample: driven},
+			{Dir: "tests/fields", Sample: limited},
+			{Dir: "tests/security", Sample: watched},
 		}},
 	}},
-	{Name: "systemd-driver", Flag: "--systemd", Environments: []Environment{
+	{Name: "systemd", Flag: "--systemd", Environments: []Environment{
 		{"systemd, systemd driver", []Suite{
 			{Dir: "tests/systemd"},
 			{Dir: "tests/cgroups", Env: []string{"TEU_TESTDRIVER=systemd"}},
 		}},
 	}},
 	{Name: "systemd-user", Flag: "--systemd", Environments: []Environment{
-		{"systemd, driver of a user's manager", []Suite{
-			{Dir: "tests/cgroups", Env: []string{"TEU_TESTDRIVER=systemd-user"}},
-			{Dir: "tests/lifecycle", Env: []string{"TEU_TESTDRIVER=systemd-user"}, Sample: driven},
+		{"systemd, systemd driver", []Suite{
+			{Dir: "tests/lifecycle", Env: []string{"TEU_TESTDRIVER=systemd"}, Sample: driven},
 		}},
-	}},
-	{Name: "systemd-cgroupfs", Flag: "--systemd", Environments: []Environment{
-		{"systemd, cgroupfs driver", []Suite{{Dir: "cgroups", Run: "Rooted"}, {Dir: "tests/cgroups"}, {Dir: "tests/fields"}, {Dir: "tests/security"}}},
-	}},
-	{Name: "bare", Flag: "--bare", Environments: []Environment{
-		{"bare", []Suite{{Dir: "cgroups", Run: "Rooted"}, {Dir: "tests/cgroups"}, {Dir: "tests/lifecycle"}}},
+		{"systemd, driver of a user's manager", []Suite{
+			{Dir: "tests/cgroups", Env: []string{"TEU_TESTDRIVER=systemd-user"}, Sample: delegated},
+			{Dir: "tests/lifecycle", Env: []string{"TEU_TESTDRIVER=systemd-user"}, Sample: delegated},
+		}},
+		{"systemd, cgroupfs driver", []Suite{
+			{Dir: "tests/fields", Sample: "AppArmor|Captured//apparmor"},
+		}},
 	}},
 }
