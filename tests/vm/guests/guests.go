@@ -17,7 +17,7 @@ const (
 	// delegated are those of tests/cgroups and tests/lifecycle that show what a user's manager is asked for, and grants.
 	delegated = "Update$|UpdateReset|Pause$|DeleteNested|Events|Ps$|Join|SmallestMemory$|Lifecycle|ExecFlags|DeleteForce|RunDetach"
 	// limited are those of tests/fields that write files of cgroup v2.
-	limited = "Captured$|BlockIO|HugepageLimits|Rdma|Unified|CPU|Memory$|Pids|DeviceList|CgroupsPath|Network$|ExecTakes"
+	limited = "Captured//(limits|quota|cpu|cgroup|memory|pids)|BlockIO|HugepageLimits|Rdma|Unified|CPU|Memory$|Pids|DeviceList|CgroupsPath|Network$|ExecTakes"
 	// watched are those of tests/security that attack cgroups.
 	watched = "DevicesAreDenied|SharedCgroups|OwnCgroup"
 )
