@@ -18,6 +18,7 @@ const secret = "correct horse"
 // debugged runs a container through every verb with the global flags, and gives what each has written to standard error.
 func debugged(t *testing.T, flags ...string) (logs map[string]string, pid int) {
 	t.Helper()
+	kit.NeedsController(t, "pids") // for update
 	b := kit.New(t, kit.Args("sleep", "forever"), func(s *specs.Spec) {
 		s.Process.Env = append(s.Process.Env, "SECRET="+secret)
 		s.Annotations = map[string]string{"secret": secret}

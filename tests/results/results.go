@@ -42,7 +42,7 @@ var said = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
 type suite struct {
 	row      Row
 	output   map[string][]string // by package and test
-	parents  map[string]bool     // tests that have subtests
+	parents  map[string]bool     // tests that have subtests; true for those of which one has failed
 	failures []string            // keys of output, in the order of the failures
 }
 
@@ -86,24 +86,29 @@ func (s *suite) add(e event) {
 		}
 	case e.Action == "run":
 		if i := strings.LastIndexByte(key, '/'); i > strings.IndexByte(key, ' ') {
+			s.parents[key[:i]] = s.parents[key[:i]]
+		}
+	case e.Action == "fail":
+		s.failures = append(s.failures, key)
+		if i := strings.LastIndexByte(key, '/'); i > strings.IndexByte(key, ' ') {
 			s.parents[key[:i]] = true
 		}
-	case s.parents[key] && e.Action != "fail":
+		if !s.parents[key] {
+			s.row.Failed++
+		}
+	case s.isParent(key):
 	case e.Action == "pass":
 		s.row.Passed++
 	case e.Action == "skip":
 		s.row.Skipped++
 		s.row.Skips = append(s.row.Skips, Skip{e.Test, reason(s.output[key])})
-	case e.Action == "fail":
-		s.failures = append(s.failures, key)
-		if !s.parents[key] || s.own(key) {
-			s.row.Failed++
-		}
 	}
 }
 
-// own tells whether a test that has subtests said something itself.
-func (s *suite) own(key string) bool { return slices.ContainsFunc(s.output[key], said.MatchString) }
+func (s *suite) isParent(key string) bool {
+	_, ok := s.parents[key]
+	return ok
+}
 
 func (s *suite) result() Row {
 	var b strings.Builder

@@ -40,6 +40,14 @@ func TestCount(t *testing.T) {
 {"Action":"output","Package":"p","Output":"FAIL\n"}
 {"Action":"fail","Package":"p"}`,
 			Row{Failed: 1, Trouble: "    a_test.go:7: wrong\n--- FAIL: TestA (0.00s)\n"}},
+		"a test with subtests fails by itself": {`
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"run","Package":"p","Test":"TestA/sub"}
+{"Action":"pass","Package":"p","Test":"TestA/sub"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:7: wrong\n"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+{"Action":"fail","Package":"p"}`,
+			Row{Passed: 1, Failed: 1, Trouble: "    a_test.go:7: wrong\n"}},
 		"something is left": {`
 {"Action":"run","Package":"p","Test":"TestA"}
 {"Action":"pass","Package":"p","Test":"TestA"}
