@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -19,10 +20,11 @@ func Root(t testing.TB, do string) {
 	}
 }
 
-// capable tells whether CAP_SYS_ADMIN is in force: capabilities(7).
-func capable() bool {
+// capable tells whether CAP_SYS_ADMIN is in force: capabilities(7). It is asked once, of the caller's own thread: tests take
+// capabilities away from others, the first thread among them.
+var capable = sync.OnceValue(func() bool {
 	const sysAdmin = 21
-	text, err := os.ReadFile("/proc/self/status")
+	text, err := os.ReadFile("/proc/thread-self/status")
 	if err != nil {
 		return false
 	}
@@ -30,4 +32,4 @@ func capable() bool {
 	line, _, _ := strings.Cut(rest, "\n")
 	set, err := strconv.ParseUint(line, 16, 64)
 	return err == nil && set>>sysAdmin&1 == 1
-}
+})
