@@ -153,7 +153,7 @@ func TestSystemdProperties(t *testing.T) {
 // TestSystemdPropertiesTogether: their number does not make up for the bound of each.
 func TestSystemdPropertiesTogether(t *testing.T) {
 	annotations := map[string]string{}
-	for i := range 2 * maxProperties / maxVariant {
+	for i := range maxProperties/maxVariant + 4 {
 		annotations["org.systemd.property.Aa"+string(rune('A'+i))] = "'" + strings.Repeat("a", maxVariant-2) + "'"
 	}
 	list, r := SystemdProperties(annotations)
@@ -165,7 +165,7 @@ func TestSystemdPropertiesTogether(t *testing.T) {
 
 // TestMessagesAreShort: the library quotes a whole value.
 func TestMessagesAreShort(t *testing.T) {
-	for _, value := range []string{"[" + strings.Repeat("'é',", 700) + "1]", "@" + strings.Repeat("é", 2000), "uint32 '" + strings.Repeat("a", 4000) + "'"} {
+	for _, value := range []string{"[1,[" + strings.Repeat("'é',", 700) + "'']]", "@" + strings.Repeat("z", 2000), strings.Repeat("z", 2000)} {
 		_, r := SystemdProperties(map[string]string{"org.systemd.property.Aaa": value})
 		if len(r.Problems) != 1 || len(r.Problems[0].String()) > 600 || !utf8.ValidString(r.Problems[0].String()) {
 			t.Errorf("%.20q: got %q, want 1 problem of less than 600 bytes", value, lines(r.Problems))

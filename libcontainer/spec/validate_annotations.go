@@ -44,12 +44,14 @@ func SystemdProperties(annotations map[string]string) (list []SystemdProperty, r
 			continue
 		}
 		if total += len(text); total > maxProperties {
-			tell(&r.Problems, Problem{path, "values of " + strconv.Itoa(total) + " bytes up to here", "at most " + strconv.Itoa(maxProperties) + " in all properties"})
+			tell(&r.Problems, Problem{path, "values of " + strconv.Itoa(total) + " bytes up to here",
+				"at most " + strconv.Itoa(maxProperties) + " in all properties"})
 			return list, r
 		}
 		value, rest, err := parseVariant(text)
 		if err != nil {
-			tell(&r.Problems, Problem{path, quote(text) + ": " + short(err.Error()), "a value in the text form of GVariant, as 'text', true or uint64 5"})
+			tell(&r.Problems, Problem{path, quote(text) + ": " + short(err.Error()),
+				"a value in the text form of GVariant, as 'text', true or uint64 5"})
 			continue
 		}
 		if rest != "" {
@@ -137,7 +139,8 @@ func (c *checker) annotations() {
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Annotations)) {
 		if strings.HasPrefix(key, systemdPrefix) {
-			c.warn("annotations"+member(false, key), "a property of a systemd unit", "the systemd cgroup driver for it: it is without effect")
+			c.warn("annotations"+member(false, key), "a property of a systemd unit",
+				"the systemd cgroup driver for it: it is without effect")
 		}
 	}
 }

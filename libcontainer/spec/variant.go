@@ -197,8 +197,8 @@ func checkSignatures(v reflect.Value) error {
 			}
 		}
 	case reflect.Map:
-		for key, value := range v.Seq2() {
-			for _, v := range [...]reflect.Value{key, value} {
+		for entry := v.MapRange(); entry.Next(); {
+			for _, v := range [...]reflect.Value{entry.Key(), entry.Value()} {
 				if err := checkSignatures(v); err != nil {
 					return err
 				}
