@@ -159,7 +159,7 @@ func FuzzParseVariant(f *testing.F) {
 		if err := sendable(v); err != nil {
 			t.Errorf("%q: got a value that cannot be sent: %v", s, err)
 		}
-		// A value of NaN is none that can be compared, but there is no text for one.
+		// No text gives a NaN, which would not equal itself.
 		if whole, err := dbus.ParseVariant(s, dbus.Signature{}); err != nil || !reflect.DeepEqual(v, whole) {
 			t.Errorf("%q: got %v, behind it %q, want %v, %v, of the whole text", s, v, rest, whole, err)
 		}
