@@ -52,8 +52,6 @@ func (b reached) String() string {
 		return "waits for its cgroup"
 	case program.ByteHooks:
 		return "waits for the hooks of the runtime"
-	case program.ByteReady:
-		return "is ready"
 	}
-	return "says " + string(rune(b))
+	return "is ready" // program.ByteReady, the only one left
 }

@@ -178,8 +178,8 @@ func (c *creation) startUnit() error {
 		return err
 	}
 	c.step("start the unit")
-	list, problems := spec.SystemdProperties(c.spec.Annotations)
-	if len(problems) > 0 { // validation has refused it
+	list, report := spec.SystemdProperties(c.spec.Annotations)
+	if len(report.Problems) > 0 { // validation has refused it
 		return fmt.Errorf("annotations: %w", syscall.EINVAL)
 	}
 	properties := make([]systemd.Property, len(list))

@@ -35,8 +35,8 @@ func (r *Runtime) Resume(id string) error {
 	})
 }
 
-// atRest calls f, of the verb, while no other verb changes the container: none is frozen that a start waits for, or that a delete is
-// about to remove.
+// atRest calls f, of the verb, while no other verb changes the container: it never freezes one that a start waits for, or that
+// a delete is about to remove.
 func (r *Runtime) atRest(verb, id string, f func(*store.Container, *cgroup, specs.ContainerState) error) error {
 	entry, err := r.openWhole(id)
 	if err != nil {

@@ -165,8 +165,8 @@ func dialGate(dir int, wait bool) (*gateConn, error) {
 	return g, nil
 }
 
-// greet receives what init passes to whoever comes to the gate. Which byte comes with it is not asked: a container that
-// an older teu created may wait there, and that said another.
+// greet receives the descriptors that init passes to each process that connects to the gate. It does not check the byte that
+// comes with them: older versions of teu sent another, and a container that one of them created may still wait.
 func (g *gateConn) greet() error {
 	var buf [1]byte
 	n, fds, err := sys.RecvFDs(g.sock, buf[:], 2)

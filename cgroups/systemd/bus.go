@@ -205,7 +205,8 @@ func (b *Bus) job(what string, begin func(context.Context, manager, chan<- strin
 	return result, nil
 }
 
-// Start makes the unit, with more properties than every container's has, and puts process pid into it. A unit of this name that has failed before makes room.
+// Start makes the unit, with the properties that each container's has and those in more, and puts process pid into it. A failed
+// unit of the same name is reset first.
 func (b *Bus) Start(u *Unit, pid int, description string, v2 bool, more []Property) error {
 	list := append(u.base(description, pid, v2), more...)
 	what := "start unit " + u.Name

@@ -73,9 +73,6 @@ func (v *verb) help() string {
 	flags, _ := v.build(new(invocation))
 	var b strings.Builder
 	b.WriteString("teu " + v.name + ": " + v.summary + "\n\nusage: " + v.usage() + "\n")
-	if v.alt != "" {
-		b.WriteString("       teu " + v.name + " [OPTION...] " + v.alt + "\n")
-	}
 	b.WriteString("\n" + fill(v.about, "") + "\nOptions:\n")
 	table(&b, flagRows(append(flags, cli.HelpFlag)))
 	b.WriteString("\nExit status:\n" + fill(v.exitStatus(), "  "))

@@ -26,14 +26,18 @@ func (v *verb) usageError(err error) error {
 	return usageError{fmt.Errorf("%s: %w", v.name, err), v.usage()}
 }
 
-// usage is the usage line, without the word usage.
+// usage is the usage line, without the word usage, and a second one for other arguments.
 func (v *verb) usage() string {
-	s := "teu " + v.name
+	name := "teu " + v.name
 	if flags, _ := v.build(new(invocation)); len(flags) > 0 {
-		s += " [OPTION...]"
+		name += " [OPTION...]"
 	}
+	s := name
 	if v.args != "" {
 		s += " " + v.args
+	}
+	if v.alt != "" {
+		s += "\n" + strings.Repeat(" ", len("usage: ")) + name + " " + v.alt
 	}
 	return s
 }

@@ -12,13 +12,16 @@ import (
 
 // TestErrors: one line, and where the command line itself is wrong the usage below it.
 func TestErrors(t *testing.T) {
-	const top = "teu [GLOBAL OPTION...] COMMAND [ARGUMENT...]"
+	const (
+		top  = "teu [GLOBAL OPTION...] COMMAND [ARGUMENT...]"
+		exec = "teu exec [OPTION...] CONTAINER COMMAND [ARG...]\n       teu exec [OPTION...] --process FILE CONTAINER"
+	)
 	for line, want := range map[string]struct{ msg, usage string }{
 		"state":                      {"state: want one argument CONTAINER", "teu state CONTAINER"},
 		"state a b":                  {"state: want one argument CONTAINER, got 2", "teu state CONTAINER"},
 		"kill":                       {"kill: want arguments CONTAINER [SIGNAL]", "teu kill [OPTION...] CONTAINER [SIGNAL]"},
 		"kill a b c":                 {"kill: want arguments CONTAINER [SIGNAL], got 3", "teu kill [OPTION...] CONTAINER [SIGNAL]"},
-		"exec":                       {"exec: want arguments CONTAINER COMMAND [ARG...]", "teu exec [OPTION...] CONTAINER COMMAND [ARG...]"},
+		"exec":                       {"exec: want arguments CONTAINER COMMAND [ARG...]", exec},
 		"events":                     {"events: want one argument CONTAINER", "teu events [OPTION...] CONTAINER"},
 		"events --interval 0 x":      {"events: --interval 0: want a time above 0 with its unit, such as 500ms or 5s", "teu events [OPTION...] CONTAINER"},
 		"events --interval -1s x":    {"events: --interval -1s: want a time above 0 with its unit, such as 500ms or 5s", "teu events [OPTION...] CONTAINER"},
@@ -42,7 +45,7 @@ func TestErrors(t *testing.T) {
 		"run --bundel b x":           {`run: unknown flag --bundel; did you mean "--bundle"?`, "teu run [OPTION...] CONTAINER"},
 		"run x --pidfile p":          {`run: unknown flag --pidfile; did you mean "--pid-file"?`, "teu run [OPTION...] CONTAINER"},
 		"run ---keep x":              {`run: unknown flag --keep; did you mean "--keep"?`, "teu run [OPTION...] CONTAINER"},
-		"exec -no-subreapr x y":      {"exec: unknown flag --no-subreapr", "teu exec [OPTION...] CONTAINER COMMAND [ARG...]"},
+		"exec -no-subreapr x y":      {"exec: unknown flag --no-subreapr", exec},
 		"state x -f":                 {"state: unknown flag -f", "teu state CONTAINER"},
 		"--bogus":                    {"unknown flag --bogus", top},
 		"--rot r list":               {`unknown flag --rot; did you mean "--root"?`, top},
@@ -50,7 +53,7 @@ func TestErrors(t *testing.T) {
 		"create --bundle":            {"create: --bundle: want a value DIR", "teu create [OPTION...] CONTAINER"},
 		"create x --bundle":          {"create: --bundle: want a value DIR", "teu create [OPTION...] CONTAINER"},
 		"create --preserve-fds -1 x": {"create: --preserve-fds -1: want a number, 0 or more", "teu create [OPTION...] CONTAINER"},
-		"exec --preserve-fds -1 x y": {"exec: --preserve-fds -1: want a number, 0 or more", "teu exec [OPTION...] CONTAINER COMMAND [ARG...]"},
+		"exec --preserve-fds -1 x y": {"exec: --preserve-fds -1: want a number, 0 or more", exec},
 		"list -f xml":                {"list: --format xml: want table or json", "teu list [OPTION...]"},
 		"list --format=":             {`list: --format "": want table or json`, "teu list [OPTION...]"},
 		"--cgroup-manager x list":    {"--cgroup-manager x: want cgroupfs, systemd or disabled", ""},
@@ -62,13 +65,13 @@ func TestErrors(t *testing.T) {
 		"--log-level loud list":                           {"--log-level loud: want debug, info, warning or error", ""},
 		"--log /nonexistent/log list":                     {"open /nonexistent/log: no such file or directory", ""},
 		"create --preserve-fds many x":                    {"create: --preserve-fds many: want a number, 0 or more", "teu create [OPTION...] CONTAINER"},
-		"exec --additional-gids x x y":                    {"exec: --additional-gids x: want a number", "teu exec [OPTION...] CONTAINER COMMAND [ARG...]"},
+		"exec --additional-gids x x y":                    {"exec: --additional-gids x: want a number", exec},
 		"run --detach=perhaps x":                          {"run: --detach perhaps: want true or false", "teu run [OPTION...] CONTAINER"},
 		"spec --bundle /nonexistent/dir":                  {"open /nonexistent/dir/config.json: no such file or directory", ""},
 	} {
 		checkError(t, line, 1, want.msg, want.usage)
 	}
-	checkError(t, "exec x", 255, "exec: want a COMMAND after CONTAINER, or --process FILE", "teu exec [OPTION...] CONTAINER COMMAND [ARG...]")
+	checkError(t, "exec x", 255, "exec: want a COMMAND after CONTAINER, or --process FILE", exec)
 	for line, want := range map[string]string{
 		"strat":                  `unknown command "strat"; did you mean "start"?`,
 		"creat x":                `unknown command "creat"; did you mean "create"?`,

@@ -13,8 +13,8 @@ import (
 // Parse returns the numbers of a list as a mask, a bit each in words of 64. Each number has to be below limit, else the error
 // is ERANGE. A list without numbers, or with an empty part, is EINVAL; one of more bytes than limit numbers take is E2BIG.
 func Parse(text string, limit int) (mask []uint64, err error) {
-	// Each number once, of at most five digits, with a comma and a space: more is nobody's list, and could name all of them
-	// a million times.
+	// A number takes at most five digits, a comma and a space. A longer text repeats numbers, and one of many MiB could name
+	// each a million times.
 	if len(text) > 7*limit {
 		return nil, fmt.Errorf("a list of %d bytes: %w", len(text), syscall.E2BIG)
 	}

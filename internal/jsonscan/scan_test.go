@@ -49,6 +49,14 @@ func TestStr(t *testing.T) {
 	}
 }
 
+// TestStrStops: the note too many ends the scan within the string too.
+func TestStrStops(t *testing.T) {
+	s := Scanner{Text: `"a\u0000b" "c"`}
+	if got := s.Str(); got != "" || !s.Failed() || s.Pos != len(s.Text) {
+		t.Errorf("a NUL, without notes: got %q at %d, %+v, want nothing at %d", got, s.Pos, s.Stop, len(s.Text))
+	}
+}
+
 // TestNotes: a value of another type is noted and skipped, up to MaxNotes of them.
 func TestNotes(t *testing.T) {
 	const text = `[true, {"a": []}, "x", 1, null]`

@@ -37,7 +37,9 @@ func (s *Scanner) unescape(start, i int) string {
 				return ""
 			}
 			if r == 0 && !s.KeepBytes {
-				s.Note(i, "NUL character in a string")
+				if s.Note(i, "NUL character in a string"); s.Failed() {
+					return ""
+				}
 			}
 			buf = utf8.AppendRune(buf, r)
 			i += n

@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -34,9 +35,24 @@ func NewOutput() (*Output, int, error) {
 		sys.Close(w)
 		return nil, -1, err
 	}
-	o := &Output{r: os.NewFile(uintptr(r), "pipe"), fd: r, done: make(chan struct{})}
-	go o.read()
+	o, err := newOutput(r)
+	if err != nil {
+		sys.Close(w)
+		return nil, -1, err
+	}
 	return o, w, nil
+}
+
+// newOutput reads from r, which does not block, and takes it over. Without the poller of package os no Read would wait for
+// text, and a hook that fills the pipe would wait for ever.
+func newOutput(r int) (*Output, error) {
+	o := &Output{r: os.NewFile(uintptr(r), "pipe"), fd: r, done: make(chan struct{})}
+	if err := o.r.SetReadDeadline(time.Time{}); err != nil {
+		o.r.Close()
+		return nil, fmt.Errorf("poll the output of hooks: %w", err)
+	}
+	go o.read()
+	return o, nil
 }
 
 func (o *Output) read() {
@@ -62,19 +78,28 @@ func (o *Output) add(text []byte) {
 // ended. What it left behind in the background may hold the pipe open for ever, and is not waited for: more than the pipe holds
 // by now comes from there.
 func (o *Output) End() (line string, cut bool) {
-	if o.r.SetReadDeadline(time.Now()) == nil {
-		<-o.done
-		buf := make([]byte, keep)
-		for left := pipeSize; left > 0; {
-			n, err := sys.Read(o.fd, buf)
-			if err != nil || n == 0 {
-				break
-			}
-			o.add(buf[:n])
-			left -= n
-		}
+	err := o.r.SetReadDeadline(time.Now())
+	if err != nil {
+		o.r.Close() // it ends a Read as well
+	}
+	<-o.done
+	if err == nil { // else the descriptor may be another file's by now
+		o.drain()
 	}
 	o.r.Close()
 	lines := strings.FieldsFunc(string(o.last), func(r rune) bool { return r == '\n' || r == '\r' })
 	return strings.TrimSpace(strings.Join(lines, "; ")), o.cut
+}
+
+// drain reads what is in the pipe by now.
+func (o *Output) drain() {
+	buf := make([]byte, keep)
+	for left := pipeSize; left > 0; {
+		n, err := sys.Read(o.fd, buf)
+		if err != nil || n == 0 {
+			return
+		}
+		o.add(buf[:n])
+		left -= n
+	}
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"iter"
 	"os"
 	"strconv"
 	"strings"
@@ -17,24 +18,27 @@ type user struct {
 	home string // "" in a line that ends before it
 }
 
-// users reads the text of /etc/passwd. A line without a numeric uid is not a user's.
-func users(text string) (list []user) {
-	for line := range strings.SplitSeq(text, "\n") {
-		f := strings.Split(line, ":")
-		if len(f) < 4 {
-			continue
+// users yields the users in the text of /etc/passwd. A line without a numeric uid is not a user's.
+func users(text string) iter.Seq[user] {
+	return func(yield func(user) bool) {
+		for line := range strings.SplitSeq(text, "\n") {
+			f := strings.Split(line, ":")
+			if len(f) < 4 {
+				continue
+			}
+			uid, err := strconv.ParseUint(f[2], 10, 32)
+			if err != nil {
+				continue
+			}
+			u := user{name: f[0], uid: uint32(uid)}
+			if len(f) > 5 {
+				u.home = f[5]
+			}
+			if !yield(u) {
+				return
+			}
 		}
-		uid, err := strconv.ParseUint(f[2], 10, 32)
-		if err != nil {
-			continue
-		}
-		u := user{name: f[0], uid: uint32(uid)}
-		if len(f) > 5 {
-			u.home = f[5]
-		}
-		list = append(list, u)
 	}
-	return list
 }
 
 // UserName returns the name of a user of this machine by its /etc/passwd, "#uid" for one without a name. An entry for NIS,
@@ -43,7 +47,7 @@ func UserName(uid uint32) string { return userName("/etc/passwd", uid) }
 
 func userName(passwd string, uid uint32) string {
 	if text, err := os.ReadFile(passwd); err == nil {
-		for _, u := range users(string(text)) {
+		for u := range users(string(text)) {
 			if u.uid == uid && u.name != "" && u.name[0] != '+' && u.name[0] != '-' {
 				return u.name
 			}
@@ -77,7 +81,7 @@ func Home(root int, path string, uid uint32) (string, error) {
 }
 
 func homeOf(passwd string, uid uint32) string {
-	for _, u := range users(passwd) {
+	for u := range users(passwd) {
 		if u.uid == uid && strings.HasPrefix(u.home, "/") {
 			return u.home
 		}

@@ -55,3 +55,11 @@ func TestHome(t *testing.T) {
 		}
 	}
 }
+
+// TestUsersStops: what follows the user that is looked for is not read.
+func TestUsersStops(t *testing.T) {
+	text := passwd + strings.Repeat("\nmore:x:12:12::/more:", 1000)
+	if n := testing.AllocsPerRun(10, func() { homeOf(text, 0) }); n > 10 {
+		t.Errorf("allocations for the first of 1000 users: got %v, want at most 10", n)
+	}
+}

@@ -8,7 +8,7 @@ import (
 	"teu/libcontainer/spec/names"
 )
 
-// SchedAttr is process.scheduler as sched_setattr(2) takes it; ok is false for names that the spec has not.
+// SchedAttr is process.scheduler as sched_setattr(2) takes it; ok is false for names that the spec does not have.
 func SchedAttr(p *specs.Scheduler) (a sys.SchedAttr, ok bool) {
 	policy, ok := names.Find(names.SchedPolicies, p.Policy)
 	for _, f := range p.Flags {
@@ -21,7 +21,7 @@ func SchedAttr(p *specs.Scheduler) (a sys.SchedAttr, ok bool) {
 	return a, ok
 }
 
-// IOPriority is process.ioPriority as ioprio_set(2) takes it; ok is false for a class that the spec has not.
+// IOPriority is process.ioPriority as ioprio_set(2) takes it; ok is false for a class that the spec does not have.
 func IOPriority(p *specs.LinuxIOPriority) (prio uint, ok bool) {
 	class, ok := names.Find(names.IOClasses, p.Class)
 	return uint(class)<<13 | uint(p.Priority), ok

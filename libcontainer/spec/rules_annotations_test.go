@@ -2,7 +2,10 @@ package spec
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -14,45 +17,77 @@ func annotation(key, value string) func(*specs.Spec) {
 
 func annotationRules() []rule {
 	property := func(name, value string) func(*specs.Spec) { return annotation("org.systemd.property."+name, value) }
+	const unused = ": got a property of a systemd unit, want the systemd cgroup driver for it: it is without effect"
 	return []rule{
 		{
-			name: "systemd property that is right",
+			name: "systemd property without the driver",
 			bad:  property("CPUWeight", "uint64 50"),
-			warn: []string{`annotations["org.systemd.property.CPUWeight"]: got the systemd property CPUWeight, ` +
-				"want the systemd cgroup driver for it: it is without effect"},
+			warn: []string{`annotations["org.systemd.property.CPUWeight"]` + unused},
 			good: annotation("org.systemd.properties", "uint64"),
 		},
 		{
-			name: "systemd property in seconds",
-			bad:  property("TimeoutStopSec", "10"),
-			warn: []string{`annotations["org.systemd.property.TimeoutStopSec"]: got the systemd property TimeoutStopUSec, ` +
-				"want the systemd cgroup driver for it: it is without effect"},
+			name: "systemd property that is wrong, without the driver",
+			bad:  property("TimeoutStopSec", "inactive"),
+			warn: []string{`annotations["org.systemd.property.TimeoutStopSec"]` + unused},
 			good: none,
 		},
 		{
-			name: "systemd property with an odd name",
-			bad:  property("x1", "true"),
-			want: []string{`annotations["org.systemd.property.x1"]: got the property "x1", want a name of three letters or more, as CPUWeight`},
+			name: "systemd property with an odd name, without the driver",
+			bad:  property("x1", "{1:{1:1}}"),
+			warn: []string{`annotations["org.systemd.property.x1"]` + unused},
 			good: none,
 		},
 		{
-			name: "systemd property without a name",
-			bad:  property("", "true"),
-			want: []string{`annotations["org.systemd.property."]: got the property nothing, want a name of three letters or more, as CPUWeight`},
-			good: none,
+			name:  "systemd property with text behind it",
+			facts: Facts{Systemd: true},
+			bad:   property("CPUWeight", "uint64 5 ,6"),
+			warn:  []string{`annotations["org.systemd.property.CPUWeight"]: got ",6" behind the value, which is ignored, want one value`},
+			good:  property("CPUWeight", " uint64 5 "),
 		},
 		{
-			name: "systemd property without quotes",
-			bad:  property("CollectMode", "inactive"),
+			name:  "systemd property that is too long",
+			facts: Facts{Systemd: true},
+			bad:   property("CollectMode", "'"+strings.Repeat("a", maxVariant)+"'"),
+			want: []string{`annotations["org.systemd.property.CollectMode"]: got "'` + strings.Repeat("a", 99) + `"…: 4098 bytes, more than 4096, ` +
+				"want a value in the text form of GVariant, as 'text', true or uint64 5"},
+			good: property("CollectMode", "'"+strings.Repeat("a", maxVariant-2)+"'"),
+		},
+		{
+			name:  "systemd property that no message carries",
+			facts: Facts{Systemd: true},
+			bad:   property("Documentation", "<@g '(('>"),
+			want: []string{`annotations["org.systemd.property.Documentation"]: got "<@g '(('>": no signature: "((", ` +
+				"want a value in the text form of GVariant, as 'text', true or uint64 5"},
+			good: property("Documentation", "<@g '()'>"),
+		},
+		{
+			name:  "systemd property with an odd name",
+			facts: Facts{Systemd: true},
+			bad:   property("x1", "true"),
+			want:  []string{`annotations["org.systemd.property.x1"]: got the property "x1", want a name of three letters or more, as CPUWeight`},
+			good:  none,
+		},
+		{
+			name:  "systemd property without a name",
+			facts: Facts{Systemd: true},
+			bad:   property("", "true"),
+			want:  []string{`annotations["org.systemd.property."]: got the property nothing, want a name of three letters or more, as CPUWeight`},
+			good:  none,
+		},
+		{
+			name:  "systemd property without quotes",
+			facts: Facts{Systemd: true},
+			bad:   property("CollectMode", "inactive"),
 			want: []string{`annotations["org.systemd.property.CollectMode"]: got "inactive": unrecognized type "inactive", ` +
 				"want a value in the text form of GVariant, as 'text', true or uint64 5"},
 			good: none,
 		},
 		{
-			name: "systemd property in seconds that are none",
-			bad:  property("TimeoutStopSec", "'10'"),
-			want: []string{`annotations["org.systemd.property.TimeoutStopSec"]: got "'10'": a value of type s, want a number of seconds`},
-			good: none,
+			name:  "systemd property in seconds that are none",
+			facts: Facts{Systemd: true},
+			bad:   property("TimeoutStopSec", "'10'"),
+			want:  []string{`annotations["org.systemd.property.TimeoutStopSec"]: got "'10'": a value of type s, want a number of seconds`},
+			good:  none,
 		},
 		{
 			name: "annotations that nobody knows",
@@ -94,7 +129,7 @@ func annotationRules() []rule {
 
 func TestSystemdProperties(t *testing.T) {
 	const a = "org.systemd.property."
-	list, problems := SystemdProperties(map[string]string{
+	list, report := SystemdProperties(map[string]string{
 		"other": "x", a + "TimeoutStopSec": "1.5", a + "CollectMode": "'inactive-or-failed'", a + "CPUQuotaPerSecUSec": "uint64 7", a + "USec": "1",
 		a + "RestartSec": "uint64 3",
 	})
@@ -105,12 +140,35 @@ func TestSystemdProperties(t *testing.T) {
 		{"TimeoutStopUSec", dbus.MakeVariant(uint64(1.5e6))},
 		{"USec", dbus.MakeVariant(int32(1))},
 	}
-	if !reflect.DeepEqual(list, want) || problems != nil {
-		t.Errorf("properties: got %v, problems %v, want %v, none", list, problems, want)
+	if !reflect.DeepEqual(list, want) || len(report.Problems)+len(report.Warnings) > 0 {
+		t.Errorf("properties: got %v, report %v, want %v, none", list, report, want)
 	}
 	for _, value := range []string{"-1", "1e300", "[1]", "<1>"} {
-		if list, problems := SystemdProperties(map[string]string{a + "TimeoutStopSec": value}); len(list) > 0 || len(problems) != 1 {
-			t.Errorf("TimeoutStopSec of %s: got properties %v, problems %v, want no property and 1 problem", value, list, problems)
+		if list, report := SystemdProperties(map[string]string{a + "TimeoutStopSec": value}); len(list) > 0 || len(report.Problems) != 1 {
+			t.Errorf("TimeoutStopSec of %s: got properties %v, report %v, want no property and 1 problem", value, list, report)
+		}
+	}
+}
+
+// TestSystemdPropertiesTogether: their number does not make up for the bound of each.
+func TestSystemdPropertiesTogether(t *testing.T) {
+	annotations := map[string]string{}
+	for i := range maxProperties/maxVariant + 4 {
+		annotations["org.systemd.property.Aa"+string(rune('A'+i))] = "'" + strings.Repeat("a", maxVariant-2) + "'"
+	}
+	list, r := SystemdProperties(annotations)
+	want := []string{`annotations["org.systemd.property.AaQ"]: got values of 69632 bytes up to here, want at most 65536 in all properties`}
+	if len(list) != maxProperties/maxVariant || !slices.Equal(lines(r.Problems), want) {
+		t.Errorf("got %d properties, problems %q, want %d, %q", len(list), lines(r.Problems), maxProperties/maxVariant, want)
+	}
+}
+
+// TestMessagesAreShort: the library quotes a whole value.
+func TestMessagesAreShort(t *testing.T) {
+	for _, value := range []string{"[1,[" + strings.Repeat("'é',", 700) + "'']]", "@" + strings.Repeat("z", 2000), strings.Repeat("z", 2000)} {
+		_, r := SystemdProperties(map[string]string{"org.systemd.property.Aaa": value})
+		if len(r.Problems) != 1 || len(r.Problems[0].String()) > 600 || !utf8.ValidString(r.Problems[0].String()) {
+			t.Errorf("%.20q: got %q, want 1 problem of less than 600 bytes", value, lines(r.Problems))
 		}
 	}
 }

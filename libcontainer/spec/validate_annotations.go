@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
@@ -24,32 +25,55 @@ type SystemdProperty struct {
 	Value dbus.Variant
 }
 
-// SystemdProperties reads those among the annotations, by name; a problem says which cannot be one.
-func SystemdProperties(annotations map[string]string) (list []SystemdProperty, problems []Problem) {
+// maxProperties is how long the values of all properties together may be, in bytes: reading one of maxVariant takes up to
+// a tenth of a second.
+const maxProperties = 64 << 10
+
+// SystemdProperties reads those among the annotations, by name. A problem says which cannot be one, a warning what of a
+// value is ignored.
+func SystemdProperties(annotations map[string]string) (list []SystemdProperty, r Report) {
+	total := 0
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {
 		name, ok := strings.CutPrefix(key, systemdPrefix)
 		if !ok {
 			continue
 		}
-		path := "annotations" + member(false, key)
+		path, text := "annotations"+member(false, key), annotations[key]
 		if !propertyName(name) {
-			problems = append(problems, Problem{path, "the property " + quote(name), "a name of three letters or more, as CPUWeight"})
+			tell(&r.Problems, Problem{path, "the property " + quote(name), "a name of three letters or more, as CPUWeight"})
 			continue
 		}
-		value, err := parseVariant(annotations[key])
+		if total += len(text); total > maxProperties {
+			tell(&r.Problems, Problem{path, "values of " + strconv.Itoa(total) + " bytes up to here",
+				"at most " + strconv.Itoa(maxProperties) + " in all properties"})
+			return list, r
+		}
+		value, rest, err := parseVariant(text)
 		if err != nil {
-			problems = append(problems, Problem{path, quote(annotations[key]) + ": " + err.Error(),
+			tell(&r.Problems, Problem{path, quote(text) + ": " + short(err.Error()),
 				"a value in the text form of GVariant, as 'text', true or uint64 5"})
 			continue
 		}
+		if rest != "" {
+			tell(&r.Warnings, Problem{path, quote(rest) + " behind the value, which is ignored", "one value"})
+		}
 		p := SystemdProperty{name, value}
 		if err := p.microseconds(); err != nil {
-			problems = append(problems, Problem{path, quote(annotations[key]) + ": " + err.Error(), "a number of seconds"})
+			tell(&r.Problems, Problem{path, quote(text) + ": " + short(err.Error()), "a number of seconds"})
 			continue
 		}
 		list = append(list, p)
 	}
-	return list, problems
+	return list, r
+}
+
+// short cuts a message of the library, which may quote all of a value.
+func short(msg string) string {
+	const most = 100
+	if len(msg) <= most {
+		return msg
+	}
+	return strings.ToValidUTF8(msg[:most], "") + "…"
 }
 
 // propertyName: all of systemd's are of letters alone; runc lets no other through either.
@@ -97,22 +121,26 @@ func (p *SystemdProperty) microseconds() error {
 	return nil
 }
 
-// annotations: config.md, "Annotations". What nobody knows is none of ours.
+// annotations: config.md, "Annotations". An annotation that teu does not know is not checked; nor is a property without
+// the systemd driver, which alone reads it.
 func (c *checker) annotations() {
 	if _, ok := c.Annotations[""]; ok {
 		c.bad("annotations", "an empty key", "names in reverse domain notation")
 	}
-	list, problems := SystemdProperties(c.Annotations)
-	for _, p := range problems {
-		tell(&c.Problems, p)
-	}
-	for i := 0; i < len(list) && !c.facts.Systemd; i++ {
-		name := list[i].Name
-		key := systemdPrefix + name
-		if _, ok := c.Annotations[key]; !ok {
-			key = systemdPrefix + strings.TrimSuffix(name, "USec") + "Sec"
+	if c.facts.Systemd {
+		_, r := SystemdProperties(c.Annotations)
+		for _, p := range r.Problems {
+			tell(&c.Problems, p)
 		}
-		c.warn("annotations"+member(false, key), "the systemd property "+name,
-			"the systemd cgroup driver for it: it is without effect")
+		for _, p := range r.Warnings {
+			tell(&c.Warnings, p)
+		}
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Annotations)) {
+		if strings.HasPrefix(key, systemdPrefix) {
+			c.warn("annotations"+member(false, key), "a property of a systemd unit",
+				"the systemd cgroup driver for it: it is without effect")
+		}
 	}
 }

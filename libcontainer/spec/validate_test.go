@@ -16,11 +16,12 @@ import (
 // rule is one thing Validate looks for: bad breaks Example in that one way, good comes as near to it as is
 // right.
 type rule struct {
-	name string
-	bad  func(*specs.Spec)
-	want []string // problems of bad
-	warn []string // warnings of bad
-	good func(*specs.Spec)
+	name  string
+	bad   func(*specs.Spec)
+	want  []string // problems of bad
+	warn  []string // warnings of bad
+	good  func(*specs.Spec)
+	facts Facts
 }
 
 func drop(t specs.LinuxNamespaceType) func(*specs.Spec) {
@@ -120,7 +121,7 @@ func TestValidate(t *testing.T) {
 			t.Run(r.name, func(t *testing.T) {
 				s := Example(false)
 				r.bad(s)
-				got := Validate(s, Facts{})
+				got := Validate(s, r.facts)
 				if !slices.Equal(lines(got.Problems), r.want) {
 					t.Errorf("problems:\n got %q\nwant %q", lines(got.Problems), r.want)
 				}
@@ -129,7 +130,7 @@ func TestValidate(t *testing.T) {
 				}
 				s = Example(false)
 				r.good(s)
-				if got := Validate(s, Facts{}); len(got.Problems)+len(got.Warnings) > 0 {
+				if got := Validate(s, r.facts); len(got.Problems)+len(got.Warnings) > 0 {
 					t.Errorf("the good twin: got problems %q and warnings %q, want none", lines(got.Problems), lines(got.Warnings))
 				}
 			})

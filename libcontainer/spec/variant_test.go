@@ -1,24 +1,15 @@
 package spec
 
 import (
-	"encoding/binary"
-	"io"
+	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 )
-
-// encode writes v as systemd gets it.
-func encode(v dbus.Variant) error {
-	msg := &dbus.Message{Type: dbus.TypeMethodCall, Headers: map[dbus.HeaderField]dbus.Variant{
-		dbus.FieldPath: dbus.MakeVariant(dbus.ObjectPath("/a")), dbus.FieldMember: dbus.MakeVariant("M"),
-		dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(v)),
-	}, Body: []any{v}}
-	return msg.EncodeTo(io.Discard, binary.LittleEndian)
-}
 
 func TestParseVariant(t *testing.T) {
 	for _, c := range []struct {
@@ -52,55 +43,125 @@ func TestParseVariant(t *testing.T) {
 		{"{'a': 1}", "a{si}", map[string]int32{"a": 1}},
 		{"{'a': <1>}", "a{sv}", map[string]dbus.Variant{"a": dbus.MakeVariant(int32(1))}},
 		{"<uint64 1>", "v", dbus.MakeVariant(uint64(1))},
-		{strings.Repeat("[", 32) + "1" + strings.Repeat("]", 32), strings.Repeat("a", 32) + "i", nil},
+		{"{'a': [1]}", "a{sai}", map[string][]int32{"a": {1}}},
+		{"[{1: 1}, {2: 2}]", "aa{ii}", []map[int32]int32{{1: 1}, {2: 2}}},
+		{"@g 'a{sv}'", "g", dbus.ParseSignatureMust("a{sv}")},
+		{"signature ''", "g", dbus.Signature{}},
+		{strings.Repeat("[", maxNesting) + "1" + strings.Repeat("]", maxNesting), strings.Repeat("a", maxNesting) + "i", nil},
+		{"'" + strings.Repeat("é", maxVariant/2-1) + "'", "s", nil},
 	} {
-		v, err := parseVariant(c.text)
+		v, rest, err := parseVariant(c.text)
 		if err != nil || v.Signature().String() != c.sig || c.want != nil && !reflect.DeepEqual(v.Value(), c.want) {
 			t.Errorf("%s: got %v of type %q, %v, want %v of type %q", c.text, v.Value(), v.Signature(), err, c.want, c.sig)
 			continue
 		}
-		if err := encode(v); err != nil {
-			t.Errorf("%s: encode: got %v, want no error", c.text, err)
+		if rest != "" {
+			t.Errorf("%s: behind the value: got %q, want nothing", c.text, rest)
 		}
 	}
 }
 
-// TestParseVariantRefuses: the first line is what the library panics on or never ends with.
+// TestParseVariantRest: what stands behind a value is told, and does not change it.
+func TestParseVariantRest(t *testing.T) {
+	for _, c := range []struct{ text, value, rest string }{
+		{"5,6", "5", ",6"}, {"5 6", "5", "6"}, {"09", "0", "9"}, {"0x1F g", "0x1F", "g"}, {"1.5e-3-1", "1.5e-3", "-1"}, {"+5 \t", "+5", ""},
+		{" uint32  5 , x", "uint32 5", ", x"}, {"'a' 'b'", "'a'", "'b'"}, {`'a\' b' c`, `'a\' b'`, "c"}, {"b'a''b'", "b'a'", "'b'"},
+		{"[1, 2] ]", "[1, 2]", "]"}, {"{'}': 1}}", "{'}': 1}", "}"}, {"<1><2>", "<1>", "<2>"}, {"@a{sv} {}{}", "@a{sv} {}", "{}"},
+		{"[@as []] x", "[@as []]", "x"}, {"truetrue", "true", "true"}, {"false, true", "false", ", true"}, {"boolean true\n", "true", ""},
+	} {
+		want, _, err := parseVariant(c.value)
+		if err != nil {
+			t.Fatalf("%q: got %v, want no error", c.value, err)
+		}
+		if v, rest, err := parseVariant(c.text); err != nil || !reflect.DeepEqual(v, want) || rest != c.rest {
+			t.Errorf("%q: got %v, behind it %q, %v, want %v, behind it %q", c.text, v, rest, err, want, c.rest)
+		}
+	}
+}
+
+// costly is what takes the library much time or memory: types in number, and a text that an error quotes again and again.
+var costly = []string{
+	"{1:{1:{1:{1:{1:{1:{1:{1:1}}}}}}}}", "{{{{{{{{1:1}:1}:1}:1}:1}:1}:1}:1}", "{1:<{1:<{1:1}>}>}", "{1:[{1:[{1:[{1:1}]}]}]}",
+	"[['a'],[" + strings.Repeat("1,", 40<<10) + "1]]",
+}
+
+// TestParseVariantRefuses: the first line is what the library panics on or never ends with, the last what no message carries.
 func TestParseVariantRefuses(t *testing.T) {
 	deep := strings.Repeat("[", 1<<20)
-	for _, text := range []string{
+	for _, text := range append(costly,
 		"[1, []]", "{<1>: 2}", "٤", "uint64 ٤", "'a' ٤", deep, strings.ReplaceAll(deep, "[", "<"), strings.Repeat("{1:", 1<<20),
 		"", " ", "inactive", "byte 256", "uint16 -1", "int32 1.5", "uint32 'a'", "boolean 1", "-", "'a", `'\u00'`, "b'a", "[", "[1",
 		"[1 2]", "[true, 1]", "[]", "{}", "<[]>", "{1}", "{1:2", "<>", "@", "@z 1", "@a{vi} {}", "@as ['a', 1]", "(1, 2)",
+		strings.Repeat("[", maxNesting+1)+"1"+strings.Repeat("]", maxNesting+1), "'"+strings.Repeat("a", maxVariant-1)+"'",
+		`'a\U00000000b'`, `['', '\u0000']`, `{'\u0000': 1}`, `<'\u0000'>`, "@o 'not a path'", "[objectpath '']", "<@o 'a'>", "@g '(('", "@ag ['i', 'a']",
+		"{@g 'x': 1}", "{1: @g 'a'}", "<<@g ')'>>", "signature '"+strings.Repeat("i", 256)+"'", "[@"+strings.Repeat("a", 32)+"i []]",
+	) {
+		if err := within(t, text); err == nil {
+			t.Errorf("%.40q: got no error, want one", text)
+		}
+	}
+}
+
+// within is parseVariant, with a time limit.
+func within(t *testing.T, text string) error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := parseVariant(text)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(10 * time.Second):
+		panic(fmt.Sprintf("%.80q: no answer in 10 seconds", text)) // or it takes all memory
+	}
+}
+
+// TestParseVariantTakesLittle: whatever fits the bounds takes a tenth of a second, or more on a machine with other work, and some megabytes.
+func TestParseVariantTakesLittle(t *testing.T) {
+	fill := func(before, unit, after string) string {
+		return before + strings.Repeat(unit, (maxVariant-len(before)-len(after))/len(unit)) + after
+	}
+	deep := func(open, inner, shut string) string {
+		return strings.Repeat(open, maxNesting-1) + inner + strings.Repeat(shut, maxNesting-1)
+	}
+	for _, text := range []string{
+		fill("[['a'],[", "1,", "1]]"), fill("[", "1,", "1]"), fill("['a',", "1,", "1]"), fill("[", "[],", "[]]"), fill("[", "[[],[]],", "[]]"),
+		fill("{", "1:1,", "1:1}"), fill("[", "{1:1},", "{1:1}]"), fill("[", "{1:'a'},", "{1:1}]"), fill("{", "[]:[],", "[]:[]}"), fill("[", "{},", "{}]"),
+		fill("[", "[{1:1}],", "[{1:1}]]"), fill("[", deep("[", "1", "]")+",", "1]"), fill(deep("[", "", ""), "{1:1},", "{1:1}"+deep("", "", "]")),
+		fill(deep("[", "", ""), "[],", "[]"+deep("", "", "]")), fill("[", "<[[1]]>,", "<1>]"), fill("{", "1:[[[[[[1]]]]]],", "1:[[[[[[1]]]]]]}"),
+		fill("{", "[[[[[[1]]]]]]:1,", "1:1}"), fill("[", deep("<", "1", ">")+",", "<1>]"), deep("[", "{[[1]]:1}", "]"), fill("", "[", ""), fill("", "@as ", ""),
 	} {
-		done := make(chan error, 1)
-		go func() {
-			_, err := parseVariant(text)
-			done <- err
-		}()
-		select {
-		case err := <-done:
-			if err == nil {
-				t.Errorf("%.40q: got no error, want one", text)
-			}
-		case <-time.After(time.Minute):
-			t.Fatalf("%.40q: got no answer in a minute, want an error", text)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := time.Now()
+		within(t, text)
+		took := time.Since(start)
+		runtime.ReadMemStats(&after)
+		t.Logf("%.30q: %v, %d KiB", text, took, (after.TotalAlloc-before.TotalAlloc)>>10)
+		if mib := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 5*time.Second || mib > 64 {
+			t.Errorf("%.40q: got %v and %d MiB, want at most 5 seconds and 64 MiB", text, took, mib)
 		}
 	}
 }
 
 func FuzzParseVariant(f *testing.F) {
-	for _, s := range []string{"uint64 5", "{'a': <1>}", "@a{sv} {}", `b'\x41'`, "[[], [1]]", "objectpath '/a'", "'\\u0041'", "1.5e3"} {
+	for _, s := range append(costly, "uint64 5", "{'a': <1>}", "@a{sv} {}", `b'\x41'`, "[[], [1]]", "objectpath '/a'", "'\\u0041'", "1.5e3", "09",
+		"@g '(('", "@a{sv} {}{", "[@as []]5", "'a''b'", "[1]]") {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		v, err := parseVariant(s)
-		if err != nil {
+		if within(t, s) != nil {
 			return
 		}
-		if _, err := dbus.ParseSignature(v.Signature().String()); err != nil {
-			t.Errorf("%q: type: got %q and %v of it, want a signature of D-Bus", s, v.Signature(), err)
+		v, rest, _ := parseVariant(s)
+		if err := sendable(v); err != nil {
+			t.Errorf("%q: got a value that cannot be sent: %v", s, err)
 		}
-		encode(v) // refuses, among others, paths and signatures that are none
+		// No text gives a NaN, which would not equal itself.
+		if whole, err := dbus.ParseVariant(s, dbus.Signature{}); err != nil || !reflect.DeepEqual(v, whole) {
+			t.Errorf("%q: got %v, behind it %q, want %v, %v, of the whole text", s, v, rest, whole, err)
+		}
 	})
 }

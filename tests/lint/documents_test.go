@@ -72,3 +72,28 @@ func TestStepsOfContributing(t *testing.T) {
 		}
 	}
 }
+
+// TestRoomsOfDesign holds that the tree in docs/design.md has each package that ranks has.
+func TestRoomsOfDesign(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/design.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rooms, _ := strings.Cut(string(text), "\n## The rooms\n")
+	rooms, _, _ = strings.Cut(rooms, "\n## ")
+	found, parents := map[string]bool{}, []string{}
+	for line := range strings.SplitSeq(rooms, "\n") {
+		name, _, _ := strings.Cut(strings.TrimLeft(line, " "), " ")
+		// Four spaces make a block of code, and two more each level.
+		level := (len(line) - len(strings.TrimLeft(line, " ")) - 4) / 2
+		if dir, ok := strings.CutSuffix(name, "/"); ok && level >= 0 && level <= len(parents) {
+			parents = append(parents[:level], dir)
+			found[strings.Join(parents, "/")] = true
+		}
+	}
+	for _, r := range ranks {
+		if !found[r.dir] {
+			t.Errorf("docs/design.md, The rooms: got no line of %s, want one", r.dir)
+		}
+	}
+}
