@@ -85,13 +85,13 @@ func (s *suite) add(e event) {
 			s.failures = append(s.failures, key)
 		}
 	case e.Action == "run":
-		if i := strings.LastIndexByte(key, '/'); i > strings.IndexByte(key, ' ') {
-			s.parents[key[:i]] = s.parents[key[:i]]
+		if parent, ok := parentOf(key); ok && !s.isParent(parent) {
+			s.parents[parent] = false
 		}
 	case e.Action == "fail":
 		s.failures = append(s.failures, key)
-		if i := strings.LastIndexByte(key, '/'); i > strings.IndexByte(key, ' ') {
-			s.parents[key[:i]] = true
+		if parent, ok := parentOf(key); ok {
+			s.parents[parent] = true
 		}
 		if !s.parents[key] {
 			s.row.Failed++
@@ -103,6 +103,15 @@ func (s *suite) add(e event) {
 		s.row.Skipped++
 		s.row.Skips = append(s.row.Skips, Skip{e.Test, reason(s.output[key])})
 	}
+}
+
+// parentOf is the key of the test that a subtest belongs to. Packages have slashes in their names too.
+func parentOf(key string) (parent string, ok bool) {
+	i := strings.LastIndexByte(key, '/')
+	if i < strings.IndexByte(key, ' ') {
+		return "", false
+	}
+	return key[:i], true
 }
 
 func (s *suite) isParent(key string) bool {

@@ -120,7 +120,11 @@ func (r *runner) run(j job, log *os.File) ([]results.Row, error) {
 		file = filepath.Join(r.logs, j.file()+".json")
 		args = append(slices.Clone(args), "-results", file)
 	case !j.command:
-		args = slices.Concat([]string{"go", "test", "-json", "-count=1", "-timeout", fmt.Sprintf("%dm", cmp.Or(j.minutes, 10))}, args)
+		flags := []string{"go", "test", "-json", "-count=1", "-timeout", fmt.Sprintf("%dm", cmp.Or(j.minutes, 10))}
+		if j.dir == "" {
+			flags = append(flags, "-vet=off") // a job of its own vets the module
+		}
+		args = append(flags, args...)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = j.dir
