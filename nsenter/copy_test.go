@@ -213,6 +213,9 @@ func TestCopyLimits(t *testing.T) {
 		}, nil, syscall.EXDEV, "mnt"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if strings.HasSuffix(name, "deep") {
+				needs.Files(t, 1024)
+			}
 			root := t.TempDir()
 			c.make(t, root)
 			if pe := copied(t, root, allOfIt, c.options, nil); pe.Report.Errno != c.errno || pe.Report.Text != c.text {

@@ -9,6 +9,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/nsenter/program"
+	"teu/tests/needs"
 )
 
 // execOf is how an exec of candidates goes.
@@ -264,6 +265,7 @@ func TestRunIsParticular(t *testing.T) {
 
 // TestMostInputs: as many as a message brings arrive, each in its slot.
 func TestMostInputs(t *testing.T) {
+	needs.Files(t, 1024)
 	null, err := os.Open("/dev/null")
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 const (
 	createUsage = "teu create [OPTION...] CONTAINER"
 	eventsUsage = "teu events [OPTION...] CONTAINER"
-	execUsage   = "teu exec [OPTION...] CONTAINER COMMAND [ARG...]"
+	execUsage   = "teu exec [OPTION...] CONTAINER COMMAND [ARG...]\n       teu exec [OPTION...] --process FILE CONTAINER"
 	psUsage     = "teu ps [OPTION...] CONTAINER [PS-OPTION...]"
 	updateUsage = "teu update [OPTION...] CONTAINER"
 )

@@ -160,6 +160,7 @@ func TestSpecsShareNothing(t *testing.T) {
 // TestBareRuns holds the floor honest: it must end in a container that looks like the default bundle's, and leave nothing.
 func TestBareRuns(t *testing.T) {
 	needs.Root(t, "makes cgroups and mounts")
+	needs.Files(t, 1024)
 	for _, tool := range []string{"cc", "busybox"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)

@@ -45,8 +45,8 @@ var example = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(filepath.Join(dir, "config.json"))
 })
 
-// MostFiles is the hard limit of descriptors of this run. Not even root can raise it without CAP_SYS_RESOURCE.
-var MostFiles = sync.OnceValue(func() uint64 {
+// mostFiles is the hard limit of descriptors of this run. Not even root can raise it without CAP_SYS_RESOURCE.
+var mostFiles = sync.OnceValue(func() uint64 {
 	var l syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
 		return 0
@@ -58,7 +58,7 @@ var MostFiles = sync.OnceValue(func() uint64 {
 func Grantable(limits []specs.POSIXRlimit) {
 	for i := range limits {
 		if l := &limits[i]; l.Type == "RLIMIT_NOFILE" {
-			l.Hard = min(l.Hard, MostFiles())
+			l.Hard = min(l.Hard, mostFiles())
 			l.Soft = min(l.Soft, l.Hard)
 		}
 	}

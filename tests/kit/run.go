@@ -136,7 +136,7 @@ func (b *Bundle) Fails(args []string, want ...string) Result {
 		b.T.Fatalf("%v: want it to fail", res)
 	}
 	lines := strings.Split(strings.TrimSuffix(res.Stderr, "\n"), "\n")
-	if n := len(lines) - 1; n > 0 && strings.HasPrefix(lines[n], "usage: ") {
+	if n := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "usage: ") }); n > 0 {
 		lines = lines[:n]
 	}
 	last := lines[len(lines)-1]

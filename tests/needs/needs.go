@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -17,6 +18,18 @@ func Root(t testing.TB, do string) {
 		t.Skipf("needs root: %s", do)
 	case !capable():
 		t.Skipf("needs CAP_SYS_ADMIN: %s", do)
+	}
+}
+
+// Files skips the test where fewer than n descriptors may be open, as under `ulimit -n 256`.
+func Files(t testing.TB, n uint64) {
+	t.Helper()
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		t.Fatalf("getrlimit RLIMIT_NOFILE: %v", err)
+	}
+	if l.Max < n {
+		t.Skipf("needs %d descriptors, and %d may be open (ulimit -n)", n, l.Max)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/tests/kit"
+	"teu/tests/needs"
 )
 
 func tmpcopyup(path string) edit {
@@ -69,9 +70,7 @@ func TestCopiedTree(t *testing.T) {
 	}
 
 	t.Run("deep", func(t *testing.T) {
-		if n := kit.MostFiles(); n < 1024 {
-			t.Skipf("a tree of 300 levels takes more than the %d descriptors that may be open (ulimit -n)", n)
-		}
+		needs.Files(t, 1024)
 		check(t, os.MkdirAll(b.Rootfs+"/data/"+strings.Repeat("d/", 300), 0o755))
 		if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "copy: file name too long (d)") {
 			t.Errorf("got %v, want that the name is too long", res)
