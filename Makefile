@@ -15,9 +15,8 @@ TAGS := netgo osusergo urfave_cli_no_docs urfave_cli_no_suggest
 LDFLAGS := -s -w -linkmode external -extldflags "-static" \
 	-X teu/internal/cli.version=$(VERSION) -X teu/internal/cli.commit=$(COMMIT) \
 	-X teu/internal/cli.libseccomp=$(shell pkg-config --modversion libseccomp 2>/dev/null)
-# What the binary needs, and what `make test` needs beside it. The suites beyond that name their packages in tests/runner.
+# What the binary needs. The suites name their packages in tests/runner.
 DEPS := libseccomp-dev pkg-config
-DEPS_TEST := busybox-static iproute2 procps runc shellcheck clang-format
 comma := ,
 space := $(subst ,, )
 
@@ -27,17 +26,18 @@ GO := go
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath -buildvcs=false -tags=$(subst $(space),$(comma),$(TAGS)))
 GOTEST := $(GO) test
 # The suites of a tier, side by side, and one table of them all. SEED picks the sample of the fault loop.
-SUITES = $(GO) run ./tests/runner -tags '$(TAGS)' $(if $(SEED),-seed $(SEED))
+SUITES = $(GO) run ./tests/runner $(if $(SEED),-seed $(SEED))
 
 .PHONY: build demo check test test-rest test-all suite test-vm churn lint bench bench-clients budget golden fuzz man install uninstall clean deps help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 deps:
 	@tests/deps $(DEPS)
 
-build: deps teu ## the static binary ./teu
+build: deps ## the static binary ./teu
+	@$(MAKE) --no-print-directory teu
 
 # Everything the binary is made of; `go build` itself decides what is to be done.
 .PHONY: teu
@@ -50,37 +50,40 @@ demo: ## run a container and show it from inside and outside (root)
 	@$(MAKE) --no-print-directory teu
 	@tests/demo/demo.sh ./teu
 
+# Says what the machine lacks before anything is compiled.
+define rooted
+@tests/host rooted
+@$(MAKE) --no-print-directory build
+endef
+
 check: ## lint, unit tests, goldens: no root, at most 3 minutes
-	@tests/host check
+	@tests/host check $(DEPS)
 	@$(MAKE) --no-print-directory teu
 	@$(SUITES) -tier check
 
 test: ## check, and the rooted core: at most 10 minutes (root)
-	@tests/host rooted
-	@tests/deps $(DEPS) $(DEPS_TEST)
-	@$(MAKE) --no-print-directory teu
+	$(rooted)
 	@$(SUITES) -tier test
 
 test-rest: ## what test leaves out: whole fault loop, callers, conformance, virtual machines, fuzzing (root)
-	@tests/host rooted
-	@tests/deps $(DEPS) $(DEPS_TEST)
-	@$(MAKE) --no-print-directory teu
+	$(rooted)
 	@$(SUITES) -tier rest
 
 test-all: ## all of the tests: at most 35 minutes (root)
-	@tests/host rooted
-	@tests/deps $(DEPS) $(DEPS_TEST)
-	@$(MAKE) --no-print-directory teu
+	$(rooted)
 	@$(SUITES) -tier all
 
-suite: ## the suites whose names match ONLY='REGEXP'; ARGS='-run TestX -v' for one of them
+suite: ## one suite: ONLY=NAME, or several: ONLY='REGEXP'; ARGS='-run TestX -v' for one
+	@[ -n '$(value ONLY)' ] || { echo "usage: make suite ONLY='NAME' [ARGS='-run TestX -v']" >&2; exit 2; }
 	@$(MAKE) --no-print-directory build
-	@$(SUITES) -only '$(ONLY)' -- $(ARGS)
+	@$(SUITES) -only '$(value ONLY)' -- $(value ARGS)
 
-test-vm: build ## rooted suites in virtual machines (root); VMFLAGS='-guest NAME -only RE -run RE -whole'
-	$(GO) run ./tests/vm -tags '$(TAGS)' $(VMFLAGS)
+test-vm: ## rooted suites in virtual machines (root); VMFLAGS='-guest NAME -only RE -run RE -whole'
+	$(rooted)
+	$(GO) run ./tests/vm $(VMFLAGS)
 
-churn: build ## containers at random from many workers, teu killed among them, for CHURNTIME (root)
+churn: ## containers at random from many workers, teu killed among them, for CHURNTIME (root)
+	$(rooted)
 	$(GOTEST) -count=1 -v -timeout 30m ./tests/churn -churn.for $(or $(CHURNTIME),2m) -churn.seed $(or $(CHURNSEED),0)
 
 lint: build ## vet, format, static analysis, rules of the code
@@ -107,7 +110,8 @@ fuzz: ## fuzz the interpreter and the decoders for FUZZTIME seconds each
 	@tests/deps $(DEPS) clang libclang-rt-14-dev
 	nsenter/fuzz/run $(or $(FUZZTIME),60)
 
-install: build ## binary, man pages and completions into PREFIX, below DESTDIR
+install: ## binary, man pages and completions into PREFIX, below DESTDIR
+	@[ -x teu ] || { echo "there is no ./teu: run 'make build' first" >&2; exit 1; }
 	install -D -m 0755 teu $(DESTDIR)$(PREFIX)/sbin/teu
 	install -d $(DESTDIR)$(MANDIR)/man8
 	install -m 0644 docs/man/*.8 $(DESTDIR)$(MANDIR)/man8

@@ -2,6 +2,7 @@
 package results
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -50,11 +51,14 @@ type suite struct {
 // a package, are output of the suite. copied, if not nil, gets the output of all tests as text.
 func Count(events io.Reader, copied io.Writer) (Row, error) {
 	s := suite{output: map[string][]string{}, parents: map[string]bool{}}
-	text, err := io.ReadAll(events)
-	if err != nil {
-		return Row{}, err
-	}
-	for line := range strings.Lines(string(text)) {
+	for r := bufio.NewReader(events); ; {
+		line, err := r.ReadString('\n')
+		if line == "" && err == io.EOF {
+			return s.result(), nil
+		}
+		if err != nil && err != io.EOF {
+			return Row{}, err
+		}
 		var e event
 		if json.Unmarshal([]byte(line), &e) != nil || e.Action == "" {
 			if strings.TrimSpace(line) == "" {
@@ -69,7 +73,6 @@ func Count(events io.Reader, copied io.Writer) (Row, error) {
 		}
 		s.add(e)
 	}
-	return s.result(), nil
 }
 
 func (s *suite) add(e event) {
@@ -100,8 +103,14 @@ func (s *suite) add(e event) {
 	case e.Action == "pass":
 		s.row.Passed++
 	case e.Action == "skip":
-		s.row.Skipped++
-		s.row.Skips = append(s.row.Skips, Skip{e.Test, reason(s.output[key])})
+		if why := reason(s.output[key]); why != "" {
+			s.row.Skipped++
+			s.row.Skips = append(s.row.Skips, Skip{e.Test, why})
+			return
+		}
+		s.output[key] = append(s.output[key], e.Test+": skipped without a reason\n")
+		s.failures = append(s.failures, key)
+		s.row.Failed++
 	}
 }
 
@@ -144,14 +153,14 @@ func (s *suite) leftovers(key string) bool {
 	})
 }
 
-// reason is the last thing that a test said.
+// reason is the last thing that a test said, "" if it said nothing.
 func reason(output []string) string {
 	for _, line := range slices.Backward(output) {
 		if at := said.FindString(line); at != "" {
 			return strings.TrimSpace(line[len(at):])
 		}
 	}
-	return "no reason given"
+	return ""
 }
 
 // Print writes the reasons for skips, then the table, and returns the sums.

@@ -63,7 +63,7 @@ func TestCount(t *testing.T) {
 		"it does not build": {"{\"ImportPath\":\"p\",\"Action\":\"build-output\",\"Output\":\"undefined: x\\n\"}\n{\"Action\":\"fail\",\"Package\":\"p\"}", Row{Failed: 1, Trouble: "undefined: x\n"}},
 		"no test":           {`{"Action":"output","Output":"kit: no teu\n"}`, Row{Failed: 1, Trouble: "kit: no teu\n"}},
 		"no event":          {"no Go files", Row{Failed: 1, Trouble: "no Go files"}},
-		"no reason":         {`{"Action":"skip","Test":"TestA"}`, Row{Skipped: 1, Skips: []Skip{{"TestA", "no reason given"}}}},
+		"no reason":         {`{"Action":"skip","Test":"TestA"}`, Row{Failed: 1, Trouble: "TestA: skipped without a reason\n"}},
 	} {
 		got, err := Count(strings.NewReader(c.events), nil)
 		if err != nil || !reflect.DeepEqual(got, c.want) {

@@ -29,7 +29,7 @@ type job struct {
 	debs    []string // Debian packages that it needs
 	alone   bool     // it runs when all others have ended
 	idle    bool     // it waits most of its time, so it takes no processor from the others
-	fuller  string   // the job of the rest that shows all that this one does: `make test-all` leaves this one out
+	fuller  string   // the job of tier rest that includes everything this one tests; `make test-all` runs only that
 	minutes int      // bound on its time; 10 where there is none
 }
 
@@ -74,12 +74,12 @@ func jobs(o options) []job {
 		{name: "fault loop, a sample: kill", tier: core, fuller: "fault loop: kill", args: slices.Concat([]string{"-run", "^TestKill$", "./tests/fault"}, sample)},
 		{name: "containerd 1.6, a sample", tier: core, fuller: "containerd 1.6", debs: containerd, args: []string{"-run", "^TestSmoke$", "./tests/clients/containerd"}},
 		{name: "systemd", tier: core, args: []string{"./tests/systemd"}},
-		{name: "fuzzers' seeds", tier: core, fuller: "fuzzing", command: true, args: []string{"nsenter/fuzz/run", "seeds"}},
-		{name: "the tests' kit", tier: core, args: []string{"./tests/kit"}},
+		{name: "fuzzer seeds", tier: core, fuller: "fuzzing", command: true, args: []string{"nsenter/fuzz/run", "seeds"}},
+		{name: "kit", tier: core, args: []string{"./tests/kit"}},
 		{name: "fields, controllers that are free", tier: core, alone: true, args: []string{"-run", freeControllers, "./tests/fields"}},
 	}
 	for _, g := range guests.All {
-		list = append(list, job{name: "guest " + g.Name, tier: rest, rows: true, debs: machines, args: []string{"go", "run", "./tests/vm", "-tags", o.tags, "-guest", g.Name}})
+		list = append(list, job{name: "guest " + g.Name, tier: rest, rows: true, debs: machines, minutes: 45, args: []string{"go", "run", "./tests/vm", "-guest", g.Name}})
 	}
 	return append(list,
 		job{name: "fault loop: fail", tier: rest, minutes: 30, args: []string{"-skip", "^TestKill$", "./tests/fault"}},
@@ -89,10 +89,12 @@ func jobs(o options) []job {
 		job{name: "Podman 4.3", tier: rest, minutes: 40, idle: true, debs: podman, args: []string{"./tests/clients/podman"}},
 		job{name: "CRI of containerd 1.6", tier: rest, minutes: 20, idle: true, debs: containerd, dir: "tests/clients/cri", args: []string{"./..."}},
 		job{name: "containerd 1.6", tier: rest, minutes: 20, debs: containerd, args: []string{"-skip", "^TestSmoke$", "./tests/clients/containerd"}},
-		job{name: "fuzzing", tier: rest, command: true, debs: fuzzers, args: []string{"nsenter/fuzz/run", "20"}},
+		job{name: "fuzzing", tier: rest, command: true, minutes: 20, debs: fuzzers, args: []string{"nsenter/fuzz/run", "20"}},
 		job{name: "lifecycle, v2 of a hybrid host", tier: rest, env: []string{"TEU_TEST_CGROUP=v2"}, args: []string{"./tests/lifecycle"}},
 		job{name: "cgroups, v2 of a hybrid host", tier: rest, env: []string{"TEU_TEST_CGROUP=v2"}, args: []string{"./tests/cgroups"}},
-		job{name: "lint: vet of the CRI suite", tier: rest, command: true, dir: "tests/clients/cri", args: []string{"go", "vet", "./..."}},
-		job{name: "lint: staticcheck of the CRI suite", tier: rest, command: true, dir: "tests/clients/cri", args: []string{"go", "run", staticcheck, "./..."}},
+		job{name: "CRI suite: vet", tier: rest, command: true, dir: "tests/clients/cri", args: []string{"go", "vet", "./..."}},
+		job{name: "CRI suite: staticcheck", tier: rest, command: true, dir: "tests/clients/cri", args: []string{"go", "run", staticcheck, "./..."}},
+		job{name: "conformance suite: vet", tier: rest, command: true, dir: "tests/conformance", args: []string{"go", "vet", "./..."}},
+		job{name: "conformance suite: staticcheck", tier: rest, command: true, dir: "tests/conformance", args: []string{"go", "run", staticcheck, "./..."}},
 	)
 }

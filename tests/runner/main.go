@@ -3,18 +3,21 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"teu/tests/results"
@@ -22,8 +25,7 @@ import (
 
 type options struct {
 	tier string // check, test, rest or all
-	only *regexp.Regexp
-	tags string // of the build
+	only string // the name of a suite, or a regular expression of names; "" for all of the tier
 	seed string // decides which instructions the sample of the fault loop takes
 	logs string // directory for the output of each suite
 	args []string
@@ -32,17 +34,12 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.tier, "tier", "test", "`tier`: check, test, rest or all")
-	only := flag.String("only", "", "`regexp` of the names of the suites to run, of any tier")
-	flag.StringVar(&o.tags, "tags", "", "build `tags`")
+	flag.StringVar(&o.only, "only", "", "`name` of the suite to run, or a regexp of names, of any tier")
 	flag.StringVar(&o.seed, "seed", "", "`number` that picks the sample of the fault loop; a random one without it")
 	flag.StringVar(&o.logs, "logs", "build/log", "`directory` for the output of the suites")
 	flag.Parse()
 	o.args = flag.Args()
-	var err error
-	if o.only, err = regexp.Compile(*only); err == nil {
-		err = run(o)
-	}
-	if err != nil {
+	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "runner:", err)
 		os.Exit(1)
 	}
@@ -59,37 +56,39 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(o.logs); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(o.logs, 0o777); err != nil {
 		return err
 	}
-	begin := time.Now()
-	r := &runner{logs: o.logs, out: os.Stdout, begin: begin}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	r := &runner{ctx: ctx, logs: o.logs, out: os.Stdout, begin: time.Now()}
 	if err := r.prepare(chosen); err != nil {
 		return err
 	}
 	rows := r.all(chosen, runtime.NumCPU())
-	return report(os.Stdout, rows, left, o, time.Since(begin))
+	return report(os.Stdout, rows, left, o, time.Since(r.begin))
 }
 
-// choose returns the jobs that run, and those of later tiers that do not.
+// choose returns the jobs that run, and those that do not.
 func choose(list []job, o options) (chosen, left []job, err error) {
 	tiers, ok := map[string][]tier{"check": {check}, "test": {check, core}, "rest": {rest}, "all": {check, core, rest}}[o.tier]
 	if !ok {
 		return nil, nil, fmt.Errorf("-tier %s: not one of check, test, rest and all", o.tier)
 	}
+	named, err := matcher(list, o.only)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, j := range list {
 		switch {
-		case o.only.String() != "":
-			if o.only.MatchString(j.name) {
+		case o.only != "":
+			if named(j.name) {
 				chosen = append(chosen, j)
 			}
 		case o.tier == "all" && j.fuller != "":
 		case slices.Contains(tiers, j.tier):
 			chosen = append(chosen, j)
-		case j.tier > tiers[len(tiers)-1]:
+		default:
 			left = append(left, j)
 		}
 	}
@@ -97,12 +96,24 @@ func choose(list []job, o options) (chosen, left []job, err error) {
 		return nil, nil, fmt.Errorf("-only %s: no suite has such a name", o.only)
 	}
 	if len(o.args) > 0 {
-		if o.only.String() == "" || len(chosen) > 1 {
+		if o.only == "" || len(chosen) > 1 {
 			return nil, nil, fmt.Errorf("arguments of a suite (%s) go with -only and the name of one", strings.Join(o.args, " "))
 		}
 		chosen[0].args = append(slices.Clone(chosen[0].args), o.args...)
 	}
 	return chosen, left, nil
+}
+
+// matcher tells which names only stands for: the one that it is, or those that it matches.
+func matcher(list []job, only string) (func(name string) bool, error) {
+	if slices.ContainsFunc(list, func(j job) bool { return j.name == only }) {
+		return func(name string) bool { return name == only }, nil
+	}
+	re, err := regexp.Compile(only)
+	if err != nil {
+		return nil, fmt.Errorf("-only %s: %w", only, err)
+	}
+	return re.MatchString, nil
 }
 
 // report prints what failed and the table, with what was not run.
@@ -122,7 +133,7 @@ func report(w io.Writer, rows []results.Row, left []job, o options, took time.Du
 		for _, tier := range []struct {
 			tier
 			command string
-		}{{core, "make test"}, {rest, "make test-rest"}} {
+		}{{check, "make check"}, {core, "make test"}, {rest, "make test-rest"}} {
 			var names []string
 			for _, j := range left {
 				if j.tier == tier.tier {
@@ -142,8 +153,11 @@ func report(w io.Writer, rows []results.Row, left []job, o options, took time.Du
 	return nil
 }
 
-// build makes a program that several suites need, once for all of them, and names it in the environment.
+// build makes a program that several suites need, once for all of them, and names it in the environment, unless that names one.
 func build(variable, dir, program string) error {
+	if os.Getenv(variable) != "" {
+		return nil
+	}
 	to, err := filepath.Abs(filepath.Join(dir, filepath.Base(program)))
 	if err != nil {
 		return err

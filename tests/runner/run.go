@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,13 +14,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"teu/tests/results"
 )
 
-// runner runs jobs.
+// runner runs jobs until its context is done.
 type runner struct {
+	ctx   context.Context
 	logs  string
 	begin time.Time
 
@@ -34,6 +37,9 @@ func (r *runner) say(format string, args ...any) {
 	fmt.Fprintf(r.out, "%5.0f s  %s\n", time.Since(r.begin).Seconds(), fmt.Sprintf(format, args...))
 }
 
+// rootedDebs are the Debian packages that every rooted tier needs, those of its lint among them.
+var rootedDebs = []string{"busybox-static", "iproute2", "procps", "runc", "shellcheck", "clang-format"}
+
 // prepare installs the packages that the jobs need, and builds what rooted suites share.
 func (r *runner) prepare(list []job) error {
 	var debs []string
@@ -42,17 +48,28 @@ func (r *runner) prepare(list []job) error {
 		debs = append(debs, j.debs...)
 		rooted = rooted || j.tier != check
 	}
-	slices.Sort(debs)
-	if debs = slices.Compact(debs); len(debs) > 0 {
-		install := exec.Command("tests/deps", debs...)
-		if out, err := install.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w: %s", install, err, out)
-		}
-	}
 	if !rooted {
 		return nil
 	}
+	if err := r.command("tests/host", "rooted"); err != nil {
+		return err
+	}
+	debs = append(debs, rootedDebs...)
+	slices.Sort(debs)
+	if err := r.command("tests/deps", slices.Compact(debs)...); err != nil {
+		return err
+	}
 	return errors.Join(build("TEU_PAYLOAD", "build", "tests/payload"), build("TEU_ATTACKER", "build", "tests/security/attacker"))
+}
+
+// command runs a program whose output is for the user.
+func (r *runner) command(name string, args ...string) error {
+	cmd := exec.CommandContext(r.ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = r.out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", cmd, err)
+	}
+	return nil
 }
 
 // all runs the jobs in their order: as many at a time as there are processors, and one of those that wait beside them. Last come
@@ -82,13 +99,16 @@ func (r *runner) all(list []job, processors int) []results.Row {
 
 // one runs a job to its end.
 func (r *runner) one(j job) []results.Row {
+	rows := []results.Row{{}}
 	begin := time.Now()
-	r.say("%s: started", j.name)
-	row := results.Row{Suite: j.name}
-	rows := []results.Row{row}
-	log, err := os.Create(filepath.Join(r.logs, j.file()+".log"))
+	file := filepath.Join(r.logs, j.file()+".log")
+	log, err := os.Create(file)
 	if err == nil {
 		defer log.Close()
+		err = r.ctx.Err()
+	}
+	if err == nil {
+		r.say("%s: started", j.name)
 		rows, err = r.run(j, log)
 	}
 	if len(rows) == 1 {
@@ -101,7 +121,7 @@ func (r *runner) one(j job) []results.Row {
 	for _, row := range rows {
 		end := "passed"
 		if row.Failed > 0 {
-			end = "FAILED:\n" + row.Trouble
+			end = "FAILED, see " + file + ","
 		} else if row.Passed == 0 {
 			end = "skipped"
 		}
@@ -111,8 +131,9 @@ func (r *runner) one(j job) []results.Row {
 }
 
 // run runs the job's command and returns what it did; an error is of something else than tests.
-func (r *runner) run(j job, log *os.File) ([]results.Row, error) {
+func (r *runner) run(j job, log io.Writer) ([]results.Row, error) {
 	one := make([]results.Row, 1)
+	limit := time.Duration(cmp.Or(j.minutes, 10)) * time.Minute
 	args := j.args
 	var file string
 	switch {
@@ -120,52 +141,87 @@ func (r *runner) run(j job, log *os.File) ([]results.Row, error) {
 		file = filepath.Join(r.logs, j.file()+".json")
 		args = append(slices.Clone(args), "-results", file)
 	case !j.command:
-		flags := []string{"go", "test", "-json", "-count=1", "-timeout", fmt.Sprintf("%dm", cmp.Or(j.minutes, 10))}
+		flags := []string{"go", "test", "-json", "-count=1", "-timeout", limit.String()}
 		if j.dir == "" {
 			flags = append(flags, "-vet=off") // a job of its own vets the module
 		}
 		args = append(flags, args...)
 	}
-	cmd := exec.Command(args[0], args[1:]...)
+	// What is timed by itself ends a moment earlier, and says where it was.
+	ctx, cancel := context.WithTimeout(r.ctx, limit+time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = j.dir
 	cmd.Env = append(os.Environ(), j.env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 10 * time.Second
+	var err error
+	if j.command || j.rows {
+		err = r.commandRow(cmd, j, file, log, &one)
+	} else {
+		err = testRow(cmd, log, &one[0])
+	}
+	if ctx.Err() != nil {
+		err = errors.Join(err, fmt.Errorf("%s: ended: %w", cmd, ctx.Err()))
+	}
+	return one, err
+}
+
+// commandRow runs a command that is one test, or that writes rows of its own to file.
+func (r *runner) commandRow(cmd *exec.Cmd, j job, file string, log io.Writer, rows *[]results.Row) error {
 	var out bytes.Buffer
-	cmd.Stdout = &out
-	cmd.Stderr = &out
+	cmd.Stdout = io.MultiWriter(log, &out)
+	cmd.Stderr = cmd.Stdout
 	failed := cmd.Run()
-	var exit *exec.ExitError
-	if failed != nil && !errors.As(failed, &exit) {
-		return one, failed
+	if cmd.ProcessState == nil {
+		return failed
 	}
-	switch {
-	case j.rows:
-		if _, err := log.Write(out.Bytes()); err != nil {
-			return one, err
-		}
-		return read(file, failed, out.String())
-	case j.command:
-		_, err := log.Write(out.Bytes())
-		one[0] = verdict(cmd.ProcessState.ExitCode(), out.String())
-		return one, err
+	if !j.rows {
+		(*rows)[0] = verdict(cmd.ProcessState.ExitCode(), out.String())
+		return nil
 	}
-	row, err := results.Count(&out, log)
+	list, err := read(file, failed, out.String())
+	if len(list) > 0 {
+		*rows = list
+	}
+	return err
+}
+
+// testRow runs `go test -json`; the log has what the tests print while they run.
+func testRow(cmd *exec.Cmd, log io.Writer, row *results.Row) error {
+	pr, pw := io.Pipe()
+	cmd.Stdout, cmd.Stderr = pw, pw
+	counted := make(chan error, 1)
+	go func() {
+		var err error
+		*row, err = results.Count(pr, log)
+		pr.CloseWithError(err)
+		counted <- err
+	}()
+	failed := cmd.Run()
+	pw.Close()
+	err := <-counted
+	if cmd.ProcessState == nil {
+		return failed
+	}
 	if failed != nil && row.Failed == 0 {
 		row.Fail("%s: %v", cmd, failed)
 	}
-	one[0] = row
-	return one, err
+	return err
 }
 
 // verdict is the row of a command, which counts as a test.
 func verdict(code int, output string) results.Row {
-	switch code {
-	case 0:
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	reason := lines[len(lines)-1]
+	switch {
+	case code == 0:
 		return results.Row{Passed: 1}
-	case skipped:
-		lines := strings.Split(strings.TrimSpace(output), "\n")
-		return results.Row{Skipped: 1, Skips: []results.Skip{{Test: "all of it", Reason: lines[len(lines)-1]}}}
+	case code == skipped && reason != "":
+		return results.Row{Skipped: 1, Skips: []results.Skip{{Test: "all of it", Reason: reason}}}
 	}
-	return results.Row{Failed: 1, Trouble: output}
+	return results.Row{Failed: 1, Trouble: fmt.Sprintf("%s\nexit code %d\n", strings.TrimRight(output, "\n"), code)}
 }
 
 // read reads the rows that a command wrote.
@@ -179,7 +235,7 @@ func read(file string, failed error, output string) ([]results.Row, error) {
 		err = errors.New("no suite ran")
 	}
 	if err != nil {
-		return make([]results.Row, 1), fmt.Errorf("%w (%v): %s", err, failed, output)
+		return nil, fmt.Errorf("%w (%v): %s", err, failed, output)
 	}
 	if failed != nil && !slices.ContainsFunc(rows, func(r results.Row) bool { return r.Failed > 0 }) {
 		rows[0].Fail("%v: %s", failed, output)
@@ -190,7 +246,7 @@ func read(file string, failed error, output string) ([]results.Row, error) {
 // file is the name of the job's log, without an ending.
 func (j job) file() string {
 	return strings.Map(func(c rune) rune {
-		if strings.ContainsRune(" :,/'", c) {
+		if strings.ContainsRune(" :,/", c) {
 			return '-'
 		}
 		return c

@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +14,7 @@ import (
 
 func pick(t *testing.T, tier, only string) (chosen, left []string) {
 	t.Helper()
-	o := options{tier: tier, only: regexp.MustCompile(only), seed: "1"}
+	o := options{tier: tier, only: only, seed: "1"}
 	run, not, err := choose(jobs(o), o)
 	if err != nil {
 		t.Fatal(err)
@@ -31,11 +30,17 @@ func pick(t *testing.T, tier, only string) (chosen, left []string) {
 
 // TestTiers: test and rest together are all, but for what the rest shows in full.
 func TestTiers(t *testing.T) {
-	test, left := pick(t, "test", "")
-	rest, none := pick(t, "rest", "")
-	all, _ := pick(t, "all", "")
-	if !slices.Equal(left, rest) || len(none) > 0 {
-		t.Errorf("got %q left out by test and %q by the rest, want %q and none", left, none, rest)
+	test, later := pick(t, "test", "")
+	rest, earlier := pick(t, "rest", "")
+	all, none := pick(t, "all", "")
+	if !slices.Equal(later, rest) || !slices.Equal(earlier, test) || len(none) > 0 {
+		t.Errorf("got left out by test %q, by the rest %q, by all %q; want %q, %q and none", later, earlier, none, rest, test)
+	}
+	if got, _ := pick(t, "test", "fields"); !slices.Equal(got, []string{"fields"}) {
+		t.Errorf("by an exact name: got %q, want fields", got)
+	}
+	if got, _ := pick(t, "test", "^fields"); len(got) < 2 {
+		t.Errorf("by a regular expression: got %q, want all that begin with fields", got)
 	}
 	samples := slices.DeleteFunc(slices.Clone(test), func(n string) bool { return slices.Contains(all, n) })
 	for _, j := range jobs(options{}) {
@@ -88,9 +93,10 @@ func TestPackages(t *testing.T) {
 
 func TestChooseFails(t *testing.T) {
 	for name, o := range map[string]options{
-		"no such tier":                 {tier: "most", only: regexp.MustCompile("")},
-		"no such suite":                {tier: "test", only: regexp.MustCompile("^nowhere$")},
-		"arguments for several suites": {tier: "test", only: regexp.MustCompile("lint"), args: []string{"-v"}},
+		"no such tier":                 {tier: "most", only: ""},
+		"no regular expression":        {tier: "test", only: "("},
+		"no such suite":                {tier: "test", only: "^nowhere$"},
+		"arguments for several suites": {tier: "test", only: "lint", args: []string{"-v"}},
 	} {
 		if got, _, err := choose(jobs(o), o); err == nil {
 			t.Errorf("%s: got %d jobs, want an error", name, len(got))
@@ -110,7 +116,9 @@ func TestCommands(t *testing.T) {
 		want results.Row
 	}{
 		"passes":                    {shell("echo fine"), results.Row{Passed: 1}},
-		"fails":                     {shell("echo wrong; exit 3"), results.Row{Failed: 1, Trouble: "wrong\n"}},
+		"fails":                     {shell("echo wrong; exit 3"), results.Row{Failed: 1, Trouble: "wrong\nexit code 3\n"}},
+		"is skipped for no reason":  {shell("exit 77"), results.Row{Failed: 1, Trouble: "\nexit code 77\n"}},
+		"takes too long":            {job{name: "s", command: true, minutes: -1, args: []string{"sleep", "1000"}}, results.Row{Failed: 1}},
 		"is skipped":                {shell("echo x; echo no compiler; exit 77"), results.Row{Skipped: 1, Skips: []results.Skip{{Test: "all of it", Reason: "no compiler"}}}},
 		"does not exist":            {job{name: "s", command: true, args: []string{"/nowhere"}}, results.Row{Failed: 1, Trouble: "fork/exec /nowhere: no such file or directory\n"}},
 		"writes rows":               {rowsOf(`[{"Suite":"s","Passed":4}]`, "0"), results.Row{Passed: 4}},
@@ -119,7 +127,7 @@ func TestCommands(t *testing.T) {
 		"writes what is not a row":  {rowsOf(`x`, "0"), results.Row{Failed: 1, Trouble: "invalid character 'x' looking for beginning of value (<nil>): \n"}},
 		"is a package that is none": {job{name: "s", args: []string{"./nowhere"}}, results.Row{Failed: 1}},
 	} {
-		r := &runner{logs: dir, out: io.Discard, begin: time.Now()}
+		r := &runner{ctx: t.Context(), logs: dir, out: io.Discard, begin: time.Now()}
 		rows := r.all([]job{c.job}, 1)
 		got := rows[0]
 		got.Took = 0
@@ -142,7 +150,7 @@ func TestAlone(t *testing.T) {
 		{name: "busy", command: true, args: script("sleep 0.1; touch busy")},
 		{name: "idle", command: true, idle: true, args: script("sleep 0.2; touch idle")},
 	}
-	r := &runner{logs: dir, out: io.Discard, begin: time.Now()}
+	r := &runner{ctx: t.Context(), logs: dir, out: io.Discard, begin: time.Now()}
 	for i, row := range r.all(list, 2) {
 		if row.Suite != list[i].name || row.Passed != 1 {
 			t.Errorf("got %+v, want %s passed", row, list[i].name)

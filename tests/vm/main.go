@@ -25,7 +25,6 @@ import (
 const here = "tests/vm"
 
 type options struct {
-	tags  string
 	guest string         // the name of one guest, "" for all
 	only  *regexp.Regexp // of "environment: package"
 	test  string         // -test.run in place of the suite's own
@@ -37,7 +36,6 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.tags, "tags", "", "build `tags` of the suites")
 	flag.StringVar(&o.guest, "guest", "", "`name` of the one guest to boot")
 	only := flag.String("only", "", "`regexp` of \"environment: package\" to run")
 	flag.StringVar(&o.test, "run", "", "`regexp` of the tests to run, as of go test")
@@ -71,7 +69,7 @@ func run(o options) error {
 		return err
 	}
 	defer os.RemoveAll(share)
-	if err := furnish(share, selected, o.tags); err != nil {
+	if err := furnish(share, selected); err != nil {
 		return err
 	}
 	errs := boot(share, selected, o)
@@ -86,6 +84,10 @@ func run(o options) error {
 				r.Suite = e.Name + ": " + s.Dir
 				rows = append(rows, r)
 			}
+		}
+		// A guest that dies after its suites have ended is wrong too.
+		if last := &rows[len(rows)-1]; errs[i] != nil && last.Failed == 0 {
+			last.Fail("%v", errs[i])
 		}
 	}
 	if err := keep(filepath.Join(share, "log"), o.logs); err != nil {

@@ -91,3 +91,32 @@ func TestSuites(t *testing.T) {
 		t.Errorf("suites of a guest that is not there: got %v, want none", got)
 	}
 }
+
+// TestSamples: every name in a sample is that of a test in one of the suites that it is for.
+func TestSamples(t *testing.T) {
+	tests := map[string]string{} // of the suites that a sample is for
+	for _, g := range guests.All {
+		for _, e := range g.Environments {
+			for _, s := range e.Suites {
+				files, _ := filepath.Glob("../../" + s.Dir + "/*_test.go")
+				for _, f := range files {
+					text, err := os.ReadFile(f)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(text, -1) {
+						tests[s.Sample+s.Run] += string(m[1]) + "\n"
+					}
+				}
+			}
+		}
+	}
+	for sample, names := range tests {
+		// What stands behind a slash is of subtests.
+		for _, name := range strings.Split(regexp.MustCompile(`/[^|(]*(\([^)]*\))?`).ReplaceAllString(sample, ""), "|") {
+			if !regexp.MustCompile("(?m)" + name).MatchString(names) {
+				t.Errorf("%s: got no test whose name matches %s, want one", sample, name)
+			}
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"teu/tests/kit"
+	"teu/tests/needs"
 )
 
 // TableVar names the variable for the file to which the suites add their tables.
@@ -77,6 +78,7 @@ type Client[C any] interface {
 // works with which.
 func Compare[C Client[C]](t *testing.T, name string, start func(testing.TB, Runtime) C, checks []Check[C]) {
 	kit.Rooted(t)
+	needs.Files(t, 1024) // callers give every container so many
 	with := map[string][]string{}
 	t.Run("runc", func(t *testing.T) {
 		c := start(t, Runc)

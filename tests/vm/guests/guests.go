@@ -15,7 +15,7 @@ const (
 	driven = "Cgroup|Lifecycle|DuplicateID|Parallel|PidFile|Exec$|ExecDetach|ExecFlags|Stop|Frozen|Kill|Delete|Large|NoFdLeaks|" +
 		"Limits|AtWork|PidsOfOne|SmallMemory|DeviceRules|ListSurvives|RunDetach|RunKeep|RunOrphans|Start"
 	// delegated are those of tests/cgroups and tests/lifecycle that show what a user's manager is asked for, and grants.
-	delegated = "Update$|UpdateReset|Pause$|DeleteNested|Events|Ps$|Join|SmallestMemory$|Lifecycle|ExecFlags|DeleteForce|RunDetach"
+	delegated = "Update$|Pause$|DeleteNested|Events|Ps$|Join|SmallestMemory$|Lifecycle|ExecFlags|DeleteForce|RunDetach"
 	// limited are those of tests/fields that write files of cgroup v2.
 	limited = "Captured//(limits|quota|cpu|cgroup|memory|pids)|BlockIO|HugepageLimits|Rdma|Unified|CPU|Memory$|Pids|DeviceList|CgroupsPath|Network$|ExecTakes"
 	// watched are those of tests/security that attack cgroups.
