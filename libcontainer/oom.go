@@ -16,7 +16,7 @@ import (
 	"teu/nsenter/program"
 )
 
-// oomCount tells whether the kernel has killed processes of a cgroup, out of memory, since it was made.
+// oomCount tells whether the kernel has killed processes of a cgroup that was out of memory, since it was made.
 type oomCount struct {
 	at     *cgroup // where the process is
 	of     *cgroup // the container's own, which has the limit
