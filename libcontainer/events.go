@@ -43,7 +43,7 @@ func (r *Runtime) Events(id string, interval time.Duration, each func(*Event) er
 		if _, err := sys.PollUntil(fds, next); err != nil {
 			return fmt.Errorf("events of container %q: poll: %w", id, err)
 		}
-		// Also when the container has ended, which may have been for want of memory.
+		// Also when the container has ended, which may be because it ran out of memory.
 		fired, err := oom.Fired()
 		if fired && counted != nil {
 			counted = countOOM(cg, cg)
@@ -71,7 +71,7 @@ func (r *Runtime) Events(id string, interval time.Duration, each func(*Event) er
 	}
 }
 
-// watchOOM watches for want of memory, where the host can tell.
+// watchOOM watches whether the container runs out of memory, where the host can tell.
 func (r *Runtime) watchOOM(cg *cgroup) (oom *cgroups.OOMWatch, err error) {
 	if cg.Manager != nil {
 		oom, err = cg.WatchOOM()

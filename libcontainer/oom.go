@@ -16,7 +16,7 @@ import (
 	"teu/nsenter/program"
 )
 
-// oomCount tells whether the kernel has killed processes of a cgroup for want of memory, since it was made.
+// oomCount tells whether the kernel has killed processes of a cgroup that was out of memory, since it was made.
 type oomCount struct {
 	at     *cgroup // where the process is
 	of     *cgroup // the container's own, which has the limit
@@ -81,8 +81,8 @@ func (o *oomCount) grew() bool {
 // grewUnseen reports whether it grew and the cgroup, that of a unit, has gone with what it had counted.
 func (o *oomCount) grewUnseen() bool { return o != nil && o.at.ooms().Gone && o.grew() }
 
-// refused reports whether err may be that of an allocation at the limit of the cgroup. execve(2) has E2BIG for want of
-// pages to put the arguments in.
+// refused reports whether err may be that of an allocation at the limit of the cgroup. execve(2) has E2BIG when
+// there are no pages to put the arguments in.
 func (o *oomCount) refused(err error) bool {
 	if o == nil || !errors.Is(err, syscall.ENOMEM) && !errors.Is(err, syscall.E2BIG) {
 		return false

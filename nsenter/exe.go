@@ -28,7 +28,7 @@ func (e *Exe) Close() {
 	}
 }
 
-// ProtectedExe opens this binary through a detached read-only overlay or, where that is not to be had, as a sealed copy
+// ProtectedExe opens this binary through a detached read-only overlay or, where no overlay can be made, as a sealed copy
 // in memory. force chooses one way ("overlay" or "memfd"); "" tries them in that order.
 func ProtectedExe(force string) (*Exe, error) {
 	var overlayErr error

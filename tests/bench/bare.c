@@ -23,7 +23,7 @@
 //
 // Two things there are not taste. "0" into `tasks` moves only the caller and skips the lock for whose sake every write to
 // cgroup.procs may wait 10 ms for an RCU grace period (kernel commit 9a3284fad42f, 5.5). And the network namespace, the
-// dearest of all, is made by the child while the parent makes cgroups.
+// most expensive of all, is made by the child while the parent makes cgroups.
 
 #define _GNU_SOURCE
 #include <errno.h>

@@ -61,7 +61,7 @@ func Cgroupfs(t testing.TB, why string) {
 	}
 }
 
-// needDriver skips the test where the driver asked for is not to be had.
+// needDriver skips the test where the driver asked for is missing.
 func needDriver(t testing.TB) {
 	t.Helper()
 	if why := noSystemd(); Systemd() && why != "" {

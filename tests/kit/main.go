@@ -162,8 +162,8 @@ func outside(o Options) (code int, err error) {
 	return code, nil
 }
 
-// plain takes away what a suite may inherit and its containers would with it: a umask, niceness, signals that are ignored
-// (nohup, cron), words of another language. The caller's thread starts the next stage: niceness is a thread's.
+// plain resets what a suite inherits and would pass to its containers: a umask, niceness, signals that are ignored
+// (nohup, cron), another language, TMPDIR. The caller's thread starts the next stage: niceness is a thread's.
 func plain() error {
 	runtime.LockOSThread()
 	syscall.Umask(0o022)

@@ -166,13 +166,13 @@ func TestInit(t *testing.T) {
 	}
 	t.Logf("%d packages, %.3f ms, %d bytes, %d allocations", len(least), sum.clock, sum.bytes, sum.allocs)
 	if sum.bytes > maxInitBytes || sum.allocs > maxInitAllocs || sum.clock > maxInitClock {
-		t.Errorf("initialisation: got %d bytes, %d allocations, %.3f ms, want at most %d, %d, %.3f; the dearest: %s",
-			sum.bytes, sum.allocs, sum.clock, maxInitBytes, maxInitAllocs, float64(maxInitClock), dearest(least))
+		t.Errorf("initialisation: got %d bytes, %d allocations, %.3f ms, want at most %d, %d, %.3f; the most expensive: %s",
+			sum.bytes, sum.allocs, sum.clock, maxInitBytes, maxInitAllocs, float64(maxInitClock), mostExpensive(least))
 	}
 }
 
-// dearest names the packages that allocate most.
-func dearest(costs map[string]cost) string {
+// mostExpensive names the packages that allocate most.
+func mostExpensive(costs map[string]cost) string {
 	pkgs := make([]string, 0, len(costs))
 	for pkg := range costs {
 		pkgs = append(pkgs, pkg)

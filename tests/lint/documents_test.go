@@ -73,16 +73,16 @@ func TestStepsOfContributing(t *testing.T) {
 	}
 }
 
-// TestRoomsOfDesign holds that the tree in docs/design.md has each package that ranks has.
-func TestRoomsOfDesign(t *testing.T) {
+// TestPackagesOfDesign holds that the tree in docs/design.md has each package that ranks has.
+func TestPackagesOfDesign(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/design.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rooms, _ := strings.Cut(string(text), "\n## The rooms\n")
-	rooms, _, _ = strings.Cut(rooms, "\n## ")
+	_, packages, _ := strings.Cut(string(text), "\n## The packages\n")
+	packages, _, _ = strings.Cut(packages, "\n## ")
 	found, parents := map[string]bool{}, []string{}
-	for line := range strings.SplitSeq(rooms, "\n") {
+	for line := range strings.SplitSeq(packages, "\n") {
 		name, _, _ := strings.Cut(strings.TrimLeft(line, " "), " ")
 		// Four spaces make a block of code, and two more each level.
 		level := (len(line) - len(strings.TrimLeft(line, " ")) - 4) / 2
@@ -93,7 +93,7 @@ func TestRoomsOfDesign(t *testing.T) {
 	}
 	for _, r := range ranks {
 		if !found[r.dir] {
-			t.Errorf("docs/design.md, The rooms: got no line of %s, want one", r.dir)
+			t.Errorf("docs/design.md, The packages: got no line of %s, want one", r.dir)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package lint holds the rules of the house that no linter of the shelf checks: who may import what, what the binary may link
+// Package lint holds the rules of this code base that no ready-made linter checks: who may import what, what the binary may link
 // and take at each start, and how long files and functions get. Every rule has its reason beside it.
 package lint
 
@@ -16,7 +16,7 @@ import (
 
 const root = "../.."
 
-// ban forbids an import outside some packages. What is too dear to be linked at all is the matter of deps.txt.
+// ban forbids an import outside some packages. What is too expensive to be linked at all is the matter of deps.txt.
 type ban struct {
 	path   string   // the import; a trailing "/" bans all below it
 	except []string // directories that may
@@ -38,7 +38,7 @@ var bans = []ban{
 	{"regexp", nil, "urfave/cli brings it; it compiles at run time what a loop over the string does"},
 }
 
-// ranks orders the rooms: an import goes from a higher rank to a lower one, never the other way or sideways.
+// ranks orders the packages: an import goes from a higher rank to a lower one, never the other way or sideways.
 var ranks = []struct {
 	dir  string
 	rank int
@@ -141,7 +141,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		}
 		mine, ok := rank(f.pkg())
 		if !ok {
-			t.Errorf("%s: package %s has no rank: give it a room in tests/lint", f.path, f.pkg())
+			t.Errorf("%s: package %s has no rank: give it a rank in tests/lint", f.path, f.pkg())
 			continue
 		}
 		for _, imp := range f.ast.Imports {

@@ -1,4 +1,4 @@
-// Package needs skips tests where the machine does not let them do what they have to.
+// Package needs skips tests that the machine does not permit.
 package needs
 
 import (

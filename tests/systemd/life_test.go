@@ -107,7 +107,7 @@ func TestExisting(t *testing.T) {
 // TestFailed: a unit that has failed makes room for the next of its name, and is gone after delete.
 func TestFailed(t *testing.T) {
 	t.Parallel()
-	// A scope whose time is over fails, as one does that the kernel has killed a process of for want of memory.
+	// A scope whose time is over fails, as one does of which the kernel has killed a process because it was out of memory.
 	b := kit.New(t, kit.Args("sleep", "forever"), annotations("RuntimeMaxSec", "3"))
 	fail := func() {
 		t.Helper()
