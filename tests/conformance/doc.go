@@ -26,7 +26,7 @@
 // removed. The programs use fixed cgroup names, so they run one at a time, and
 // two runs on one host exclude each other with a lock.
 //
-// Run it with "make suite ONLY=conformance" as root. RUNTIMES
-// names what to run
-// ("teu=/path/to/teu,runc"), PROGRAMS a subset by shell patterns ("hooks*,kill").
+// Run it with "make suite ONLY=conformance", as root. RUNTIMES names what to
+// run ("teu=/path/to/teu,runc"), PROGRAMS a subset by shell patterns
+// ("hooks*,kill").
 package conformance
