@@ -27,7 +27,7 @@ func cgroupDirs(t *testing.T, pid int) map[string]string {
 			if name == "" && !kit.Unified() {
 				top = cgroupTop + "/unified"
 			}
-			if name == "" || exists(top+"/cgroup.procs") {
+			if exists(top + "/cgroup.procs") {
 				dirs[name] = top + strings.TrimSuffix(f[2], "/")
 			}
 		}
