@@ -164,6 +164,7 @@ func TestCopyHoles(t *testing.T) {
 
 // TestCopyParts: what is not asked for is left.
 func TestCopyParts(t *testing.T) {
+	rooted(t)
 	root := t.TempDir()
 	lay(t, root, "file f")
 	must(t, os.Chown(root, 5, 6), os.Chmod(root, 0o711))
