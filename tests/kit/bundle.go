@@ -9,10 +9,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/needs"
 )
 
 // PayloadPath is where the payload is in every bundle's root.
@@ -45,20 +46,11 @@ var example = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(filepath.Join(dir, "config.json"))
 })
 
-// mostFiles is the hard limit of descriptors of this run. Not even root can raise it without CAP_SYS_RESOURCE.
-var mostFiles = sync.OnceValue(func() uint64 {
-	var l syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
-		return 0
-	}
-	return l.Max
-})
-
 // Grantable lowers a limit of descriptors to what this run has itself, as under `ulimit -n 256`.
 func Grantable(limits []specs.POSIXRlimit) {
 	for i := range limits {
 		if l := &limits[i]; l.Type == "RLIMIT_NOFILE" {
-			l.Hard = min(l.Hard, mostFiles())
+			l.Hard = min(l.Hard, needs.MostFiles())
 			l.Soft = min(l.Soft, l.Hard)
 		}
 	}

@@ -36,7 +36,4 @@ func NeedsController(t testing.TB, names ...string) {
 	}
 }
 
-func holdsFile(dir, name string) bool {
-	_, err := os.Lstat(filepath.Join(dir, name))
-	return err == nil
-}
+func holdsFile(dir, name string) bool { return exists(filepath.Join(dir, name)) }

@@ -24,14 +24,19 @@ func Root(t testing.TB, do string) {
 // Files skips the test where fewer than n descriptors may be open, as under `ulimit -n 256`.
 func Files(t testing.TB, n uint64) {
 	t.Helper()
-	var l syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
-		t.Fatalf("getrlimit RLIMIT_NOFILE: %v", err)
-	}
-	if l.Max < n {
-		t.Skipf("needs %d descriptors, and %d may be open (ulimit -n)", n, l.Max)
+	if most := MostFiles(); most < n {
+		t.Skipf("needs %d descriptors, and %d may be open (ulimit -n)", n, most)
 	}
 }
+
+// MostFiles is the hard limit of descriptors. Not even root can raise it without CAP_SYS_RESOURCE.
+var MostFiles = sync.OnceValue(func() uint64 {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		panic(err)
+	}
+	return l.Max
+})
 
 // capable tells whether CAP_SYS_ADMIN is in force: capabilities(7). It is asked once, of the caller's own thread: tests take
 // capabilities away from others, the first thread among them.
