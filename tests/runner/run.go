@@ -132,7 +132,6 @@ func (r *runner) one(j job) []results.Row {
 
 // run runs the job's command and returns what it did; an error is of something else than tests.
 func (r *runner) run(j job, log io.Writer) ([]results.Row, error) {
-	one := make([]results.Row, 1)
 	limit := time.Duration(cmp.Or(j.minutes, 10)) * time.Minute
 	args := j.args
 	var file string
@@ -156,59 +155,55 @@ func (r *runner) run(j job, log io.Writer) ([]results.Row, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 10 * time.Second
+	rows := make([]results.Row, 1)
 	var err error
 	if j.command || j.rows {
-		err = r.commandRow(cmd, j, file, log, &one)
+		rows, err = commandRows(cmd, j, file, log)
 	} else {
-		err = testRow(cmd, log, &one[0])
+		rows[0], err = testRow(cmd, log)
 	}
 	if ctx.Err() != nil {
 		err = errors.Join(err, fmt.Errorf("%s: ended: %w", cmd, ctx.Err()))
 	}
-	return one, err
+	return rows, err
 }
 
-// commandRow runs a command that is one test, or that writes rows of its own to file.
-func (r *runner) commandRow(cmd *exec.Cmd, j job, file string, log io.Writer, rows *[]results.Row) error {
+// commandRows runs a command that is one test, or that writes rows of its own to file.
+func commandRows(cmd *exec.Cmd, j job, file string, log io.Writer) ([]results.Row, error) {
 	var out bytes.Buffer
 	cmd.Stdout = io.MultiWriter(log, &out)
 	cmd.Stderr = cmd.Stdout
 	failed := cmd.Run()
 	if cmd.ProcessState == nil {
-		return failed
+		return make([]results.Row, 1), failed
 	}
 	if !j.rows {
-		(*rows)[0] = verdict(cmd.ProcessState.ExitCode(), out.String())
-		return nil
+		return []results.Row{verdict(cmd.ProcessState.ExitCode(), out.String())}, nil
 	}
-	list, err := read(file, failed, out.String())
-	if len(list) > 0 {
-		*rows = list
-	}
-	return err
+	return read(file, failed, out.String())
 }
 
 // testRow runs `go test -json`; the log has what the tests print while they run.
-func testRow(cmd *exec.Cmd, log io.Writer, row *results.Row) error {
+func testRow(cmd *exec.Cmd, log io.Writer) (row results.Row, err error) {
 	pr, pw := io.Pipe()
 	cmd.Stdout, cmd.Stderr = pw, pw
 	counted := make(chan error, 1)
 	go func() {
 		var err error
-		*row, err = results.Count(pr, log)
+		row, err = results.Count(pr, log)
 		pr.CloseWithError(err)
 		counted <- err
 	}()
 	failed := cmd.Run()
 	pw.Close()
-	err := <-counted
+	err = <-counted
 	if cmd.ProcessState == nil {
-		return failed
+		return row, failed
 	}
 	if failed != nil && row.Failed == 0 {
 		row.Fail("%s: %v", cmd, failed)
 	}
-	return err
+	return row, err
 }
 
 // verdict is the row of a command, which counts as a test.
@@ -235,7 +230,7 @@ func read(file string, failed error, output string) ([]results.Row, error) {
 		err = errors.New("no suite ran")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w (%v): %s", err, failed, output)
+		return make([]results.Row, 1), fmt.Errorf("%w (%v): %s", err, failed, output)
 	}
 	if failed != nil && !slices.ContainsFunc(rows, func(r results.Row) bool { return r.Failed > 0 }) {
 		rows[0].Fail("%v: %s", failed, output)
