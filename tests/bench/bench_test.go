@@ -114,6 +114,33 @@ func TestPublishWithoutTargetsDoesNotPassACheck(t *testing.T) {
 	}
 }
 
+func TestFindRuntimes(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "before")
+	if err := os.WriteFile(program, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, test := range []struct {
+		name, base string
+		want       []string // nil: an error
+	}{
+		{"without a base", "", []string{"teu"}},
+		{"with a base", program, []string{"teu", "base"}},
+		{"a base that is missing", missing, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			found, err := findRuntimes(options{runtimes: "teu", teu: program, base: test.base}, &workspace{})
+			var got []string
+			for _, r := range found {
+				got = append(got, r.name)
+			}
+			if (err != nil) != (test.want == nil) || !slices.Equal(got, test.want) {
+				t.Errorf("runtimes: got %v, error %v; want %v", got, err, test.want)
+			}
+		})
+	}
+}
+
 func TestSelectCases(t *testing.T) {
 	if _, err := selectCases([]string{"run", "nonsense"}); err == nil {
 		t.Error("select an unknown case: got no error, want one")

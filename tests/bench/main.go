@@ -45,16 +45,17 @@ type bench struct {
 }
 
 type options struct {
-	teu, json, runtimes, cases string
-	by                         string
-	runs, warmup               int
-	gap                        time.Duration
-	check                      bool
+	teu, base, json, runtimes, cases string
+	by                               string
+	runs, warmup                     int
+	gap                              time.Duration
+	check                            bool
 }
 
 func parseOptions() options {
 	var o options
 	flag.StringVar(&o.teu, "teu", "./teu", "the teu to measure")
+	flag.StringVar(&o.base, "base", "", "another teu, of before a change, measured too as \"base\"")
 	flag.StringVar(&o.runtimes, "runtimes", "teu,crun,runc,bare", "what to compare")
 	flag.StringVar(&o.cases, "cases", "run,docker,lifecycle,exec,memory", "what to measure")
 	flag.IntVar(&o.runs, "runs", 150, "measured runs of each case by each runtime")
@@ -147,7 +148,7 @@ func selectCases(names []string) ([]*benchCase, error) {
 // prepare finds the runtimes and makes the bundles.
 func (b *bench) prepare(o options, h *host) error {
 	var err error
-	if b.runtimes, err = findRuntimes(strings.Split(o.runtimes, ","), o.teu, b.work); err != nil {
+	if b.runtimes, err = findRuntimes(o, b.work); err != nil {
 		return err
 	}
 	if o.cases != "memory" { // which needs no C compiler: a virtual machine may have none

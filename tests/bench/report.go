@@ -48,7 +48,10 @@ func (r ratio) of(by string) float64 {
 	return r.Min
 }
 
-const teuName = "teu"
+const (
+	teuName  = "teu"
+	baseName = "base" // the teu of --base
+)
 
 func newReport(b *bench, h *host) *report {
 	rep := &report{Host: h, GapMs: milliseconds(b.gap), Memory: map[string]footprint{}}

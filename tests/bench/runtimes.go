@@ -38,15 +38,21 @@ func (r *ociRuntime) version() string {
 }
 
 // findRuntimes resolves the wanted names. One that is not installed is left out with a word on stderr: what can be compared
-// depends on the machine. A name that means nothing is an error.
-func findRuntimes(names []string, teu string, work *workspace) ([]*ociRuntime, error) {
+// depends on the machine. A name that means nothing is an error. With --base there is a second teu, called base.
+func findRuntimes(o options, work *workspace) ([]*ociRuntime, error) {
+	names := strings.Split(o.runtimes, ",")
+	if o.base != "" {
+		names = append(names, baseName)
+	}
 	var found []*ociRuntime
 	for _, name := range names {
 		r := &ociRuntime{name: name, root: filepath.Join(work.state, name)}
 		var err error
 		switch name {
-		case "teu":
-			r.path, err = exec.LookPath(teu)
+		case teuName:
+			r.path, err = exec.LookPath(o.teu)
+		case baseName:
+			r.path, err = exec.LookPath(o.base)
 		case "runc", "crun":
 			r.path, err = exec.LookPath(name)
 		case "bare":
@@ -54,6 +60,9 @@ func findRuntimes(names []string, teu string, work *workspace) ([]*ociRuntime, e
 			r.path, err = work.compile("bare", bareSource)
 		default:
 			return nil, fmt.Errorf("runtime %q: not one of teu, crun, runc, bare", name)
+		}
+		if err != nil && name == baseName {
+			return nil, fmt.Errorf("--base: %w", err)
 		}
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "bench: %s left out: %v\n", name, err)
