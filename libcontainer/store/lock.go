@@ -63,22 +63,28 @@ func (c *Container) Unlock() error {
 }
 
 // Relock takes the lock again after Unlock; wait is as for Create. [NotExistError] tells that the container has been
-// removed meanwhile, although another of its name may be there.
+// removed meanwhile, although another of its name may be there. Dir is another descriptor from then on.
 func (c *Container) Relock(wait time.Duration) error {
-	// lock closes what it fails on.
-	fd, err := sys.Dup(int(c.dir.Fd()))
+	// The lock belongs to the open file description. An earlier Relock that gave up may still get the lock, so each has one of
+	// its own: closing that releases the lock.
+	fd, err := sys.Openat(int(c.dir.Fd()), ".", sys.ORdonly|sys.ODirectory, 0)
 	if err != nil {
 		return fmt.Errorf("lock container %q: %w", c.ID, err)
 	}
 	if err := lock(fd, c.ID, wait, time.Now().Add(wait)); err != nil {
-		return err
+		return err // lock has closed fd
 	}
-	defer sys.Close(fd)
 	same, err := isAt(int(c.root.Fd()), c.ID, fd)
 	if err == nil && !same {
-		return &NotExistError{ID: c.ID}
+		err = &NotExistError{ID: c.ID}
 	}
-	return err
+	if err != nil {
+		sys.Close(fd)
+		return err
+	}
+	c.dir.Close()
+	c.dir = os.NewFile(uintptr(fd), c.ID)
+	return nil
 }
 
 // isAt reports whether the name id below root is the directory behind fd.

@@ -7,6 +7,35 @@ import (
 	"time"
 )
 
+// TestRelockGivenUp: a Relock that gave up gets the lock later, when nobody asks for it any more, and has to let go of it.
+func TestRelockGivenUp(t *testing.T) {
+	s := newStore(t)
+	c, err := s.Create("web", intent("web"), long)
+	if err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	defer c.Close()
+	if err := c.Unlock(); err != nil {
+		t.Fatalf("unlock: %v", err)
+	}
+	other, err := s.Open("web", long)
+	if err != nil {
+		t.Fatalf("open after unlock: %v", err)
+	}
+	open := openFDs()
+	if err := c.Relock(time.Millisecond); !errors.As(err, new(*BusyError)) {
+		t.Errorf("relock while another holds it: got error %v, want a BusyError", err)
+	}
+	other.Close()
+	for deadline := time.Now().Add(long); openFDs() > open-2 && time.Now().Before(deadline); {
+		runtime.Gosched() // until the thread that waits has closed its descriptor
+	}
+	if other, err = s.Open("web", 100*time.Millisecond); err != nil {
+		t.Fatalf("open after a relock that gave up: got error %v, want none", err)
+	}
+	other.Close()
+}
+
 func TestRelock(t *testing.T) {
 	s := newStore(t)
 	before := openFDs()
