@@ -60,6 +60,8 @@ type verb struct {
 	does func(from state) (to state, refusal string)
 	// cut are the states that a killed one may leave; besides that it came from.
 	cut state
+	// waits tells that its exit code is the status of the container's process.
+	waits bool
 }
 
 // What teu says of a container that is not in the state for a verb.
@@ -134,14 +136,14 @@ var verbs = []*verb{
 	},
 	{ // in the foreground, and deleted when it ends
 		name: "run to its end", args: []string{"run", "--bundle", "BUNDLE/short", "ID"}, weight: 3,
-		does: makes(absent), cut: absent | bare | half | stopped | created | running,
+		does: makes(absent), cut: absent | bare | half | stopped | created | running, waits: true,
 	},
 	{
 		name: "start", args: []string{"start", "ID"}, weight: 14, cut: created | running | stopped,
 		does: when(created, running, map[state]string{over: "it is stopped", running: "it is running", holding: "it is paused"}),
 	},
 	{
-		name: "exec", args: []string{"exec", "ID", "/bin/payload", "true"}, weight: 6,
+		name: "exec", args: []string{"exec", "ID", "/bin/payload", "true"}, weight: 6, waits: true,
 		does: when(moving, 0, map[state]string{over: "it is stopped", holding: "it is paused"}),
 	},
 	{
