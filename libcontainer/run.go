@@ -28,7 +28,7 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 	}
 	c.devices.Close() // its network namespace is to end with the container
 	if o.Detach {
-		return 0, fg.notify.awaitReady(c.init.PidFd)
+		return 0, fg.notify.awaitUnlocked(c.entry, c.init.PidFd)
 	}
 	// Whoever deletes the container by force must not have to wait for its end.
 	if err := c.entry.Unlock(); err != nil {

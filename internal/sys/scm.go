@@ -15,6 +15,11 @@ func UnixStream() (int, error) {
 	return unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 }
 
+// UnixSeqpacket makes an unconnected AF_UNIX socket that keeps message boundaries, O_CLOEXEC.
+func UnixSeqpacket() (int, error) {
+	return unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+}
+
 // UnixStreamPair makes a connected pair of AF_UNIX stream sockets, O_CLOEXEC.
 func UnixStreamPair() ([2]int, error) {
 	return unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -16,7 +16,7 @@ import (
 type BusyError struct {
 	ID     string
 	Waited time.Duration
-	Holder string // "process 12 (teu)", or "" when it cannot be seen
+	Holder string // "process 12 (teu)", or "" when it cannot be seen, or was not looked for: nobody waited
 }
 
 func (e *BusyError) Error() string {
@@ -112,6 +112,10 @@ func lock(fd int, id string, wait time.Duration, deadline time.Time) error {
 			return fmt.Errorf("lock container %q: %w", id, err)
 		}
 		return nil
+	}
+	if wait <= 0 {
+		sys.Close(fd)
+		return &BusyError{ID: id}
 	}
 	got := make(chan error)
 	gone := make(chan struct{})
