@@ -102,6 +102,9 @@ func (c *creation) run(fg *foreground) error {
 func openRoot(pid int) (int, error) {
 	path := "/proc/" + strconv.Itoa(pid) + "/root"
 	fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath|sys.ODirectory, 0)
+	if errors.Is(err, syscall.ENOENT) { // what belongs to the whole process is to be had of its first thread only
+		return -1, fmt.Errorf("open %s: %w: its first thread has ended", path, err)
+	}
 	if err != nil {
 		return -1, fmt.Errorf("open %s: %w", path, err)
 	}

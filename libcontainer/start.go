@@ -170,7 +170,7 @@ var errGone = errors.New("init has ended, or was killed")
 func (g *gateConn) greet() error {
 	var buf [1]byte
 	n, fds, err := sys.RecvFDs(g.sock, buf[:], 2)
-	if err == nil && n == 0 {
+	if err == nil && n == 0 || errors.Is(err, syscall.ECONNRESET) {
 		err = errGone
 	}
 	if err != nil {
