@@ -66,6 +66,19 @@ func TestAlive(t *testing.T) {
 	}
 }
 
+func TestParent(t *testing.T) {
+	start, err := StartTime(os.Getpid())
+	if err != nil {
+		t.Fatalf("start of this process: %v", err)
+	}
+	if ppid, got, err := Parent(os.Getpid()); ppid != os.Getppid() || got != start || err != nil {
+		t.Errorf("parent of this process: got %d, %d, %v, want %d, %d", ppid, got, err, os.Getppid(), start)
+	}
+	if _, _, err := Parent(1 << 30); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("parent of no process: got %v, want ESRCH", err)
+	}
+}
+
 // headlessVar makes the test binary a process whose first thread ends.
 const headlessVar = "TEU_TEST_HEADLESS"
 

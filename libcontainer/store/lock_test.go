@@ -23,6 +23,9 @@ func TestLockIsWaitedForAndItsHolderNamed(t *testing.T) {
 	if want := fmt.Sprintf("process %d (", os.Getpid()); !strings.HasPrefix(busy.Holder, want) {
 		t.Errorf("holder of the lock: got %q, want %s…", busy.Holder, want)
 	}
+	if _, err = s.Open("a", 0); !errors.As(err, &busy) || busy.Holder != "" {
+		t.Errorf("open without a wait of what is locked: got error %v, want a BusyError that names nobody", err)
+	}
 	got := make(chan error)
 	go func() {
 		o, err := s.Open("a", long)

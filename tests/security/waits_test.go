@@ -103,7 +103,9 @@ func TestPodMateStopsCreate(t *testing.T) {
 				return n
 			}))
 			h := hold(b, view, nil, verb, b.ID)
-			b.Until("init is stopped", func() bool { return child(h.cmd.Process.Pid, func(_ int, state string) bool { return state == "T" }) != 0 })
+			b.Until("init is stopped", func() bool {
+				return child(h.cmd.Process.Pid, func(_ int, state string) bool { return state == "T" }) != 0
+			})
 			h.deleted("killed")
 		}
 	})
