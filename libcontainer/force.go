@@ -10,6 +10,7 @@ import (
 	"teu/internal/sys"
 	"teu/libcontainer/host"
 	"teu/libcontainer/store"
+	"teu/nsenter"
 )
 
 /*
@@ -86,6 +87,7 @@ func (r *Runtime) killNamed(st *store.State, impatient bool) {
 		return
 	}
 	note("kill what create has started", killChildren(st.Runtime))
+	note("kill an init that has outlived its create", r.killOrphan(st))
 	if impatient {
 		note("kill create", killProcess(st.Runtime))
 	}
@@ -124,6 +126,29 @@ func killChildren(parent store.Process) error {
 			if err := killProcess(store.Process{Pid: pid, Start: start}); !gone(err) {
 				errs = append(errs, err)
 			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// killOrphan kills an init whose create has been killed and which has not got its SIGKILL from that: somebody has stopped it in
+// the moment between a fork and the prctl(2) that asks for it. It holds the lock, as no process of a container does.
+func (r *Runtime) killOrphan(st *store.State) error {
+	if alive, err := host.Alive(st.Runtime.Pid, st.Runtime.Start); err != nil || alive {
+		return err
+	}
+	pids, err := r.store().Holders(st.ID)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, pid := range pids {
+		start, err := host.StartTime(pid)
+		if err != nil {
+			continue
+		}
+		if interpreter, err := nsenter.Began(pid); err == nil && interpreter {
+			errs = append(errs, killProcess(store.Process{Pid: pid, Start: start}))
 		}
 	}
 	return errors.Join(errs...)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -130,6 +131,46 @@ func TestKillNamed(t *testing.T) {
 	}
 	r.killNamed(&store.State{Phase: store.Creating, Runtime: creator}, true)
 	eventually(t, "the creating process is killed", func() bool { return !runs(t, creator) })
+}
+
+// TestOpenByForceFromAnOrphan: an init that goes on without its create holds the lock, and nobody knows its pid.
+func TestOpenByForceFromAnOrphan(t *testing.T) {
+	sh, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Skipf("needs a shell: %v", err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"3", "other"} { // the interpreter goes by the number of a descriptor
+		if err := os.WriteFile(dir+"/"+name, sh, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &Runtime{Root: dir + "/root"}
+	st := store.State{ID: "c", Phase: store.Creating, Runtime: store.Process{Pid: 1 << 30, Start: 1}}
+	held, err := r.store().Create("c", &st, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heir := func(name string) store.Process {
+		t.Helper()
+		c := exec.Command(dir+"/"+name, "-c", "read word")
+		if _, err := c.StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
+		c.ExtraFiles = []*os.File{held.Dir()}
+		return started(t, c)
+	}
+	orphan, other := heir("3"), heir("other")
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := r.openByForce("c", 500*time.Millisecond)
+	if err == nil {
+		c.Close()
+	}
+	if runs(t, orphan) || !runs(t, other) || !errors.Is(err, syscall.EWOULDBLOCK) {
+		t.Errorf("open by force: got init alive %v, another holder of the lock alive %v, %v, want false, true and EWOULDBLOCK", runs(t, orphan), runs(t, other), err)
+	}
 }
 
 // TestGateStatus: who asks whether somebody is at the gate does not come there.
