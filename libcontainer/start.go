@@ -326,28 +326,19 @@ func (r *Runtime) status(st *store.State) (specs.ContainerState, error) {
 }
 
 // gateStatus tells created from running when a `start` died between opening the gate and saying so in the record:
-// behind an open gate nobody listens. It asks by a socket of another type, which the kernel refuses by EPROTOTYPE as long as
-// the gate's is there (unix(7), "ERRORS"): who only asks does not come to init, and cannot keep a `start` waiting there.
+// behind an open gate nobody listens. Who only asks does not come to init, and cannot keep a `start` waiting there.
 func (r *Runtime) gateStatus(id string) (specs.ContainerState, error) {
 	dir, err := sys.Openat(sys.AtFdcwd, r.Root+"/"+id, sys.OPath|sys.ODirectory|sys.ONofollow, 0)
 	if err != nil {
 		return "", fmt.Errorf("open %s/%s: %w", r.Root, id, err)
 	}
 	defer sys.Close(dir)
-	sock, err := sys.UnixSeqpacket()
-	if err != nil {
-		return "", err
-	}
-	defer sys.Close(sock)
-	switch err := sys.ConnectUnix(sock, gatePath(dir)); {
-	case errors.Is(err, syscall.EPROTOTYPE):
-		return specs.StateCreated, nil
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
-		return specs.StateRunning, nil
-	case err == nil:
-		err = syscall.EPROTO
-		fallthrough
-	default:
+	listens, err := sys.Bound(gatePath(dir))
+	if err != nil && !errors.Is(err, syscall.ENOENT) {
 		return "", fmt.Errorf("ask for the gate of container %q: %w", id, err)
 	}
+	if listens {
+		return specs.StateCreated, nil
+	}
+	return specs.StateRunning, nil
 }
