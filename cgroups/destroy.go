@@ -11,8 +11,7 @@ import (
 	"teu/internal/sys"
 )
 
-// killWait bounds one pass of Kill on v1: how long it waits for the processes it has signalled before it looks
-// again.
+// killWait bounds one wait of Kill: on v1, for the processes it has signalled before it looks again; on v2, for a freeze.
 const killWait = 100 * time.Millisecond
 
 // Intervals of asking again, from which rmdir is tried until the deadline, where the kernel has no event to give:

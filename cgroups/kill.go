@@ -5,26 +5,23 @@ import (
 	"fmt"
 	"slices"
 	"syscall"
+	"time"
 
 	"teu/internal/sys"
 )
 
 // Kill sends SIGKILL to every process in the container's cgroups and in those below them, frozen ones too, and
-// does not wait for them to end; Destroy does. It can be repeated, and is content with cgroups that do not exist.
+// does not wait for them to end; Destroy does. It can be repeated, and is content with cgroups that do not exist. Its
+// success says that it has reached all of them.
 //
-// cgroup.kill (Linux 5.14) reaches all in one step, forks included; a threaded cgroup has none (EOPNOTSUPP), so
-// there each process gets its signal. In hybrid mode the processes that are in the v1 cgroups only (a create that
-// was cut short, a v2 tree that could not be joined) are killed one by one, as on v1 alone.
+// In hybrid mode the processes that are in the v1 cgroups only (a create that was cut short, a v2 tree that could not
+// be joined) are killed one by one, as on v1 alone.
 func (m *Manager) Kill() error {
 	if m.foreign {
 		return nil
 	}
 	if p := m.unified(); p != nil {
-		err := writeCgroup(p.Dir()+"/cgroup.kill", "1")
-		if errors.Is(err, syscall.EOPNOTSUPP) {
-			err = m.Signal(syscall.SIGKILL, true)
-		}
-		if err != nil {
+		if err := p.killV2(); err != nil {
 			return err
 		}
 	}
@@ -33,22 +30,87 @@ func (m *Manager) Kill() error {
 	return errors.Join(err, m.thawTree())
 }
 
+const (
+	killPasses = 100 // of looking again, before it is given up
+	killFreeze = 4   // the pass from which on it freezes what forks faster than it is killed
+)
+
+// killV2 kills what is in the v2 tree. cgroup.kill (Linux 5.14) reaches all in one step, forks included, but not
+//
+//   - a process whose first thread has ended while another goes on: SIGKILL is sent to that first thread alone, and has no
+//     effect there (__cgroup_kill and complete_signal, seen on Linux 6.18);
+//   - a threaded cgroup, which has no such file (EOPNOTSUPP).
+//
+// So whoever is left gets the signal through a pidfd, which is that of the process, and then it all begins anew, until nobody
+// is left that has not got it. No fork slips through: one that is under way at the last cgroup.kill makes a child that is
+// killed, one that was before it is in the list, and whoever has been signalled forks no more.
+func (p *Place) killV2() error {
+	seen := make(map[int]bool)
+	for pass := range killPasses {
+		if pass == killFreeze {
+			thaw, err := p.holdStill()
+			if err != nil {
+				return err
+			}
+			defer thaw()
+		}
+		err := writeCgroup(p.Dir()+"/cgroup.kill", "1")
+		if err != nil && !errors.Is(err, syscall.EOPNOTSUPP) {
+			return err
+		}
+		again := func() ([]int, error) { return procs(p.Dir(), true) }
+		pids, err := again()
+		if err != nil {
+			return err
+		}
+		fresh := slices.DeleteFunc(pids, func(pid int) bool { return seen[pid] })
+		if len(fresh) == 0 {
+			return nil
+		}
+		for _, pid := range fresh {
+			seen[pid] = true
+		}
+		if err := signalEach(fresh, syscall.SIGKILL, again); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("kill cgroup %s: processes kept appearing: %w", p.Dir(), syscall.EAGAIN)
+}
+
+// holdStill freezes a v2 cgroup, unless it is frozen; what is frozen still dies of SIGKILL. A process that cannot be
+// frozen is not waited for longer than killWait.
+func (p *Place) holdStill() (thaw func(), err error) {
+	file := p.Dir() + "/cgroup.freeze"
+	now, err := readLine(file)
+	if err != nil || now == "1" {
+		if absent(err) {
+			err = nil
+		}
+		return func() {}, err
+	}
+	if err := writeCgroup(file, "1"); err != nil {
+		return nil, err
+	}
+	_, err = waitEvent(p.Dir(), "frozen 1", time.Now().Add(killWait))
+	thaw = func() { _ = writeCgroup(file, "0") } // the dead do not mind
+	if err != nil {
+		thaw()
+	}
+	return thaw, err
+}
+
 // killV1 kills what no cgroup.kill has reached, again and again until nothing new appears. When processes fork
 // faster than that, they are frozen in between.
 func (m *Manager) killV1() error {
-	const (
-		passes = 100
-		freeze = 4 // the pass from which on it freezes
-	)
 	if m.tracker() == nil {
 		return nil
 	}
-	for pass := range passes {
+	for pass := range killPasses {
 		pids, err := m.survivors()
 		if err != nil || len(pids) == 0 {
 			return err
 		}
-		if pass >= freeze {
+		if pass >= killFreeze {
 			if f := m.v1("freezer"); f != nil {
 				if err := writeCgroup(f.Dir()+"/freezer.state", "FROZEN"); err != nil {
 					return err

@@ -11,7 +11,7 @@
 //	Set          one write per limit; devices.deny, devices.allow or bpf(2); memory last
 //	Join         write cgroup.procs per v1 hierarchy (the process was cloned into the v2 one)
 //	Freeze       freezer.state, on pure v2 cgroup.freeze
-//	Kill         cgroup.kill, else pidfd_send_signal to each; freezer.state THAWED
+//	Kill         cgroup.kill, pidfd_send_signal to each that is left; freezer.state THAWED
 //	Destroy      rmdir, deepest first; poll cgroup.events or pidfds while busy
 //
 // Each step can be repeated: after a crash, [Load] of the stored Record and Kill and Destroy leave nothing behind.

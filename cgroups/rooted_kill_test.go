@@ -2,11 +2,16 @@ package cgroups
 
 import (
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/tests/headless"
 )
 
 // testKillFrozen kills a paused payload; on v1 one in a cgroup below that was frozen by itself, too.
@@ -37,6 +42,59 @@ func testKillMoving(t *testing.T) {
 		}
 	}
 	b.ok(b.Kill())
+	b.ok(b.Destroy(5 * time.Second))
+	if n := count(t, b, true); n != 0 {
+		t.Errorf("processes after kill and destroy: got %d, want 0", n)
+	}
+}
+
+// headlessVar makes the test binary a payload whose first thread ends; "more" makes it one that starts such payloads without end.
+const headlessVar = "TEU_CGROUPS_TEST_HEADLESS"
+
+func init() {
+	switch os.Getenv(headlessVar) {
+	case "one":
+		headless.Become(func() { select {} })
+	case "more":
+		headless.Become(func() {
+			for {
+				c := exec.Command("/proc/self/exe")
+				if c.Start() == nil {
+					go c.Wait()
+				}
+			}
+		})
+	}
+}
+
+// testKillHeadless kills a process that cgroup.kill has no effect on.
+func testKillHeadless(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	p := b.start("exec env " + headlessVar + "=one /proc/" + strconv.Itoa(os.Getpid()) + "/exe")
+	for !strings.HasPrefix(status(t, p.Process.Pid, "State"), "Z") { // the test's own timeout is the bound
+		time.Sleep(time.Millisecond)
+	}
+	if n := count(t, b, true); n != 1 {
+		t.Errorf("processes: got %d, want the one whose first thread has ended", n)
+	}
+	b.ok(b.Kill())
+	p.killed(t)
+}
+
+// testKillHeadlessMoving kills such processes while each makes more of them as fast as it can.
+func testKillHeadlessMoving(t *testing.T) {
+	b := newBox(t, parent()+"/c")
+	most := int64(200)
+	if _, err := os.Stat(b.place("pids").Dir() + "/pids.max"); err != nil {
+		t.Skip("needs a limit for what never ends forking: no pids cgroup controller")
+	}
+	b.set(&specs.LinuxResources{Pids: &specs.LinuxPids{Limit: &most}})
+	p := b.start("exec env " + headlessVar + "=more /proc/" + strconv.Itoa(os.Getpid()) + "/exe")
+	for count(t, b, true) < 20 { // the test's own timeout is the bound
+		time.Sleep(time.Millisecond)
+	}
+	b.ok(b.Kill())
+	p.killed(t)
 	b.ok(b.Destroy(5 * time.Second))
 	if n := count(t, b, true); n != 0 {
 		t.Errorf("processes after kill and destroy: got %d, want 0", n)

@@ -90,6 +90,8 @@ func suite(t *testing.T, world string) {
 		{"freeze", testFreeze},
 		{"kill frozen", testKillFrozen},
 		{"kill a moving target", testKillMoving},
+		{"kill without a first thread", testKillHeadless},
+		{"kill a moving target without first threads", testKillHeadlessMoving},
 		{"kill what is in v1 only", testKillV1Only},
 		{"kill what is half joined", testKillHalfJoined},
 		{"used again after kill", testUsedAgain},

@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -164,14 +165,23 @@ func (c *cgroup) signal(sig syscall.Signal) error {
 	return c.Signal(sig, true)
 }
 
+// killAgain is how long remove waits for processes to end before it looks for some that it has not killed.
+const killAgain = time.Second
+
+// remove kills what is left in the cgroup and removes it, within killWait.
 func (c *cgroup) remove() error {
 	if c.Manager == nil {
 		return nil
 	}
-	if err := c.Kill(); err != nil {
-		return err
+	for end := time.Now().Add(killWait); ; {
+		if err := c.Kill(); err != nil {
+			return err
+		}
+		err := c.Destroy(min(killAgain, time.Until(end)))
+		if !errors.Is(err, syscall.EBUSY) || time.Now().After(end) {
+			return err
+		}
 	}
-	return c.Destroy(killWait)
 }
 
 func (c *cgroup) frozen() (bool, error) {

@@ -201,7 +201,7 @@ func (r *Runtime) hostFacts(s *specs.Spec) spec.Facts {
 func (c *creation) reserve() error {
 	c.step("reserve the id")
 	self := os.Getpid()
-	start, _, err := host.StartTime(self)
+	start, err := host.StartTime(self)
 	if err != nil {
 		return err
 	}
@@ -346,7 +346,7 @@ func (c *creation) explain(err error) error { return c.explainAt(err, -1) }
 // findInit notes which process it is. The record says so only when the container is created: until then init ends
 // with its parent, and holds the lock as long as it has not.
 func (c *creation) findInit() error {
-	start, _, err := host.StartTime(c.init.Pid)
+	start, err := host.StartTime(c.init.Pid)
 	if err != nil {
 		return c.explain(c.init.Failure())
 	}

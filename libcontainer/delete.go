@@ -19,7 +19,11 @@ const killWait = 10 * time.Second
 // Delete removes a stopped container, or with force one in any state, half-made ones included. Each step can be
 // repeated: what one delete did not get to, the next one does. With force a container that does not exist is no error.
 func (r *Runtime) Delete(id string, force bool) error {
-	entry, err := r.store().Open(id, lockWait)
+	open := r.store().Open
+	if force {
+		open = r.openByForce
+	}
+	entry, err := open(id, lockWait)
 	var missing *store.NotExistError
 	if force && errors.As(err, &missing) {
 		return nil

@@ -72,25 +72,7 @@ func signalInit(st *store.State, sig syscall.Signal) error {
 }
 
 // openInit returns a pidfd of the container's first process, or ESRCH when it is gone.
-func openInit(st *store.State) (int, error) {
-	if st.Init.Pid <= 0 {
-		return -1, syscall.ESRCH
-	}
-	pidfd, err := sys.PidfdOpen(st.Init.Pid)
-	if err != nil {
-		return -1, err
-	}
-	// The pidfd pins the process: if the start time is right now, it is the one.
-	start, _, err := host.StartTime(st.Init.Pid)
-	if err == nil && start != st.Init.Start {
-		err = syscall.ESRCH
-	}
-	if err != nil {
-		sys.Close(pidfd)
-		return -1, err
-	}
-	return pidfd, nil
-}
+func openInit(st *store.State) (int, error) { return host.OpenProcess(st.Init.Pid, st.Init.Start) }
 
 // gone reports whether err says that the process to act on no longer exists.
 func gone(err error) bool { return errors.Is(err, syscall.ESRCH) }

@@ -96,29 +96,27 @@ func (n *notify) forward() (ready bool, err error) {
 	return false, nil
 }
 
-// awaitReady passes messages on until the workload is ready or gone.
-func (n *notify) awaitReady(pidfd int) error {
-	if n == nil {
-		return nil
-	}
+// awaitReady passes messages on until the workload is ready, or gone.
+func (n *notify) awaitReady(pidfd int) (ready bool, err error) {
 	for {
 		came, err := sys.PollAny(n.sock, pidfd)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if came[0] {
 			if ready, err := n.forward(); err != nil || ready {
-				return err
+				return ready, err
 			}
 			continue
 		}
 		if came[1] {
-			return nil
+			return false, nil
 		}
 	}
 }
 
-// startNotify is start's part: it binds the socket; the function returned waits until the workload is ready.
+// startNotify is start's part: it binds the socket; the function returned lets other verbs at the container, and waits until
+// the workload is ready.
 func startNotify(entry *store.Container) (await func() error, err error) {
 	pidfd, err := openInit(entry.State)
 	if err != nil {
@@ -131,6 +129,26 @@ func startNotify(entry *store.Container) (await func() error, err error) {
 	return func() error {
 		defer sys.Close(pidfd)
 		defer n.close()
-		return n.awaitReady(pidfd)
+		return n.awaitUnlocked(entry, pidfd)
 	}, nil
+}
+
+// awaitUnlocked is awaitReady without the lock: the workload may take its time, and say nothing for ever. A container that was
+// deleted meanwhile did not get ready.
+func (n *notify) awaitUnlocked(entry *store.Container, pidfd int) error {
+	if n == nil {
+		return nil
+	}
+	if err := entry.Unlock(); err != nil {
+		return err
+	}
+	if ready, err := n.awaitReady(pidfd); err != nil || ready {
+		return err
+	}
+	// Whoever is deleting it holds the lock until that is done.
+	var missing *store.NotExistError
+	if err := entry.Relock(lockWait); errors.As(err, &missing) {
+		return fmt.Errorf("start container %q: it was deleted before it was ready: %w", entry.ID, err)
+	}
+	return nil
 }

@@ -28,7 +28,7 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 	}
 	c.devices.Close() // its network namespace is to end with the container
 	if o.Detach {
-		return 0, fg.notify.awaitReady(c.init.PidFd)
+		return 0, fg.notify.awaitUnlocked(c.entry, c.init.PidFd)
 	}
 	// Whoever deletes the container by force must not have to wait for its end.
 	if err := c.entry.Unlock(); err != nil {
@@ -102,6 +102,9 @@ func (c *creation) run(fg *foreground) error {
 func openRoot(pid int) (int, error) {
 	path := "/proc/" + strconv.Itoa(pid) + "/root"
 	fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath|sys.ODirectory, 0)
+	if errors.Is(err, syscall.ENOENT) { // what belongs to the whole process is to be had of its first thread only
+		return -1, fmt.Errorf("open %s: %w: its first thread has ended", path, err)
+	}
 	if err != nil {
 		return -1, fmt.Errorf("open %s: %w", path, err)
 	}

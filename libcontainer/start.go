@@ -146,30 +146,33 @@ func (g *gateConn) close() {
 	}
 }
 
-// dialGate connects to the gate of the container whose directory is dir. ECONNREFUSED and ENOENT: nobody waits there;
-// EAGAIN, without wait: somebody does, and too many have come already.
-func dialGate(dir int, wait bool) (*gateConn, error) {
+// dialGate connects to the gate of the container whose directory is dir. ECONNREFUSED and ENOENT: nobody waits there.
+func dialGate(dir int) (*gateConn, error) {
 	g := &gateConn{sock: -1, report: -1, image: -1, root: -1}
 	var err error
 	if g.sock, err = sys.UnixStream(); err != nil {
 		return nil, err
 	}
-	if err := sys.SetNonblock(g.sock, !wait); err != nil {
-		g.close()
-		return nil, fmt.Errorf("connect to init: %w", err)
-	}
-	if err = sys.ConnectUnix(g.sock, "/proc/self/fd/"+strconv.Itoa(dir)+"/"+store.GateName); err != nil {
+	if err = sys.ConnectUnix(g.sock, gatePath(dir)); err != nil {
 		g.close()
 		return nil, fmt.Errorf("connect to init: %w", err)
 	}
 	return g, nil
 }
 
+func gatePath(dir int) string { return "/proc/self/fd/" + strconv.Itoa(dir) + "/" + store.GateName }
+
+// errGone is the end of init while it was waited for.
+var errGone = errors.New("init has ended, or was killed")
+
 // greet receives the descriptors that init passes to each process that connects to the gate. It does not check the byte that
 // comes with them: older versions of teu sent another, and a container that one of them created may still wait.
 func (g *gateConn) greet() error {
 	var buf [1]byte
 	n, fds, err := sys.RecvFDs(g.sock, buf[:], 2)
+	if err == nil && n == 0 || errors.Is(err, syscall.ECONNRESET) {
+		err = errGone
+	}
 	if err != nil {
 		return fmt.Errorf("greet init: %w", err)
 	}
@@ -184,7 +187,7 @@ func (g *gateConn) greet() error {
 }
 
 func openGate(entry *store.Container, oom *oomCount) error {
-	g, err := dialGate(int(entry.Dir().Fd()), true)
+	g, err := dialGate(int(entry.Dir().Fd()))
 	if err != nil {
 		return err
 	}
@@ -323,23 +326,19 @@ func (r *Runtime) status(st *store.State) (specs.ContainerState, error) {
 }
 
 // gateStatus tells created from running when a `start` died between opening the gate and saying so in the record:
-// behind an open gate nobody listens.
+// behind an open gate nobody listens. Who only asks does not come to init, and cannot keep a `start` waiting there.
 func (r *Runtime) gateStatus(id string) (specs.ContainerState, error) {
 	dir, err := sys.Openat(sys.AtFdcwd, r.Root+"/"+id, sys.OPath|sys.ODirectory|sys.ONofollow, 0)
 	if err != nil {
 		return "", fmt.Errorf("open %s/%s: %w", r.Root, id, err)
 	}
 	defer sys.Close(dir)
-	g, err := dialGate(dir, false)
-	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) {
-		return specs.StateRunning, nil
+	listens, err := sys.Bound(gatePath(dir))
+	if err != nil && !errors.Is(err, syscall.ENOENT) {
+		return "", fmt.Errorf("ask for the gate of container %q: %w", id, err)
 	}
-	if errors.Is(err, syscall.EAGAIN) { // init is paused, and cannot see off those who only ask
+	if listens {
 		return specs.StateCreated, nil
 	}
-	if err != nil {
-		return "", err
-	}
-	g.close()
-	return specs.StateCreated, nil
+	return specs.StateRunning, nil
 }

@@ -4,10 +4,9 @@
  *   target      fstat; openat2; where that misses: per component openat2, mkdirat | mknodat | readlinkat; fstat
  *   check_dev   fstat            check_fs    fstatfs          check_cwd   getcwd
  *   fork        clone3, sendto   sync        sendto, read     send_fd     sendmsg
- *   gate        accept4, sendmsg, recvmsg
  *   sig_reset   rt_sigaction, rt_sigprocmask
  *   exec        execve for each candidate      find        fstatat, until one is executable
- *   hook is in hook.c, copy and copy_link in copy.c, listen in listener.c
+ *   gate is in gate.c, hook in hook.c, copy and copy_link in copy.c, listen in listener.c
  */
 #define _GNU_SOURCE
 #include "interp.h"
@@ -225,79 +224,6 @@ static int64_t sync_parent(const struct call *c)
 	if (r == 0)
 		return -EPIPE;
 	return byte == c->v[2] ? 0 : -EPROTO;
-}
-
-union control {
-	struct cmsghdr header;
-	char space[CMSG_SPACE(2 * sizeof(int))];
-};
-
-static int64_t send_fds(uint64_t conn, void *payload, size_t len, const int *fds, size_t n)
-{
-	union control control;
-	struct iovec iov = { .iov_base = payload, .iov_len = len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
-	int64_t r;
-
-	m.msg_controllen = CMSG_SPACE(n * sizeof(int));
-	memset(&control, 0, sizeof(control));
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
-	memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
-	do
-		r = SC(SYS_sendmsg, conn, &m, MSG_NOSIGNAL, 0, 0, 0);
-	while (r == -EINTR);
-	return r < 0 ? r : 0;
-}
-
-/* Wait for the word to go on; the descriptor that may come with it, or standard error. */
-static int64_t recv_go(int64_t conn)
-{
-	union control control;
-	char byte = 0;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
-	int64_t r;
-	int fd = 2;
-
-	m.msg_controllen = CMSG_LEN(sizeof(int)); /* CMSG_SPACE would have room for two */
-	do
-		r = SC(SYS_recvmsg, conn, &m, MSG_CMSG_CLOEXEC, 0, 0, 0);
-	while (r == -EINTR);
-	if (r < 0)
-		return r;
-	if (r == 0 || byte != BYTE_GO)
-		return -EPROTO;
-	if (m.msg_controllen >= CMSG_LEN(sizeof(int)) && control.header.cmsg_level == SOL_SOCKET &&
-	    control.header.cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	return fd;
-}
-
-/* A `start` that dies before it says go leaves the gate shut for the next one. */
-static int64_t gate(struct vm *vm, const struct call *c)
-{
-	int fds[2] = { vm->report_fd, vm->program_fd };
-	char hello = BYTE_AT_GATE;
-
-	vm->report->status = ST_AT_GATE;
-	for (;;) {
-		int64_t r, conn = SC(SYS_accept4, c->v[0], 0, 0, SOCK_CLOEXEC, 0, 0);
-
-		if (conn == -EINTR || conn == -ECONNABORTED)
-			continue;
-		if (conn < 0)
-			return conn;
-		if (send_fds((uint64_t)conn, &hello, 1, fds, 2) == 0) {
-			r = recv_go(conn);
-			if (r >= 0) {
-				vm->report->status = ST_RUNNING;
-				return r;
-			}
-		}
-		close_fd(conn);
-	}
 }
 
 static int64_t sig_reset(void)

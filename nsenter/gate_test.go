@@ -161,6 +161,51 @@ func TestGateStaysShut(t *testing.T) {
 	closeAll(append(fds, sock)...)
 }
 
+// TestGateHearsAll: callers that say nothing, as many as there may be and more, keep nobody out.
+func TestGateHearsAll(t *testing.T) {
+	for _, callers := range []int{1, 8, 30} {
+		g := atGate(t)
+		for range callers {
+			sock, fds := g.dial()
+			t.Cleanup(func() { closeAll(append(fds, sock)...) })
+		}
+		sock, fds := g.dial()
+		if err := sys.SendByte(sock, program.ByteGo); err != nil {
+			t.Fatalf("send the word to go on behind %d callers: %v", callers, err)
+		}
+		if pe, _ := ended(t, g.in); pe.Report.Errno != reached {
+			t.Errorf("behind %d callers: got %v, want %v", callers, pe, reached)
+		}
+		closeAll(append(fds, sock)...)
+	}
+}
+
+// TestGateForgetsTheFirst: of one caller too many, the one that has been there longest has to go, and no other.
+func TestGateForgetsTheFirst(t *testing.T) {
+	const most = 8
+	g := atGate(t)
+	var socks []int
+	for range most + 1 {
+		sock, fds := g.dial()
+		t.Cleanup(func() { closeAll(append(fds, sock)...) })
+		socks = append(socks, sock)
+	}
+	if _, ok, err := sys.RecvByte(socks[0]); ok || err != nil {
+		t.Errorf("first of %d callers: got ok %v, %v, want its end", most+1, ok, err)
+	}
+	for _, sock := range socks[1:] {
+		if ready, err := sys.PidfdWait(sock, 0); ready || err != nil {
+			t.Errorf("another of %d callers: got ready %v, %v, want it still there", most+1, ready, err)
+		}
+	}
+	if err := sys.SendByte(socks[1], program.ByteGo); err != nil {
+		t.Fatalf("send the word to go on: %v", err)
+	}
+	if pe, _ := ended(t, g.in); pe.Report.Errno != reached {
+		t.Errorf("got %v, want %v", pe, reached)
+	}
+}
+
 // TestGateTakesOneDescriptor: what else comes with the word is not kept.
 func TestGateTakesOneDescriptor(t *testing.T) {
 	g := atGate(t)

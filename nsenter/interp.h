@@ -110,6 +110,12 @@ int64_t openat2_again(uint64_t dir, uint64_t path, uint64_t how, uint64_t size);
 /* builtin runs one instruction that is more than one system call: its result, or a negative errno. */
 int64_t builtin(struct vm *vm, const struct call *c);
 
+/* gate is the instruction of that name (gate.c). */
+int64_t gate(struct vm *vm, const struct call *c);
+
+/* send_fds sends n descriptors, at most two, with the len bytes of payload: 0 or a negative errno. */
+int64_t send_fds(uint64_t conn, void *payload, size_t len, const int *fds, size_t n);
+
 /* hook is the instruction of that name (hook.c). */
 int64_t hook(struct vm *vm, const struct call *c);
 

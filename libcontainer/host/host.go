@@ -3,11 +3,8 @@ package host
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"syscall"
 
 	"teu/internal/sys"
 )
@@ -47,64 +44,6 @@ func Grantable(last int, newUserNS bool) (uint64, error) {
 		}
 	}
 	return permitted & all, nil
-}
-
-// StartTime is when process pid started, in clock ticks since boot (field 22 of /proc/PID/stat, proc_pid_stat(5)), and
-// whether it has ended: a zombie has, and so has one that the kernel is taking apart. It is ESRCH when there is no such
-// process.
-func StartTime(pid int) (start uint64, ended bool, err error) {
-	path := "/proc/" + strconv.Itoa(pid) + "/stat"
-	fd, err := sys.Openat(sys.AtFdcwd, path, sys.ORdonly, 0)
-	if err != nil {
-		if errors.Is(err, syscall.ENOENT) {
-			err = syscall.ESRCH
-		}
-		return 0, false, fmt.Errorf("open %s: %w", path, err)
-	}
-	defer sys.Close(fd)
-	var buf [1024]byte
-	n, err := sys.Read(fd, buf[:])
-	if err != nil {
-		return 0, false, fmt.Errorf("read %s: %w", path, err)
-	}
-	return parseStat(path, buf[:n])
-}
-
-// exiting is PF_EXITING of the kernel's include/linux/sched.h: set before the process lets go of its descriptors.
-const exiting = 0x4
-
-// parseStat reads what comes behind the command name, which may hold anything, ") " included.
-func parseStat(path string, data []byte) (start uint64, ended bool, err error) {
-	const state, flags, starttime = 0, 6, 19
-	i := bytes.LastIndexByte(data, ')')
-	if i < 0 {
-		return 0, false, fmt.Errorf("read %s: %w", path, syscall.EBADMSG)
-	}
-	f := bytes.Fields(data[i+1:])
-	if len(f) <= starttime || len(f[state]) != 1 {
-		return 0, false, fmt.Errorf("read %s: %w", path, syscall.EBADMSG)
-	}
-	start, serr := strconv.ParseUint(string(f[starttime]), 10, 64)
-	bits, ferr := strconv.ParseUint(string(f[flags]), 10, 64)
-	if serr != nil || ferr != nil {
-		return 0, false, fmt.Errorf("read %s: %w", path, syscall.EBADMSG)
-	}
-	return start, f[state][0] == 'Z' || f[state][0] == 'X' || bits&exiting != 0, nil
-}
-
-// Alive reports whether the process that had pid and started then still runs.
-func Alive(pid int, start uint64) (bool, error) {
-	if pid <= 0 {
-		return false, nil
-	}
-	now, ended, err := StartTime(pid)
-	if errors.Is(err, syscall.ESRCH) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return now == start && !ended, nil
 }
 
 // SameNamespace reports whether path refers to the namespace of type kind ("net", "pid"…) that this process is in.

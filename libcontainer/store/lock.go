@@ -2,7 +2,9 @@ package store
 
 import (
 	"fmt"
+	"iter"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,7 +18,7 @@ import (
 type BusyError struct {
 	ID     string
 	Waited time.Duration
-	Holder string // "process 12 (teu)", or "" when it cannot be seen
+	Holder string // "process 12 (teu)", or "" when it cannot be seen, or was not looked for: nobody waited
 }
 
 func (e *BusyError) Error() string {
@@ -119,6 +121,10 @@ func lock(fd int, id string, wait time.Duration, deadline time.Time) error {
 		}
 		return nil
 	}
+	if wait <= 0 {
+		sys.Close(fd)
+		return &BusyError{ID: id}
+	}
 	got := make(chan error)
 	gone := make(chan struct{})
 	go func() {
@@ -145,26 +151,48 @@ func lock(fd int, id string, wait time.Duration, deadline time.Time) error {
 	}
 }
 
-// holder finds a process that holds the flock on the directory behind fd: one
-// with a descriptor of it whose fdinfo shows the lock (proc(5)). /proc/locks
-// would name the process that took the lock, which an heir may have outlived.
+// Holders are the processes that hold the lock of a container, as far as they can be seen.
+func (s *Store) Holders(id string) ([]int, error) {
+	root, err := s.rootOf(id)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	dir, err := openDir(int(root.Fd()), id)
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(dir)
+	return slices.Collect(holders(dir)), nil
+}
+
+// holder names a process that holds the flock on the directory behind fd.
 func holder(fd int) string {
-	want, err := sys.Fstat(fd)
-	if err != nil {
-		return ""
-	}
-	procs, err := os.ReadDir("/proc")
-	if err != nil {
-		return ""
-	}
-	for _, p := range procs {
-		pid := p.Name()
-		if _, err := strconv.Atoi(pid); err == nil && holds(pid, &want) {
-			comm, _ := os.ReadFile("/proc/" + pid + "/comm")
-			return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(comm)))
-		}
+	for pid := range holders(fd) {
+		comm, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
+		return fmt.Sprintf("process %d (%s)", pid, strings.TrimSpace(string(comm)))
 	}
 	return ""
+}
+
+// holders yields the processes that hold the flock on the directory behind fd: those with a descriptor of it whose fdinfo
+// shows the lock (proc(5)). /proc/locks would name the process that took the lock, which an heir may have outlived.
+func holders(fd int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		want, err := sys.Fstat(fd)
+		if err != nil {
+			return
+		}
+		procs, err := os.ReadDir("/proc")
+		if err != nil {
+			return
+		}
+		for _, p := range procs {
+			if pid, err := strconv.Atoi(p.Name()); err == nil && holds(p.Name(), &want) && !yield(pid) {
+				return
+			}
+		}
+	}
 }
 
 func holds(pid string, want *sys.Stat) bool {

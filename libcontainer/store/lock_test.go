@@ -23,6 +23,9 @@ func TestLockIsWaitedForAndItsHolderNamed(t *testing.T) {
 	if want := fmt.Sprintf("process %d (", os.Getpid()); !strings.HasPrefix(busy.Holder, want) {
 		t.Errorf("holder of the lock: got %q, want %s…", busy.Holder, want)
 	}
+	if _, err = s.Open("a", 0); !errors.As(err, &busy) || busy.Holder != "" {
+		t.Errorf("open without a wait of what is locked: got error %v, want a BusyError that names nobody", err)
+	}
 	got := make(chan error)
 	go func() {
 		o, err := s.Open("a", long)
@@ -54,8 +57,14 @@ func TestAnHeirKeepsTheLock(t *testing.T) {
 	if !errors.As(err, &busy) || busy.Holder != fmt.Sprintf("process %d (sleep)", p.Pid) {
 		t.Errorf("open while an heir has the lock: got error %v, want a BusyError that names process %d (sleep)", err, p.Pid)
 	}
+	if pids, err := s.Holders("a"); err != nil || len(pids) != 1 || pids[0] != p.Pid {
+		t.Errorf("holders of the lock: got %v, %v, want [%d]", pids, err, p.Pid)
+	}
 	p.Kill()
 	p.Wait()
+	if pids, err := s.Holders("a"); err != nil || len(pids) != 0 {
+		t.Errorf("holders of a free lock: got %v, %v, want none", pids, err)
+	}
 	o, err := s.Open("a", long)
 	if err != nil {
 		t.Fatalf("open when the heir is gone: %v", err)

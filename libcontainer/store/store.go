@@ -187,7 +187,7 @@ func (s *Store) rootOf(id string) (*os.File, error) {
 	return root, err
 }
 
-// Open locks an existing container, waiting at most wait, and reads its record.
+// Open locks an existing container, waiting at most wait, which may be 0, and reads its record.
 // A half-made container is no error: see [Container.Damage]. Errors:
 // [InvalidIDError], [NotExistError], [BusyError], or what the file system says.
 func (s *Store) Open(id string, wait time.Duration) (*Container, error) {

@@ -7,6 +7,7 @@
  */
 #include "../interp.c"
 #include "../builtins.c"
+#include "../gate.c"
 #include "../hook.c"
 #include "../copy.c"
 #include "../listener.c"
@@ -242,6 +243,8 @@ static int64_t serve(long nr, const uint64_t *v)
 	}
 	case SYS_poll:
 		reads(v[0], v[1] * sizeof(struct pollfd));
+		for (uint64_t i = 0; i < v[1]; i++)
+			((struct pollfd *)(uintptr_t)v[0])[i].revents = next() % 2 ? POLLIN : 0;
 		return next() % 2;
 	case SYS_waitid:
 		fills(v[2], sizeof(siginfo_t));

@@ -2,6 +2,7 @@ package kit
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,3 +38,28 @@ func NeedsController(t testing.TB, names ...string) {
 }
 
 func holdsFile(dir, name string) bool { return exists(filepath.Join(dir, name)) }
+
+// OnHierarchies runs a test on the cgroups that the suite sees and, where those are hybrid, also on v1 alone: view makes a
+// command see them so.
+func OnHierarchies(t *testing.T, test func(t *testing.T, view func(*exec.Cmd))) {
+	t.Helper()
+	t.Run("host", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(*exec.Cmd) {})
+	})
+	if Unified() || V2Top() == "" || Systemd() {
+		return
+	}
+	t.Run("v1", func(t *testing.T) {
+		t.Parallel()
+		unshare, err := exec.LookPath("unshare")
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, func(c *exec.Cmd) {
+			script := "umount " + V2Top() + ` && exec "$0" "$@"`
+			c.Args = append([]string{"unshare", "-m", "sh", "-c", script, c.Path}, c.Args[1:]...)
+			c.Path = unshare
+		})
+	})
+}

@@ -30,6 +30,8 @@
 //	trap [N]               prints "ready", then the name of each signal; exits with 0 after N
 //	syscall NAME|NR [ARG...]  prints "ok RESULT"; an ARG is a number or "s:TEXT", a pointer to a string
 //	spawn N                starts N children that sleep for ever, prints their pids as JSON, sleeps for ever
+//	headless [child]       ends its first thread, and another prints "ready" and sleeps for ever; or starts a child that does, and prints
+//	                       "child PID" first
 //	bigout N               writes N bytes as fast as it can
 //	lines N CODE           writes N numbered lines of 64 bytes, by turns to stdout and stderr, and exits with CODE at once
 //	graceful N CODE        prints "ready", and on SIGTERM does what lines does
@@ -81,6 +83,7 @@ var commands = map[string]func(args []string) error{
 	"trap":     trap,
 	"syscall":  rawSyscall,
 	"spawn":    spawn,
+	"headless": leaderless,
 	"bigout":   bigout,
 	"lines":    numbered,
 	"graceful": graceful,

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/signal"
 	"runtime"
 	"strconv"
 	"syscall"
+	"time"
+
+	"teu/tests/headless"
 )
 
 // statusTerminated is what a shell says of a process that SIGTERM ended. As pid 1 one must end oneself: the kernel drops
@@ -81,6 +85,32 @@ func spawn(args []string) error {
 		return err
 	}
 	sleepForever()
+	return nil
+}
+
+// leaderless ends the first thread; another prints "ready" and sleeps for ever. "child" makes that a child of this process.
+func leaderless(args []string) error {
+	if len(args) > 0 && args[0] == "child" {
+		child, err := os.StartProcess("/proc/self/exe", append([]string{os.Args[0], "headless"}, args[1:]...),
+			&os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Env: os.Environ()})
+		if err != nil {
+			return err
+		}
+		fmt.Println("child", child.Pid)
+		sleepForever()
+	}
+	own := "/proc/" + strconv.Itoa(os.Getpid()) + "/stat"
+	headless.Become(func() {
+		for {
+			text, err := os.ReadFile(own)
+			if err != nil || bytes.Contains(text, []byte(") Z ")) {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		fmt.Println("ready")
+		sleepForever()
+	})
 	return nil
 }
 

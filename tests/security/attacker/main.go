@@ -3,6 +3,7 @@
 //	watch SECONDS        looks into every process that appears, until it has run something of the container's own, and
 //	                     tries to trace it; prints what it got as JSON
 //	overwrite SECONDS    writes to the executable of every process that appears, however it can be reached
+//	stop SECONDS         stops every process of its pid namespace but itself, as soon as it appears
 package main
 
 import (
@@ -34,6 +35,10 @@ func main() {
 	if err != nil {
 		os.Exit(2)
 	}
+	if os.Args[1] == "stop" {
+		stop(time.Duration(seconds) * time.Second)
+		return
+	}
 	loot := Loot{Errors: map[string]int{}, Overwrote: map[string]int{}}
 	runtime.LockOSThread() // who traces is a thread
 	look := loot.watch
@@ -52,6 +57,14 @@ func main() {
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(loot); err != nil {
 		os.Exit(1)
+	}
+}
+
+func stop(limit time.Duration) {
+	fmt.Println("ready")
+	for end := time.Now().Add(limit); time.Now().Before(end); {
+		syscall.Kill(-1, syscall.SIGSTOP)
+		time.Sleep(20 * time.Microsecond)
 	}
 }
 

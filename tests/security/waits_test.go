@@ -1,0 +1,246 @@
+package security
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/tests/kit"
+)
+
+// What a container controls holds up whoever asked for it, and nobody else: `delete --force` comes through promptly,
+// and the verb that waited fails in words.
+
+// promptly is how long `delete --force` may take, whatever others wait for: 5 s on an idle machine, half of what it waits for a lock.
+var promptly = kit.Limit / 4
+
+// held is a verb that waits.
+type held struct {
+	b    *kit.Bundle
+	view func(*exec.Cmd)
+	cmd  *exec.Cmd
+}
+
+func hold(b *kit.Bundle, view func(*exec.Cmd), env []string, args ...string) *held {
+	b.T.Helper()
+	c := b.Command(args...)
+	c.Env = append(c.Env, env...)
+	view(c)
+	check(b.T, c.Start())
+	return &held{b, view, c}
+}
+
+// deleted deletes the container by force, and wants the verb to fail with an error that holds each of want.
+func (h *held) deleted(want ...string) {
+	h.b.T.Helper()
+	c := h.b.Command("delete", "--force", h.b.ID)
+	h.view(c)
+	began := time.Now()
+	if res := h.b.Do(c); res.Code != 0 || res.Stderr != "" {
+		h.b.T.Errorf("%v: want exit code 0 and no stderr", res)
+	}
+	if took := time.Since(began); took > promptly {
+		h.b.T.Errorf("delete --force took %v, want %v at most", took, promptly)
+	}
+	res := h.b.Wait(h.cmd)
+	if !oneLine(res) {
+		h.b.T.Errorf("%v: want a failure in one line", res)
+	}
+	for _, w := range want {
+		if !strings.Contains(res.Stderr, w) {
+			h.b.T.Errorf("%v: want %q in stderr", res, w)
+		}
+	}
+	h.b.Fails([]string{"state", h.b.ID}, "does not exist")
+}
+
+func plain(*exec.Cmd) {}
+
+// stat returns the fields of /proc/PID/stat behind the name, nil of a process that is gone.
+func stat(pid int) []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+}
+
+// child is a child of the process for which is holds, 0 for none.
+func child(parent int, is func(pid int, state string) bool) int {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		if f := stat(pid); f != nil && f[1] == strconv.Itoa(parent) && is(pid, f[0]) {
+			return pid
+		}
+	}
+	return 0
+}
+
+// A process of a shared pid namespace stops whatever appears there: the init of a create that joins it.
+func TestPodMateStopsCreate(t *testing.T) {
+	t.Parallel()
+	kit.OnHierarchies(t, func(t *testing.T, view func(*exec.Cmd)) {
+		mate := kit.New(t)
+		attacker(mate)
+		mate.Edit(process("/bin/attacker", "stop", "60"))
+		mate.Start().Output("ready")
+		pod := fmt.Sprintf("/proc/%d/ns/pid", mate.State().Pid)
+		for _, verb := range []string{"create", "run"} {
+			b := kit.New(t, namespaces(func(n specs.LinuxNamespace) specs.LinuxNamespace {
+				if n.Type == specs.PIDNamespace {
+					n.Path = pod
+				}
+				return n
+			}))
+			h := hold(b, view, nil, verb, b.ID)
+			b.Until("init is stopped", func() bool {
+				return child(h.cmd.Process.Pid, func(_ int, state string) bool { return state == "T" }) != 0
+			})
+			h.deleted("killed")
+		}
+	})
+}
+
+// The workload that is to say READY=1 says nothing. Until it does others get at the container.
+func TestNeverReady(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"start", "run --detach"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, kit.Args("sleep", "forever"))
+			env := []string{"NOTIFY_SOCKET=" + b.Dir + "/notify"}
+			if verb == "start" {
+				c := b.Command("create", b.ID)
+				c.Env = append(c.Env, env...)
+				if res := b.Do(c); res.Code != 0 {
+					t.Fatalf("%v: want exit code 0", res)
+				}
+			}
+			h := hold(b, plain, env, append(strings.Fields(verb), b.ID)...)
+			b.Until("it runs", func() bool {
+				res := b.Teu("state", b.ID)
+				return res.Code == 0 && strings.Contains(res.Stdout, `"running"`)
+			})
+			began := time.Now()
+			b.OK("pause", b.ID)
+			b.OK("resume", b.ID)
+			if took := time.Since(began); took > promptly {
+				t.Errorf("pause and resume took %v, want %v at most", took, promptly)
+			}
+			h.deleted("deleted before it was ready")
+		})
+	}
+}
+
+// Init is stopped at its gate, and does not answer `start`.
+func TestStoppedAtTheGate(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t)
+	b.OK("create", b.ID)
+	check(t, syscall.Kill(b.State().Pid, syscall.SIGSTOP))
+	h := hold(b, plain, nil, "start", b.ID)
+	b.Until("start waits", func() bool { f := stat(h.cmd.Process.Pid); return f != nil && f[0] == "S" && locked(b) })
+	h.deleted("init has ended, or was killed")
+}
+
+// locked tells whether somebody holds the lock of the container.
+func locked(b *kit.Bundle) bool {
+	dir, err := os.Open(b.Root + "/" + b.ID)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	return syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == syscall.EWOULDBLOCK
+}
+
+// Somebody connects to the gate, as a `state` of an older teu does, and is stopped before it goes again.
+func TestOccupiedGate(t *testing.T) {
+	t.Parallel()
+	for _, callers := range []int{1, 8, 20} {
+		b := kit.New(t, kit.Args("sleep", "forever"))
+		b.OK("create", b.ID)
+		for range callers {
+			sock, err := sys.UnixStream()
+			check(t, err)
+			t.Cleanup(func() { sys.Close(sock) })
+			b.Until("the gate is reached", func() bool {
+				check(t, sys.SetNonblock(sock, true))
+				err := sys.ConnectUnix(sock, b.Root+"/"+b.ID+"/gate")
+				return err == nil
+			})
+		}
+		began := time.Now()
+		b.OK("state", b.ID)
+		b.OK("start", b.ID)
+		if took := time.Since(began); took > promptly {
+			t.Errorf("start with %d at the gate took %v, want %v at most", callers, took, promptly)
+		}
+		if st := b.State(); st.Status != specs.StateRunning {
+			t.Errorf("state after start with %d at the gate: got %s, want running", callers, st.Status)
+		}
+	}
+}
+
+// hook is one that sleeps, without a timeout.
+func hook(b *kit.Bundle, path string) []specs.Hook {
+	return []specs.Hook{{Path: path, Args: []string{"payload", "sleep", "forever"}, Env: []string{"TEU_TEST=" + b.ID}}}
+}
+
+// A hook does not end.
+func TestHookHangs(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t)
+	b.Edit(func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateRuntime: hook(b, kit.Payload())} })
+	h := hold(b, plain, nil, "create", b.ID)
+	b.Until("the hook runs", func() bool { return locked(b) && hookOf(h.cmd.Process.Pid) != 0 })
+	h.deleted("hooks.createRuntime[0]", "killed")
+
+	b.Edit(func(s *specs.Spec) { s.Hooks = &specs.Hooks{StartContainer: hook(b, kit.PayloadPath)} })
+	b.OK("create", b.ID)
+	init := b.State().Pid
+	h = hold(b, plain, nil, "start", b.ID)
+	b.Until("the hook runs", func() bool { return hookOf(init) != 0 })
+	h.deleted("hooks.startContainer[0]")
+}
+
+// hookOf is a child of the process that runs the payload, 0 for none.
+func hookOf(parent int) int {
+	return child(parent, func(pid int, _ string) bool {
+		exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		return err == nil && strings.HasSuffix(exe, "/payload")
+	})
+}
+
+// The creating teu itself is stopped: nobody undoes what it has done but whoever deletes the container.
+func TestStoppedCreate(t *testing.T) {
+	t.Parallel()
+	kit.OnHierarchies(t, func(t *testing.T, view func(*exec.Cmd)) {
+		b := kit.New(t)
+		b.Edit(func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateRuntime: hook(b, kit.Payload())} })
+		h := hold(b, view, nil, "create", b.ID)
+		b.Until("the hook runs", func() bool { return locked(b) && hookOf(h.cmd.Process.Pid) != 0 })
+		check(t, h.cmd.Process.Signal(syscall.SIGSTOP))
+		c := b.Command("delete", "--force", b.ID)
+		view(c)
+		began := time.Now()
+		if res := b.Do(c); res.Code != 0 {
+			t.Errorf("%v: want exit code 0", res)
+		}
+		if took := time.Since(began); took > promptly {
+			t.Errorf("delete --force took %v, want %v at most", took, promptly)
+		}
+		if res := b.Wait(h.cmd); res.Code != 128+int(syscall.SIGKILL) {
+			t.Errorf("%v: want its end by SIGKILL", res)
+		}
+	})
+}
