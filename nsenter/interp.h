@@ -38,6 +38,8 @@ enum op {
 	OP_EXEC,
 	OP_LISTEN,
 	OP_FIND,
+	OP_CHECK_OWNER,
+	OP_CHECK_ROOT,
 	OP_END,
 };
 
