@@ -148,7 +148,7 @@ func (c *creation) awaitInit(forks bool) error {
 	}
 	if forks {
 		if err := c.init.Join(); err != nil {
-			return err
+			return c.explain(err)
 		}
 	}
 	c.r.Log.Debugf("spawned process %d", c.init.Pid)
