@@ -1,10 +1,8 @@
 package libcontainer
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"syscall"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -356,21 +354,6 @@ func (c *creation) findInit() error {
 		return c.explain(c.init.Failure())
 	}
 	c.state.Init = store.Process{Pid: c.init.Pid, Start: start}
-	return nil
-}
-
-// recordSeat notes where init is, while it waits: exec is to go there and nowhere else.
-func (c *creation) recordSeat() error {
-	s, err := seatOf(c.init.Pid)
-	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
-		// It is undumpable, and the runtime has no CAP_SYS_PTRACE. Of the workload exec may find out what it joins all the same.
-		c.r.Log.Debugf("no record of the namespaces: %v", err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	c.state.Namespaces = s.String()
 	return nil
 }
 

@@ -92,6 +92,21 @@ func seatOf(pid int) (*seat, error) {
 	return s, err
 }
 
+// recordSeat notes where init is, while it waits: exec is to go there and nowhere else.
+func (c *creation) recordSeat() error {
+	s, err := seatOf(c.init.Pid)
+	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
+		// It is undumpable, and the runtime has no CAP_SYS_PTRACE. Of the workload exec may find out what it joins all the same.
+		c.r.Log.Debugf("no record of the namespaces: %v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.state.Namespaces = s.String()
+	return nil
+}
+
 func rootOf(fd int) (id rootID, err error) {
 	id.dev, id.ino, id.mount, err = sys.Directory(fd)
 	return id, err

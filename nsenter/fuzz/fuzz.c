@@ -10,6 +10,7 @@
 #include "../hook.c"
 #include "../copy.c"
 #include "../listener.c"
+#include "../place.c"
 
 #include <limits.h>
 #include <linux/filter.h>

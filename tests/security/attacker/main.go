@@ -41,15 +41,14 @@ func init() { runtime.LockOSThread() }
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Println("attacker: uid", os.Getuid())
-		os.Exit(2)
+		stranger()
 	}
 	if os.Args[1] == "move" { // which move.c has done
 		snoop()
 	}
 	seconds, err := strconv.Atoi(os.Args[2])
 	if err != nil {
-		os.Exit(2)
+		stranger()
 	}
 	loot := Loot{Errors: map[string]int{}, Overwrote: map[string]int{}}
 	if os.Args[1] == "orphan" {
@@ -72,6 +71,12 @@ func main() {
 	if err := json.NewEncoder(os.Stdout).Encode(loot); err != nil {
 		os.Exit(1)
 	}
+}
+
+// stranger says who it is and ends.
+func stranger() {
+	fmt.Println("attacker: uid", os.Getuid())
+	os.Exit(2)
 }
 
 // snoop prints the TOKENs of others.

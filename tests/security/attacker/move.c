@@ -27,8 +27,8 @@ static int flags(char *kinds)
 	static const struct {
 		const char *name;
 		int flag;
-	} all[] = { { "user", CLONE_NEWUSER }, { "mnt", CLONE_NEWNS },	  { "net", CLONE_NEWNET },	{ "ipc", CLONE_NEWIPC },
-		    { "uts", CLONE_NEWUTS },   { "cgroup", CLONE_NEWCGROUP } };
+	} all[] = { { "user", CLONE_NEWUSER }, { "mnt", CLONE_NEWNS },  { "net", CLONE_NEWNET },
+		    { "ipc", CLONE_NEWIPC },   { "uts", CLONE_NEWUTS }, { "cgroup", CLONE_NEWCGROUP } };
 	int sum = 0;
 
 	for (char *k = strtok(kinds, ","); k; k = strtok(NULL, ","))
