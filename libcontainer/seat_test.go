@@ -108,11 +108,11 @@ func openFiles(t *testing.T) int {
 	return len(list)
 }
 
-const orphanVar = "TEU_TEST_ORPHAN"
+const orphanArg = "orphan"
 
 // init is of the process that TestThreadOfTheDead starts: its first thread ends, and the rest wait for the end of input.
 func init() {
-	if os.Getenv(orphanVar) == "" {
+	if len(os.Args) != 2 || os.Args[1] != orphanArg {
 		return
 	}
 	runtime.LockOSThread()
@@ -125,8 +125,7 @@ func init() {
 }
 
 func TestThreadOfTheDead(t *testing.T) {
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), orphanVar+"=1")
+	cmd := exec.Command("/proc/self/exe", orphanArg)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
