@@ -168,7 +168,10 @@ func (t *thread) open(at string) (err error) {
 	if t.root, err = sys.Openat(t.process, at+"root", sys.OPath|sys.ODirectory, 0); err != nil {
 		return err
 	}
-	t.ns, err = sys.Openat(t.process, at+"ns", sys.OPath|sys.ODirectory, 0)
+	if t.ns, err = sys.Openat(t.process, at+"ns", sys.OPath|sys.ODirectory, 0); err != nil {
+		sys.Close(t.root)
+		t.root = -1
+	}
 	return err
 }
 
@@ -199,7 +202,7 @@ type pin struct {
 	noSetgroups bool           // the user namespace that is joined denies setgroups(2)
 }
 
-// close closes what take has not taken.
+// close closes the root, and the namespaces that nobody has taken out of fds.
 func (p *pin) close() {
 	for _, fd := range p.fds {
 		sys.Close(fd)
