@@ -87,7 +87,7 @@ func capturedProcess(t *testing.T, text []byte) {
 	}
 	s := smallSpec()
 	s.Process = p
-	prog := compileExec(p, factsFor(s), sys.CloneNewNs|sys.CloneNewPid)
+	prog := compileExec(p, factsFor(s), wayOf(sys.CloneNewNs|sys.CloneNewPid))
 	if err := prog.Verify(); err != nil {
 		t.Fatalf("verify the program: %v\n%s", err, prog)
 	}

@@ -20,7 +20,7 @@ import (
 const (
 	inputLock    = "lock"    // the container's directory, locked
 	inputGate    = "gate"    // the listening socket
-	inputRoot    = "root"    // exec: the container's root, when no mount namespace holds it
+	inputRoot    = "root"    // exec: the container's root
 	inputConsole = "console" // where the master of the terminal goes
 	inputHooks   = "hooks"   // where createContainer hooks write
 	inputState   = "state "  // + status: the state that container-side hooks read
@@ -40,6 +40,7 @@ type initFacts struct {
 	noPivot   bool
 	revealing []string // rootfs.Config.Revealing
 	gate      bool     // create, not run
+	userFirst bool     // the user namespace is joined before the others, see joinNamespaces
 }
 
 // hookOutput: init needs somewhere to send the output of hooks before start brings its own.
@@ -140,15 +141,7 @@ func (c *initCompiler) begin() {
 	b := c.b
 	process.Begin(b)
 	c.f.process.OpenProc(b)
-	for _, flag := range joinOrder {
-		s, joined := c.slots[flag]
-		if !joined {
-			continue
-		}
-		b.At(c.ns.where[flag]+".path", "join "+c.ns.paths[flag])
-		b.Setns(s, flag)
-		b.Close(s)
-	}
+	c.f.joinNamespaces(b, c.slots, func(flag uint64) { b.At(c.ns.where[flag]+".path", "join "+c.ns.paths[flag]) })
 	fresh := c.ns.fresh &^ c.ns.cloned() &^ (sys.CloneNewCgroup | sys.CloneNewTime)
 	if c.ns.inUserNS() && !c.ns.newUser() {
 		becomeRoot(b, c.ns.where[sys.CloneNewUser])

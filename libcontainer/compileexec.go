@@ -1,6 +1,8 @@
 package libcontainer
 
 import (
+	"syscall"
+
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
@@ -10,13 +12,25 @@ import (
 	"teu/rootfs"
 )
 
+// way is how exec comes to where a container is.
+type way struct {
+	joined uint64 // the namespaces that it joins
+	root   rootID // the container's root
+	held   bool   // the input "root" is a descriptor of that
+}
+
 // compileExec compiles the program that joins a container and becomes another process in it.
-func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program {
+func compileExec(p *specs.Process, f *initFacts, w way) *program.Program {
 	b := program.New()
 	control := b.Stream(nsenter.InputControl)
-	init := b.Input("init")
+	slots := map[uint64]program.Slot{}
+	for _, flag := range joinOrder {
+		if w.joined&flag != 0 {
+			slots[flag] = b.Input(inputName(flag))
+		}
+	}
 	root := program.None
-	if joined&sys.CloneNewNs == 0 {
+	if w.held {
 		root = b.Input(inputRoot)
 	}
 	consoleSock := program.None
@@ -28,24 +42,15 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 	process.Begin(b)
 	f.process.OpenProc(b)
 	f.join(b, "", joins)
-	if joined != 0 {
-		b.At("", "join the container's namespaces")
-		b.Setns(init, joined)
-	}
-	b.Close(init)
-	if joined&sys.CloneNewUser != 0 {
+	f.joinNamespaces(b, slots, func(uint64) { b.At("", "join the container's namespaces") })
+	if w.joined&sys.CloneNewUser != 0 {
 		becomeRoot(b, "")
 	}
-	if root != program.None {
-		// Without a mount namespace of its own the container is in the host's, below a root of its own.
-		b.At("", "change to the container's root")
-		b.Fchdir(root)
-		b.Close(root)
-		b.Chroot(".")
-		b.Chdir("/")
+	w.toRoot(b, root)
+	if w.joined&sys.CloneNewNs == 0 {
 		f.process.NoDev = true
 	}
-	if joined&sys.CloneNewPid != 0 {
+	if w.joined&sys.CloneNewPid != 0 {
 		enterPidNamespace(b, "", control)
 	}
 	slave := program.None
@@ -60,6 +65,32 @@ func compileExec(p *specs.Process, f *initFacts, joined uint64) *program.Program
 	f.process.Exec(b)
 	return b.Program()
 }
+
+// toRoot goes to the container's root and makes sure to be there. setns(2) leads to the root of the mount namespace, which is that of
+// the container but for a runtime that was itself in a chroot: there pivot_root(2) moves only the processes. Without a mount
+// namespace of its own the container is in the host's, below a root of its own.
+func (w way) toRoot(b *program.Builder, root program.Slot) {
+	b.At("", "change to the container's root")
+	there, elsewhere := b.Label(), b.Label()
+	if w.joined&sys.CloneNewNs != 0 {
+		w.checkRoot(b)
+		if root == program.None {
+			return
+		}
+		b.On(elsewhere, syscall.ESTALE)
+		b.Close(root)
+		b.Jump(there)
+	}
+	b.Here(elsewhere)
+	b.Fchdir(root)
+	b.Close(root)
+	b.Chroot(".")
+	b.Chdir("/")
+	w.checkRoot(b)
+	b.Here(there)
+}
+
+func (w way) checkRoot(b *program.Builder) { b.CheckRoot(w.root.dev, w.root.ino, w.root.mount) }
 
 // execConsole opens a terminal of the container's devpts, passes the master on and returns the slave.
 func execConsole(b *program.Builder, p *specs.Process, sock program.Slot) program.Slot {

@@ -306,6 +306,9 @@ func (c *creation) outside() error {
 	if err := c.expect(program.ByteReady); err != nil {
 		return err
 	}
+	if err := c.recordSeat(); err != nil {
+		return err
+	}
 	if !c.hasHooks() { // a hook may put it where it likes
 		if err := c.checkJoined(c.cgroup); err != nil {
 			return err

@@ -12,7 +12,6 @@ import (
 	"teu/libcontainer/console"
 	"teu/libcontainer/host"
 	"teu/libcontainer/spec"
-	"teu/libcontainer/spec/names"
 	"teu/libcontainer/store"
 	"teu/nsenter"
 	"teu/nsenter/program"
@@ -40,9 +39,7 @@ type execution struct {
 	status   specs.ContainerState
 	process  *specs.Process
 	cgroup   *cgroup
-	pidfd    int
-	root     int // the container's root
-	joined   uint64
+	pin      *pin    // where it goes
 	at       *cgroup // where it is put: the container's own, that of --cgroup, or else where spawn finds room
 	found    *cgroup // where spawn has found room
 }
@@ -50,7 +47,7 @@ type execution struct {
 // Exec starts another process in a container. The status is the process's, or 128 and the signal that ended it; detached
 // it is 0.
 func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
-	e := &execution{creation: creation{r: r, inputs: map[string]int{}}, x: x, pidfd: -1, root: -1}
+	e := &execution{creation: creation{r: r, inputs: map[string]int{}}, x: x}
 	defer e.closeExec()
 	fg, err := foregroundFor(!x.Detach, !x.NoSubreaper)
 	if err != nil {
@@ -72,10 +69,8 @@ func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
 
 func (e *execution) closeExec() {
 	e.close()
-	for _, fd := range [2]int{e.pidfd, e.root} {
-		if fd >= 0 {
-			sys.Close(fd)
-		}
+	if e.pin != nil {
+		e.pin.close()
 	}
 	for _, c := range [3]*cgroup{e.cgroup, e.at, e.found} {
 		if c != nil && c.Manager != nil {
@@ -134,12 +129,12 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.init.Go(program.ByteReady); err != nil {
 		return err
 	}
-	return e.awaitExec(e.root)
+	return e.awaitExec(e.pin.root)
 }
 
 // join waits for the process and puts it where the container's limits hold.
 func (e *execution) join() error {
-	if err := e.awaitInit(e.joined&sys.CloneNewPid != 0); err != nil {
+	if err := e.awaitInit(e.pin.joined&sys.CloneNewPid != 0); err != nil {
 		return err
 	}
 	if e.found != nil {
@@ -176,9 +171,6 @@ func (e *execution) find(id string) error {
 	if status != specs.StateRunning && status != specs.StateCreated {
 		return fmt.Errorf("cannot exec in container %q: it is %s", id, status)
 	}
-	if e.pidfd, err = openInit(st); err != nil {
-		return fmt.Errorf("exec in container %q: %w", id, err)
-	}
 	if e.cgroup, err = loadCgroup(st.Cgroup); err != nil {
 		return err
 	}
@@ -190,26 +182,34 @@ func (e *execution) find(id string) error {
 	if frozen && !e.x.IgnorePaused {
 		return fmt.Errorf("cannot exec in container %q: it is paused (use --ignore-paused to override)", id)
 	}
-	pid := strconv.Itoa(st.Init.Pid)
-	if e.root, err = openRoot(st.Init.Pid); err != nil {
-		return err
-	}
-	for _, flag := range joinOrder {
-		name := names.ProcNamespace(flag)
-		same, err := host.SameNamespace("/proc/"+pid+"/ns/"+name, name)
-		if err != nil {
-			return err
-		}
-		if !same {
-			e.joined |= flag
-		}
-	}
-	// As long as the process is there the pid was its own. Else another has it by now, maybe one of the host's, which
-	// leaves no namespace to join and leads to the host's root.
-	if err := sys.PidfdSendSignal(e.pidfd, 0); err != nil {
+	if e.pin, err = pinInit(st); err != nil {
 		return fmt.Errorf("exec in container %q: %w", id, err)
 	}
 	return nil
+}
+
+// pinInit opens where the container's first process is.
+func pinInit(st *store.State) (*pin, error) {
+	recorded, err := parseSeat(st.Namespaces)
+	if err != nil {
+		return nil, err
+	}
+	pidfd, err := openInit(st)
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(pidfd)
+	p, err := pinned(st.Init.Pid, recorded)
+	if err != nil {
+		return nil, err
+	}
+	// As long as the process is there the pid was its own. Else another has it by now, maybe one of the host's, which
+	// leaves no namespace to join and leads to the host's root.
+	if err := sys.PidfdSendSignal(pidfd, 0); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
 }
 
 // describe puts together what the process is to be: the container's own, or --process, and the flags on top.
@@ -333,15 +333,16 @@ func (e *execution) launchExec() (err error) {
 	if err != nil {
 		return err
 	}
-	if e.inputs["init"], err = sys.Dup(e.pidfd); err != nil {
-		return err
+	for flag, fd := range e.pin.fds {
+		e.inputs[inputName(flag)] = fd
 	}
-	if e.joined&sys.CloneNewNs == 0 {
-		if e.inputs[inputRoot], err = sys.Dup(e.root); err != nil {
+	clear(e.pin.fds)
+	if e.pin.held {
+		if e.inputs[inputRoot], err = sys.Dup(e.pin.root); err != nil {
 			return err
 		}
 	}
-	return e.send(compileExec(e.process, &e.facts, e.joined))
+	return e.send(compileExec(e.process, &e.facts, e.pin.way))
 }
 
 // besideInit is for a payload that gave controllers to children of its cgroup and moved its processes into one of them
@@ -358,24 +359,25 @@ func (e *execution) besideInit() (int, error) {
 
 // execFacts asks what the compiler has to know about the process.
 func (e *execution) execFacts() error {
-	newUser := e.joined&sys.CloneNewUser != 0
+	newUser := e.pin.joined&sys.CloneNewUser != 0
 	if err := e.identity(e.process, newUser); err != nil {
 		return err
 	}
 	p := &e.facts.process
 	p.Joins, p.NoDev, p.NewKeyring = true, rootfs.DevIsBound(e.spec), e.st.Keyring
 	if newUser {
-		denied, err := host.SetgroupsDenied(strconv.Itoa(e.st.Init.Pid))
-		if err != nil {
-			return err
-		}
-		p.NoSetgroups = denied
-	}
-	if !hasHome(e.process.Env) {
-		var err error
-		if p.Home, err = host.Home(e.root, "etc/passwd", e.process.User.UID); err != nil {
+		p.NoSetgroups = e.pin.noSetgroups
+		if err := e.whoJoins(); err != nil {
 			return err
 		}
 	}
-	return nil
+	if hasHome(e.process.Env) {
+		return nil
+	}
+	if p.Home = "/"; !e.pin.held {
+		return nil // the first process has moved to another root, whose users are none of the container's
+	}
+	var err error
+	p.Home, err = host.Home(e.pin.root, "etc/passwd", e.process.User.UID)
+	return err
 }

@@ -38,6 +38,17 @@ func explainCall(pe *program.Error, pid int) error {
 	return fmt.Errorf("%w: %s", pe, why)
 }
 
+// explainPlace says what a check of where the process is has found.
+func explainPlace(pe *program.Error) error {
+	switch errno := pe.Report.Errno; {
+	case errno == syscall.EXDEV:
+		return fmt.Errorf("%w: the mount namespace belongs to another user namespace than the process is to be in", pe)
+	case errno == syscall.ESTALE:
+		return fmt.Errorf("%w: the root of the mount namespace is not the container's, nor is that of its first process", pe)
+	}
+	return pe
+}
+
 // tooRevealing says why a user namespace may not do what, "mount proc on /proc".
 func tooRevealing(what string) string {
 	f := strings.Fields(what)

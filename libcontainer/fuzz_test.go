@@ -167,7 +167,7 @@ func FuzzProcess(f *testing.F) {
 		if _, err := compileExecOutside(p); err != nil {
 			return
 		}
-		checkProgram(t, compileExec(p, facts, 1<<17), len(text))
+		checkProgram(t, compileExec(p, facts, wayOf(1<<17)), len(text))
 	})
 }
 

@@ -221,6 +221,9 @@ var execFields = []struct {
 	{"userns", sys.CloneNewNs | sys.CloneNewPid | sys.CloneNewUser, func(_ *specs.Process, f *initFacts) {
 		f.process.Caps.Bounding &^= 1 << 5
 	}},
+	{"userns-without-privileges", sys.CloneNewNs | sys.CloneNewNet | sys.CloneNewUser, func(_ *specs.Process, f *initFacts) {
+		f.userFirst = true
+	}},
 	{"terminal", sys.CloneNewNs, func(p *specs.Process, _ *initFacts) {
 		p.Terminal, p.ConsoleSize, p.User.UID = true, &specs.Box{Height: 24, Width: 80}, 7
 	}},
@@ -238,6 +241,14 @@ var execFields = []struct {
 	{"container", sys.CloneNewNs, execContainer},
 }
 
+// TestGoldenExecElsewhere has the program of an exec whose container's first process has changed its root.
+func TestGoldenExecElsewhere(t *testing.T) {
+	s := smallSpec()
+	f, w := factsFor(s), wayOf(sys.CloneNewNs)
+	w.held, f.process.Joins = false, true
+	golden.Text(t, "exec/root-elsewhere", execPlan(t, s, f, w))
+}
+
 // TestGoldenExec has what is done from outside and the whole program of each kind of exec.
 func TestGoldenExec(t *testing.T) {
 	for _, w := range execFields {
@@ -248,7 +259,7 @@ func TestGoldenExec(t *testing.T) {
 				w.do(s.Process, f)
 			}
 			f.process.Joins = true
-			golden.Text(t, "exec/"+w.name, execPlan(t, s, f, w.joined))
+			golden.Text(t, "exec/"+w.name, execPlan(t, s, f, wayOf(w.joined)))
 		})
 	}
 }

@@ -62,7 +62,7 @@ var attributeFields = []with{
 }
 
 // execPlan is all that exec would do: where it is born, what is done from outside, and the program.
-func execPlan(t *testing.T, s *specs.Spec, f *initFacts, joined uint64) string {
+func execPlan(t *testing.T, s *specs.Spec, f *initFacts, w way) string {
 	t.Helper()
 	var b strings.Builder
 	initial, err := initialAffinity(s.Process)
@@ -82,10 +82,13 @@ func execPlan(t *testing.T, s *specs.Spec, f *initFacts, joined uint64) string {
 	for i := range st.late {
 		b.WriteString("# late, " + strings.TrimPrefix(st.late[i].String(), "# "))
 	}
-	p := compileExec(s.Process, f, joined)
+	p := compileExec(s.Process, f, w)
 	golden.Verified(t, p)
 	return b.String() + p.String()
 }
+
+// wayOf is a way to a container's root that exec holds a descriptor of.
+func wayOf(joined uint64) way { return way{joined: joined, root: rootID{8<<32 | 1, 2, 30}, held: true} }
 
 // execAttributes is every field of a process object but labels and terminal, which exec takes from --process, its flags, or
 // the container.

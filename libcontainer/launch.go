@@ -11,6 +11,7 @@ import (
 	"teu/cgroups"
 	"teu/internal/sys"
 	"teu/libcontainer/console"
+	"teu/libcontainer/host"
 	"teu/libcontainer/store"
 	"teu/nsenter"
 	"teu/nsenter/program"
@@ -38,6 +39,11 @@ func (c *creation) launch() error {
 	c.step("open what init needs")
 	if err := c.open(); err != nil {
 		return err
+	}
+	if c.ns.paths[sys.CloneNewUser] != "" {
+		if err := c.whoJoins(); err != nil {
+			return err
+		}
 	}
 	c.step("ask about the process")
 	if err := c.processFacts(); err != nil {
@@ -142,7 +148,7 @@ func (c *creation) awaitInit(forks bool) error {
 	}
 	if forks {
 		if err := c.init.Join(); err != nil {
-			return err
+			return c.explain(err)
 		}
 	}
 	c.r.Log.Debugf("spawned process %d", c.init.Pid)
@@ -217,6 +223,13 @@ func (c *creation) open() error {
 		return err
 	}
 	return c.openSources()
+}
+
+// whoJoins finds out in which order the program can join namespaces.
+func (c *creation) whoJoins() error {
+	admin, err := host.Administers()
+	c.facts.userFirst = !admin
+	return err
 }
 
 // openJoins opens what the process joins the v1 hierarchies of cg by.

@@ -61,8 +61,8 @@ func (ns *namespaces) forks() bool {
 	return ns.paths[sys.CloneNewPid] != "" || ns.fresh&^ns.cloned()&sys.CloneNewPid != 0
 }
 
-// joinOrder lists the namespaces that are joined by path. The user namespace comes last: before it the runtime's own
-// privileges open the others.
+// joinOrder lists the namespaces that are joined. The user namespace comes last: before it the runtime's own privileges open
+// the others.
 var joinOrder = [...]uint64{
 	sys.CloneNewNet, sys.CloneNewIpc, sys.CloneNewUts, sys.CloneNewPid, sys.CloneNewTime, sys.CloneNewNs,
 	sys.CloneNewCgroup, sys.CloneNewUser,
@@ -102,4 +102,34 @@ func (ns *namespaces) inputs(b *program.Builder) map[uint64]program.Slot {
 		}
 	}
 	return slots
+}
+
+// joinNamespaces joins the namespaces at slots, of which at says what they are. A runtime without privileges has them only in
+// the user namespace, and joins that first; what does not belong to that one it cannot join.
+func (f *initFacts) joinNamespaces(b *program.Builder, slots map[uint64]program.Slot, at func(flag uint64)) {
+	mnt, mounts := slots[sys.CloneNewNs]
+	user, users := slots[sys.CloneNewUser]
+	if mounts {
+		at(sys.CloneNewNs)
+		if users {
+			b.CheckOwner(mnt, user)
+		} else {
+			own := b.OwnUser()
+			b.CheckOwner(mnt, own)
+			b.Close(own)
+		}
+	}
+	join := func(flag uint64) {
+		at(flag)
+		b.Setns(slots[flag], flag)
+		b.Close(slots[flag])
+	}
+	if users && f.userFirst {
+		join(sys.CloneNewUser)
+	}
+	for _, flag := range joinOrder {
+		if _, joined := slots[flag]; joined && !(flag == sys.CloneNewUser && f.userFirst) {
+			join(flag)
+		}
+	}
 }

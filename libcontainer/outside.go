@@ -205,6 +205,8 @@ func (c *creation) explainAt(err error, root int) error {
 		}
 	case program.OpExec, program.OpFind:
 		return explainExec(pe, root)
+	case program.OpCheckOwner, program.OpCheckRoot:
+		return explainPlace(pe)
 	case program.OpSyscall:
 		return explainCall(pe, c.init.Pid)
 	}

@@ -36,7 +36,7 @@ func TestWriteFuzzSeeds(t *testing.T) {
 		if w.do != nil {
 			w.do(s.Process, f)
 		}
-		write("exec-"+w.name, compileExec(s.Process, f, w.joined))
+		write("exec-"+w.name, compileExec(s.Process, f, wayOf(w.joined)))
 	}
 	s := bundle(t, "docker")
 	write("docker", compiled(t, s, bundleFacts(s, "docker")))

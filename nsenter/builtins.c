@@ -6,7 +6,7 @@
  *   fork        clone3, sendto   sync        sendto, read     send_fd     sendmsg
  *   sig_reset   rt_sigaction, rt_sigprocmask
  *   exec        execve for each candidate      find        fstatat, until one is executable
- *   gate is in gate.c, hook in hook.c, copy and copy_link in copy.c, listen in listener.c
+ *   gate is in gate.c, hook in hook.c, copy and copy_link in copy.c, listen in listener.c, check_owner and check_root in place.c
  */
 #define _GNU_SOURCE
 #include "interp.h"
@@ -319,6 +319,10 @@ int64_t builtin(struct vm *vm, const struct call *c)
 		return listen_and_pass(vm, c);
 	case OP_FIND:
 		return find(vm, c);
+	case OP_CHECK_OWNER:
+		return check_owner(c);
+	case OP_CHECK_ROOT:
+		return check_root(c);
 	}
 	return -ENOSYS;
 }

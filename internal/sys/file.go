@@ -1,6 +1,10 @@
 package sys
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // Open flags, as in open(2), beside those that programs use.
 const (
@@ -55,6 +59,16 @@ func Lstatat(dirfd int, path string) (st Stat, err error) {
 func Statat(dirfd int, path string) (st Stat, err error) {
 	err = unix.Fstatat(dirfd, path, &st, 0)
 	return st, err
+}
+
+// Directory tells a directory from every other, and from itself on another mount: its device (major << 32 | minor), its inode and
+// the number of its mount (STATX_MNT_ID, statx(2), Linux 5.8).
+func Directory(fd int) (dev, ino, mount uint64, err error) {
+	var st unix.Statx_t
+	if err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_MNT_ID, &st); err != nil {
+		return 0, 0, 0, os.NewSyscallError("statx", err)
+	}
+	return uint64(st.Dev_major)<<32 | uint64(st.Dev_minor), st.Ino, st.Mnt_id, nil
 }
 
 // Mkdirat is mkdirat(2).

@@ -4,7 +4,6 @@ package host
 import (
 	"bytes"
 	"fmt"
-	"os"
 
 	"teu/internal/sys"
 )
@@ -59,11 +58,19 @@ func SameNamespace(path, kind string) (bool, error) {
 	return own.Dev == other.Dev && own.Ino == other.Ino, nil
 }
 
-// SetgroupsDenied reports whether the user namespace of process pid denies setgroups(2) (user_namespaces(7)).
-func SetgroupsDenied(pid string) (bool, error) {
-	data, err := os.ReadFile("/proc/" + pid + "/setgroups")
+// SetgroupsDenied reports whether the user namespace of the process whose directory of /proc is dir denies setgroups(2)
+// (user_namespaces(7)).
+func SetgroupsDenied(dir int) (bool, error) {
+	data, err := sys.ReadFileAt(dir, "setgroups")
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("read setgroups of the process: %w", err)
 	}
 	return bytes.HasPrefix(data, []byte("deny")), nil
+}
+
+// Administers reports whether this process, and one that it starts, has CAP_SYS_ADMIN in its user namespace: execve(2) lets root
+// keep it.
+func Administers() (bool, error) {
+	effective, _, _, err := sys.CapGet()
+	return sys.IsRoot() && effective>>sys.CapSysAdmin&1 != 0, err
 }

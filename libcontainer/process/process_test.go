@@ -33,7 +33,11 @@ func whole(c *Config) *program.Program {
 	control := b.Stream("control")
 	slave := program.None
 	Begin(b)
+	own := b.OwnUser()
+	b.CheckOwner(control, own)
+	b.Close(own)
 	b.Setns(control, sys.CloneNewNs)
+	b.CheckRoot(1, 2, 3)
 	if c.Process.Terminal {
 		slave = b.Openat2(program.Host, "/dev/tty", program.How{Flags: sys.ORdwr})
 	}

@@ -38,6 +38,8 @@ func decode(data []byte) (*State, error) {
 			st.UID = uint32(s.uint(32))
 		case "annotations":
 			st.Annotations = s.strings()
+		case "namespaces":
+			st.Namespaces = s.str()
 		case "cgroup":
 			st.Cgroup = s.str()
 		case "intelRdt":

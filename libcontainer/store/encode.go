@@ -38,6 +38,7 @@ func (st *State) encode() ([]byte, error) {
 	b = append(b, `,"uid":`...)
 	b = strconv.AppendUint(b, uint64(st.UID), 10)
 	b = appendMap(b, `,"annotations":`, st.Annotations)
+	b = appendOptional(b, `,"namespaces":`, st.Namespaces)
 	b = appendOptional(b, `,"cgroup":`, st.Cgroup)
 	b = appendOptional(b, `,"intelRdt":`, st.IntelRdt)
 	b = appendOptional(b, `,"keyring":`, st.Keyring)

@@ -53,6 +53,9 @@ type State struct {
 
 	Annotations map[string]string `json:"annotations,omitempty"`
 
+	// Namespaces is where init was when it was ready, its namespaces and its root; opaque to this package.
+	Namespaces string `json:"namespaces,omitempty"`
+
 	// Cgroup is the record of the cgroup manager, opaque to this package.
 	Cgroup string `json:"cgroup,omitempty"`
 

@@ -11,6 +11,7 @@
 #include "../hook.c"
 #include "../copy.c"
 #include "../listener.c"
+#include "../place.c"
 
 #include <limits.h>
 #include <linux/filter.h>
@@ -211,6 +212,10 @@ static int64_t serve(long nr, const uint64_t *v)
 		st->st_size = next() % 4096;
 		return 0;
 	}
+	case SYS_statx:
+		reads_string(v[1]);
+		fills(v[4], sizeof(struct statx));
+		return 0;
 	case SYS_fstatfs:
 		fills(v[1], sizeof(struct statfs));
 		return 0;
@@ -266,6 +271,7 @@ static int64_t serve(long nr, const uint64_t *v)
 		return failure();
 	case SYS_accept4:
 	case SYS_dup3:
+	case SYS_ioctl:
 	case SYS_lseek:
 		return next() % 1000;
 	case SYS_seccomp: {

@@ -139,6 +139,24 @@ func (b *Builder) Find(candidates []string) {
 	b.add(Insn{Op: OpFind, Out: None}, vec(candidates))
 }
 
+// CheckOwner fails with EXDEV unless the mount namespace mnt belongs to the user namespace user or to one that user is in
+// (NS_GET_USERNS and NS_GET_PARENT, ioctl_nsfs(2)). In a mount namespace of any other the files are shaped by somebody with less
+// than the process has. user is the namespace that the process is in, see OwnUser, or an input that it joins.
+func (b *Builder) CheckOwner(mnt, user Slot) {
+	b.add(Insn{Op: OpCheckOwner, Out: None}, fd(mnt), fd(user))
+}
+
+// OwnUser opens the user namespace that the process is in.
+func (b *Builder) OwnUser() Slot { return b.Openat2(Host, ownUser, How{}) }
+
+const ownUser = "/proc/self/ns/user"
+
+// CheckRoot fails with ESTALE unless the root is the directory with that device and inode on the mount with that number, as
+// sys.Directory has them.
+func (b *Builder) CheckRoot(dev, ino, mount uint64) {
+	b.add(Insn{Op: OpCheckRoot, Out: None}, num(dev), num(ino), num(mount))
+}
+
 // Exec tries the candidates in turn as execvp(3) does and replaces the process by the first that runs.
 func (b *Builder) Exec(candidates, args, env []string) {
 	b.add(Insn{Op: OpExec, Out: None}, vec(candidates), vec(args), vec(env))

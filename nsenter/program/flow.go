@@ -9,7 +9,7 @@ type duty uint16
 const (
 	undumpable duty = 1 << iota // nobody else may look into the process
 	signals                     // signals as they are at the start of a program
-	rooted                      // the root is the container's: changed, or that of a joined mount namespace
+	rooted                      // the root is the container's: changed, or checked in a joined mount namespace
 	entered                     // the root was changed by pivot_root or chroot
 	keepcaps                    // becoming a user keeps the permitted set
 	nnp                         // no_new_privs is set
@@ -20,6 +20,9 @@ const (
 	filtered                    // a filter is loaded
 	cwdChecked                  // the working directory is inside the root
 	closed                      // what is not the workload's is marked close-on-exec
+	moved                       // a mount namespace was joined
+	ownOwner                    // its owner was compared with the user namespace that the process was started in
+	inUser                      // a user namespace was joined
 )
 
 // bitset is a set of slots.
@@ -52,9 +55,13 @@ type flow struct {
 	placed  bitset   // mounts that some way has attached
 	nodev   bitset   // mounts through which no device is opened
 	open    bitset   // files, directories and mounts that some way has left open
+	owned   bitset   // mount namespaces whose owner was checked
+	ownUser bitset   // the user namespace that the process was started in
+
+	owner Slot // the user namespace, to be joined, that an owner was compared with on some way, or None
 }
 
-const flowSets = 9
+const flowSets = 11
 
 func newFlow(p *Program) *flow {
 	n := (p.Slots + 63) / 64
@@ -62,11 +69,12 @@ func newFlow(p *Program) *flow {
 	return &flow{
 		inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
 		open: w[5*n : 6*n], placed: w[6*n : 7*n], procfs: w[7*n : 8*n], nodev: w[8*n : 9*n],
+		owned: w[9*n : 10*n], ownUser: w[10*n : 11*n], owner: None,
 	}
 }
 
 func (f *flow) copyFrom(g *flow) {
-	f.done, f.seen = g.done, g.seen
+	f.done, f.seen, f.owner = g.done, g.seen, g.owner
 	copy(f.words, g.words)
 }
 
@@ -84,6 +92,12 @@ func (f *flow) meet(g *flow) {
 	f.checked.keep(g.checked)
 	f.procfs.keep(g.procfs)
 	f.nodev.keep(g.nodev)
+	f.owned.keep(g.owned)
+	f.ownUser.keep(g.ownUser)
+	if f.owner != g.owner && f.owner != None && g.owner != None {
+		clear(f.owned)
+	}
+	f.owner = max(f.owner, g.owner)
 	f.strict.keep(g.strict)
 }
 
@@ -105,6 +119,8 @@ func (f *flow) fill(s uint64) {
 	f.checked.del(s)
 	f.procfs.del(s)
 	f.nodev.del(s)
+	f.owned.del(s)
+	f.ownUser.del(s)
 	f.strict.del(s)
 	f.open.del(s)
 	f.placed.del(s)

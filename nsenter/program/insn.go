@@ -52,6 +52,10 @@ const (
 	OpListen
 	// OpFind checks that there is a file to execute.
 	OpFind
+	// OpCheckOwner checks which user namespace a mount namespace belongs to.
+	OpCheckOwner
+	// OpCheckRoot checks which directory the root is.
+	OpCheckRoot
 	opEnd
 )
 

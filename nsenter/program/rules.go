@@ -280,9 +280,8 @@ func (f *flow) namespaces(in *Insn) error {
 	if f.may(entered) {
 		return fmt.Errorf("after the change of root")
 	}
-	if in.Nr == sys.SysSetns && in.Args[1].Val&sys.CloneNewNs != 0 {
-		f.enter()
-		f.do(rooted)
+	if in.Nr == sys.SysSetns {
+		return f.setns(&in.Args[0], in.Args[1].Val)
 	}
 	return nil
 }
@@ -336,6 +335,13 @@ func (f *flow) builtin(in *Insn) error {
 		return f.exec(in)
 	case OpListen:
 		return f.listen(in)
+	case OpCheckOwner:
+		return f.checkOwner(in)
+	case OpCheckRoot:
+		// Anywhere else the root is whatever the parent's was.
+		if f.has(moved) {
+			f.do(rooted)
+		}
 	case OpFind:
 		if !f.has(rooted) {
 			return fmt.Errorf("in the root of the host")
@@ -347,8 +353,12 @@ func (f *flow) builtin(in *Insn) error {
 // made records what kind of descriptor in makes.
 func (f *flow) made(in *Insn) {
 	s := uint64(in.Out)
-	strict := in.Op == OpSyscall && in.Nr == sys.SysOpenat2 && in.Args[0].Kind == Use && f.ownFile(in)
+	opens := in.Op == OpSyscall && in.Nr == sys.SysOpenat2
+	strict := opens && in.Args[0].Kind == Use && f.ownFile(in)
 	f.fill(s)
+	if opens && in.Args[0].Kind == Imm && in.Args[1].Text == ownUser && !f.may(moved|inUser|entered) {
+		f.ownUser.add(s)
+	}
 	if strict {
 		f.strict.add(s)
 	}

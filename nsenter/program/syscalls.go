@@ -239,6 +239,9 @@ var builtins = [opEnd]signature{
 	OpExec:     {name: "exec", args: []argType{aVec, aVec, aVec}},
 	OpListen:   {name: "listen", args: []argType{aFd, aFd, aHex, aFilter}},
 	OpFind:     {name: "find", args: []argType{aVec}},
+
+	OpCheckOwner: {name: "check_owner", args: []argType{aFd, aFd}},
+	OpCheckRoot:  {name: "check_root", args: []argType{aNum, aNum, aNum}},
 }
 
 // hasNUL reports whether a string of a cannot be passed to the kernel.

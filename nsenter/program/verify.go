@@ -20,6 +20,7 @@ import (
 //   - a path of the host, or below a descriptor from outside, after the change of root
 //   - namespaces joined or made, or a fork, while the process can be looked into (not yet undumpable); namespaces
 //     after the change of root
+//   - a mount namespace joined without its owner having been compared with the user namespace that the process is in at exec
 //   - a write to a file that was not opened strictly below a checked filesystem, unless the parent opened it
 //   - capabilities set before the user, groups or the bounding set changed after; a filter that would not load
 //   - anything but capabilities and the exec after a filter; anything that makes a descriptor after close_range

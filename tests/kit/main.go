@@ -201,29 +201,38 @@ func furnish(o Options) error {
 	if err := copyProgram(teu, Teu()); err != nil {
 		return fmt.Errorf("teu to test: %w: build it, or set %s", err, TeuVar)
 	}
-	if err := program(PayloadVar, Payload(), "teu/tests/payload"); err != nil {
+	if err := program(PayloadVar, Payload(), "teu/tests/payload", "0"); err != nil {
 		return err
 	}
 	if !o.Attacker {
 		return nil
 	}
-	return program(AttackerVar, Attacker(), "teu/tests/security/attacker")
+	return program(AttackerVar, Attacker(), "teu/tests/security/attacker", "1")
 }
 
-// program puts a static program of the tests in its place: the one that a variable names, or one built of a package.
-func program(variable, to, pkg string) error {
+// program puts a static program of the tests in its place: the one that a variable names, or one built of a package, with C when
+// cgo is 1.
+func program(variable, to, pkg, cgo string) error {
 	if built := os.Getenv(variable); built != "" {
 		if err := copyProgram(built, to); err != nil {
 			return fmt.Errorf("%s: %w", variable, err)
 		}
 		return nil
 	}
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", to, pkg)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", static(cgo), "-o", to, pkg)
+	build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v: %w: %s", build, err, out)
 	}
 	return nil
+}
+
+// static is the flags of the linker for a program without libraries.
+func static(cgo string) string {
+	if cgo == "0" {
+		return ""
+	}
+	return "-linkmode external -extldflags -static"
 }
 
 func copyProgram(from, to string) error {

@@ -154,7 +154,7 @@ func report(w io.Writer, rows []results.Row, left []job, o options, took time.Du
 }
 
 // build makes a program that several suites need, once for all of them, and names it in the environment, unless that names one.
-func build(variable, dir, program string) error {
+func build(variable, dir, program, cgo string) error {
 	if os.Getenv(variable) != "" {
 		return nil
 	}
@@ -163,7 +163,10 @@ func build(variable, dir, program string) error {
 		return err
 	}
 	cmd := exec.Command("go", "build", "-o", to, "./"+program)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if cgo == "1" {
+		cmd.Args = slices.Insert(cmd.Args, 2, "-ldflags", "-linkmode external -extldflags -static")
+	}
+	cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", cmd, err, out)
 	}

@@ -59,7 +59,7 @@ func (r *runner) prepare(list []job) error {
 	if err := r.command("tests/deps", slices.Compact(debs)...); err != nil {
 		return err
 	}
-	return errors.Join(build("TEU_PAYLOAD", "build", "tests/payload"), build("TEU_ATTACKER", "build", "tests/security/attacker"))
+	return errors.Join(build("TEU_PAYLOAD", "build", "tests/payload", "0"), build("TEU_ATTACKER", "build", "tests/security/attacker", "1"))
 }
 
 // command runs a program whose output is for the user.

@@ -36,9 +36,9 @@ func furnish(share string, list []guests.Guest) error {
 			return err
 		}
 	}
-	for _, program := range []string{"tests/payload", "tests/security/attacker"} {
+	for program, cgo := range map[string]string{"tests/payload": "0", "tests/security/attacker": "1"} {
 		to := filepath.Join(share, "programs", filepath.Base(program))
-		if err := goTool("0", "build", "-o", to, "./"+program); err != nil {
+		if err := goTool(cgo, "build", "-o", to, "./"+program); err != nil {
 			return err
 		}
 	}

