@@ -85,6 +85,31 @@ func RecvFDs(sock int, buf []byte, max int) (n int, fds []int, err error) {
 	return n, fds, nil
 }
 
+// BindUnix gives a Unix socket, one of a pair too, a name in the filesystem.
+func BindUnix(sock int, path string) error {
+	return os.NewSyscallError("bind", unix.Bind(sock, &unix.SockaddrUnix{Name: path}))
+}
+
+// Bound reports whether some process has the socket, of another kind than datagram, that was bound to path: of one that is
+// there the kernel says EPROTOTYPE, of one that is not ECONNREFUSED (unix(7), connect(2)). It does not get to the socket.
+func Bound(path string) (bool, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false, os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(fd)
+	switch err := ConnectUnix(fd, path); err {
+	case unix.EPROTOTYPE:
+		return true, nil
+	case unix.ECONNREFUSED:
+		return false, nil
+	case nil:
+		return false, os.NewSyscallError("connect", unix.EPROTOTYPE)
+	default:
+		return false, os.NewSyscallError("connect", err)
+	}
+}
+
 // BindDatagram makes a Unix datagram socket at path, in place of one that was there, that everyone may send to.
 func BindDatagram(path string) (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)

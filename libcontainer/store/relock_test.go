@@ -10,7 +10,7 @@ import (
 func TestRelock(t *testing.T) {
 	s := newStore(t)
 	before := openFDs()
-	c, err := s.Create("web", intent("web"), long)
+	c, err := s.Create("web", intent("web"), config, long)
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
