@@ -12,37 +12,50 @@ import (
 	"teu/cgroups/limits"
 )
 
-// Update sets what change names and leaves the rest as it is. now is what was asked for until now, by config.json and by
-// updates: the kernel does not tell all of it. The result is what is to be passed as now the next time.
-//
-// An update is all or nothing, as far as the kernel lets it be: when a value is refused, what has been written is put back,
-// and the error names what could not be.
+// Update is what PlanUpdate has found out is to be written.
+type Update struct {
+	// Then is what is asked for once it is applied: what is to be passed as now the next time.
+	Then     *specs.LinuxResources
+	Warnings []string
+
+	m      *Manager
+	writes []limits.Write
+	rules  []devices.Rule // nil when they stay
+}
+
+// PlanUpdate is for setting what change names and leaving the rest as it is. now is what was asked for until now, by
+// config.json and by updates: the kernel does not tell all of it. It writes nothing.
 //
 // Devices change only when change has another list of them than now. Callers send the list of old with every update
 // (containerd does for Kubernetes), and somebody else may have let the container have a device in addition since, as
 // NVIDIA's hook does.
-func (m *Manager) Update(now, change *specs.LinuxResources) (then *specs.LinuxResources, warnings []string, err error) {
+func (m *Manager) PlanUpdate(now, change *specs.LinuxResources) (u *Update, err error) {
 	if now == nil {
 		now = new(specs.LinuxResources)
 	}
-	then = limits.Merge(now, change)
+	u = &Update{m: m, Then: limits.Merge(now, change)}
 	host := m.host()
 	host.Update = true
-	writes, warnings, err := limits.Compile(limits.Complete(now, change), host)
-	if err != nil {
-		return nil, nil, err
+	if u.writes, u.Warnings, err = limits.Compile(limits.Complete(now, change), host); err != nil {
+		return nil, err
 	}
-	var rules []devices.Rule
 	if other := change.Devices != nil && !sameDevices(now.Devices, change.Devices); other {
-		if rules, err = devices.Parse(change.Devices); err != nil {
-			return nil, nil, err
+		if u.rules, err = devices.Parse(change.Devices); err != nil {
+			return nil, err
 		}
 	}
-	before := m.remember(writes)
-	err = m.withUnit(writes, rules, func(writes []limits.Write) error {
+	return u, nil
+}
+
+// Apply writes it, all or nothing, as far as the kernel lets it be: when a value is refused, what has been written is put
+// back, and the error names what could not be.
+func (u *Update) Apply() error {
+	m := u.m
+	before := m.remember(u.writes)
+	err := m.withUnit(u.writes, u.rules, func(writes []limits.Write) error {
 		err := m.apply(writes)
-		if err == nil && rules != nil {
-			err = m.setDevices(rules)
+		if err == nil && u.rules != nil {
+			err = m.setDevices(u.rules)
 		}
 		return err
 	})
@@ -50,9 +63,8 @@ func (m *Manager) Update(now, change *specs.LinuxResources) (then *specs.LinuxRe
 		if uerr := m.putBack(before); uerr != nil {
 			err = fmt.Errorf("%w; put back what was written: %w", err, uerr)
 		}
-		return nil, nil, err
 	}
-	return then, warnings, nil
+	return err
 }
 
 func sameDevices(a, b []specs.LinuxDeviceCgroup) bool {

@@ -4,7 +4,21 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
+
+// update plans and applies an update.
+func update(m *Manager, now, change *specs.LinuxResources) (then *specs.LinuxResources, err error) {
+	u, err := m.PlanUpdate(now, change)
+	if err == nil {
+		err = u.Apply()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u.Then, nil
+}
 
 // TestUpdatePutsBack has plain files in place of a v2 cgroup, one of which is missing.
 func TestUpdatePutsBack(t *testing.T) {
@@ -19,7 +33,7 @@ func TestUpdatePutsBack(t *testing.T) {
 	}
 	now := resources(t, `{"cpu":{"shares":4096}}`)
 	change := resources(t, `{"cpu":{"cpus":"0","idle":1},"pids":{"limit":5},"memory":{"limit":100,"swap":150,"reservation":50}}`)
-	then, _, err := m.Update(now, change)
+	then, err := update(m, now, change)
 	if then != nil || err == nil || !strings.HasPrefix(err.Error(), "linux.resources.memory.limit: write ") || strings.Contains(err.Error(), "put back") {
 		t.Errorf("update: got %v, %v, want an error of the write of memory.limit, without put back", then, err)
 	}
@@ -38,17 +52,17 @@ func TestUpdateBuildsOnTheLast(t *testing.T) {
 	if err != nil {
 		t.Fatalf("load: %v", err)
 	}
-	now, _, err := m.Update(nil, resources(t, `{"memory":{"limit":40000,"swap":99999}}`))
+	now, err := update(m, nil, resources(t, `{"memory":{"limit":40000,"swap":99999}}`))
 	if err != nil {
 		t.Fatalf("first update: %v", err)
 	}
-	if _, _, err = m.Update(now, resources(t, `{"memory":{"limit":50000}}`)); err != nil {
+	if _, err = update(m, now, resources(t, `{"memory":{"limit":50000}}`)); err != nil {
 		t.Fatalf("second update: %v", err)
 	}
 	if got := content(t, root+"/c/memory.max") + " " + content(t, root+"/c/memory.swap.max"); got != "50000 49999" {
 		t.Errorf("memory.max and memory.swap.max: got %q, want %q", got, "50000 49999")
 	}
-	if _, _, err = m.Update(now, resources(t, `{"memory":{"limit":100000}}`)); err == nil || !strings.Contains(err.Error(), "smaller than the memory limit 100000") {
+	if _, err = update(m, now, resources(t, `{"memory":{"limit":100000}}`)); err == nil || !strings.Contains(err.Error(), "smaller than the memory limit 100000") {
 		t.Errorf("a limit above that of swap: got %v, want that swap is smaller than the memory limit 100000", err)
 	}
 }

@@ -13,33 +13,57 @@ import (
 	"teu/cgroups"
 	"teu/internal/log"
 	"teu/internal/sys"
+	"teu/libcontainer/store"
 	"teu/rootfs"
 )
 
 // cgroup is a container's cgroup: what the verbs need of a cgroups.Manager. A container whose record names none has
 // a nil Manager, and nothing to do.
-type cgroup struct{ *cgroups.Manager }
+type cgroup struct {
+	*cgroups.Manager
+	replaced []string // what it had, and where another cgroup is by now, which is left out of the Manager
+}
 
-// loadCgroup is the cgroup that a container's record names.
-func loadCgroup(text string) (*cgroup, error) {
-	if text == "" {
+// loadCgroup is the cgroup that a container's record names. What lies below its paths gets frozen, killed and removed, so
+// what is not the container's own is left out.
+func loadCgroup(st *store.State) (*cgroup, error) {
+	if st.Cgroup == "" {
 		return &cgroup{}, nil
 	}
-	rec, err := cgroups.ParseRecord(text)
+	rec, err := cgroups.ParseRecord(st.Cgroup)
 	if err != nil {
 		return nil, err
 	}
-	// What lies below these paths gets killed and removed. After a boot with other hierarchies there may be something
-	// else in their place.
-	rec.Places = slices.DeleteFunc(rec.Places, func(p cgroups.Place) bool {
-		magic, err := sys.PathMagic(p.Mountpoint)
-		return err == nil && magic != sys.CgroupSuperMagic && magic != sys.Cgroup2SuperMagic
-	})
+	replaced, known := rec.Own(st.CgroupIDs)
+	if !known {
+		// After a boot with other hierarchies there may be something else than cgroups in their place.
+		rec.Places = slices.DeleteFunc(rec.Places, func(p cgroups.Place) bool {
+			magic, err := sys.PathMagic(p.Mountpoint)
+			return err == nil && magic != sys.CgroupSuperMagic && magic != sys.Cgroup2SuperMagic
+		})
+	}
 	if len(rec.Places) == 0 {
-		return &cgroup{}, nil
+		return &cgroup{replaced: replaced}, nil
 	}
 	m, err := cgroups.Load(rec)
-	return &cgroup{m}, err
+	return &cgroup{m, replaced}, err
+}
+
+// whole is an error when some of the container's cgroups have been removed and others made in their place: there is nothing
+// there for the container to be limited by, to be counted in, or to be frozen in.
+func (c *cgroup) whole() error {
+	if len(c.replaced) == 0 {
+		return nil
+	}
+	return fmt.Errorf("cgroup %s is another than the container's, which somebody has removed: %w", c.replaced[0], syscall.ESTALE)
+}
+
+// ids says which cgroups the container has got.
+func (c *cgroup) ids() string {
+	if c.Manager == nil {
+		return ""
+	}
+	return c.IDs()
 }
 
 // dir is the directory for CLONE_INTO_CGROUP, or -1.
@@ -136,7 +160,7 @@ func (c *cgroup) below(list []string) (*cgroup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--cgroup: %w", err)
 	}
-	return &cgroup{m}, nil
+	return &cgroup{Manager: m}, nil
 }
 
 // mounts is what a mount of type cgroup shows in the container.

@@ -79,7 +79,7 @@ func (c *creation) fail(err error) error {
 	err = c.explainDeath(err) // as long as there is a cgroup to ask
 	c.rollback()
 	if failedHook(err) {
-		c.r.poststop(&c.state)
+		c.r.poststop(c.spec.Hooks, &c.state)
 	}
 	return err
 }
@@ -205,9 +205,7 @@ func (c *creation) reserve() error {
 	if err != nil {
 		return err
 	}
-	if c.state, err = recordOf(c.spec, c.facts.bundle); err != nil {
-		return err
-	}
+	c.state = recordOf(c.spec, c.text, c.facts.bundle)
 	c.state.ID, c.state.Created, c.state.UID = c.o.ID, time.Now().UTC(), uint32(os.Geteuid())
 	c.state.Runtime = store.Process{Pid: self, Start: start}
 	if !c.o.NoNewKeyring {
@@ -228,13 +226,18 @@ func (c *creation) reserve() error {
 }
 
 // recordOf is what the record of a container holds of its bundle.
-func recordOf(s *specs.Spec, bundle string) (st store.State, err error) {
-	st = store.State{
+func recordOf(s *specs.Spec, text []byte, bundle string) store.State {
+	st := store.State{
 		Version: s.Version, Phase: store.Creating, Bundle: bundle, Rootfs: rootfsPath(s, bundle),
-		Config: bundle + "/" + spec.ConfigFile, Annotations: s.Annotations,
+		Config: bundle + "/" + spec.ConfigFile, Annotations: s.Annotations, Boot: store.Boot(),
 	}
-	st.Hooks, err = keepHooks(s.Hooks)
-	return st, err
+	if len(s.Annotations) > 0 {
+		st.AnnotationsAt.From, st.AnnotationsAt.To = spec.Member(text, "annotations")
+	}
+	if late(s.Hooks) {
+		st.HooksAt.From, st.HooksAt.To = spec.Member(text, "hooks")
+	}
+	return st
 }
 
 // claim plans the cgroup and writes the intent record.
@@ -251,7 +254,7 @@ func (c *creation) claim() (err error) {
 		return err
 	}
 	c.r.Log.Debugf("planned %v", c.cgroup)
-	c.entry, err = c.r.store().Create(c.o.ID, &c.state, lockWait)
+	c.entry, err = c.r.store().Create(c.o.ID, &c.state, c.text, lockWait)
 	return err
 }
 
@@ -361,7 +364,7 @@ func (c *creation) findInit() error {
 // release, then the pid file, which is what callers wait for.
 func (c *creation) created() error {
 	c.step("created")
-	c.state.Phase = store.Created
+	c.state.Phase, c.state.CgroupIDs = store.Created, c.cgroup.ids()
 	if err := c.entry.Write(&c.state); err != nil {
 		return err
 	}

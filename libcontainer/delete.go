@@ -35,9 +35,15 @@ func (r *Runtime) Delete(id string, force bool) error {
 	if entry.Damage != nil && !force {
 		return fmt.Errorf("container %q: %w", id, entry.Damage)
 	}
+	if unknown(entry) {
+		return r.refuseDamaged(entry)
+	}
 	if entry.State == nil {
 		r.Log.Debugf("delete container %q: half-made, remove its directory in %s", id, r.Root)
 		return entry.Remove()
+	}
+	if entry.Damage != nil {
+		r.Log.Warnf("container %q: %v: ended by its intent record", id, entry.Damage)
 	}
 	// runc also lets a created container go without force; the spec does not (runtime.md, "Delete").
 	if !force {
@@ -49,7 +55,7 @@ func (r *Runtime) Delete(id string, force bool) error {
 			return fmt.Errorf("cannot delete container %q: it is %s, not stopped", id, status)
 		}
 	}
-	cg, err := loadCgroup(entry.State.Cgroup)
+	cg, err := loadCgroup(entry.State)
 	if err != nil {
 		return err
 	}
@@ -72,7 +78,11 @@ func (r *Runtime) destroy(entry *store.Container, cg *cgroup) error {
 	if err := removeRdt(st); err != nil {
 		return err
 	}
-	r.poststop(st)
+	h, err := lateHooks(entry)
+	if err != nil {
+		r.Log.Warnf("the poststop hooks cannot be run: %v", err)
+	}
+	r.poststop(h, st)
 	r.Log.Debugf("remove the record of container %q in %s", st.ID, r.Root)
 	return entry.Remove()
 }
@@ -122,7 +132,7 @@ func (r *Runtime) clearHalfMade(id string) bool {
 	if entry.Damage != nil || !halfMade(entry.State) {
 		return false
 	}
-	cg, err := loadCgroup(entry.State.Cgroup)
+	cg, err := loadCgroup(entry.State)
 	return err == nil && r.destroy(entry, cg) == nil
 }
 

@@ -50,7 +50,7 @@ func surveyed(rec cgroups.Record) (*cgroup, error) {
 		return nil, err
 	}
 	m, err := cgroups.Load(rec)
-	return &cgroup{m}, err
+	return &cgroup{Manager: m}, err
 }
 
 func (r *Runtime) planUnit(layout *cgroups.Layout, id string, s *specs.Spec) (*cgroup, error) {

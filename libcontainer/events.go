@@ -25,9 +25,12 @@ func (r *Runtime) Events(id string, interval time.Duration, each func(*Event) er
 		return fmt.Errorf("events of container %q: %w", id, err)
 	}
 	defer sys.Close(pidfd)
-	cg, err := loadCgroup(st.Cgroup)
+	cg, err := loadCgroup(st)
 	if err != nil {
 		return err
+	}
+	if err := cg.whole(); err != nil {
+		return fmt.Errorf("events of container %q: %w", id, err)
 	}
 	oom, err := r.watchOOM(cg)
 	if err != nil {

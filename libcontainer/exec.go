@@ -171,10 +171,13 @@ func (e *execution) find(id string) error {
 	if status != specs.StateRunning && status != specs.StateCreated {
 		return fmt.Errorf("cannot exec in container %q: it is %s", id, status)
 	}
-	if e.cgroup, err = loadCgroup(st.Cgroup); err != nil {
+	if e.cgroup, err = loadCgroup(st); err != nil {
 		return err
 	}
 	e.r.Log.Debugf("exec in container %q: %s, process %d, %v", id, status, st.Init.Pid, e.cgroup)
+	if err := e.cgroup.whole(); err != nil {
+		return fmt.Errorf("exec in container %q: %w", id, err)
+	}
 	frozen, err := e.cgroup.frozen()
 	if err != nil {
 		return err
@@ -219,7 +222,7 @@ func (e *execution) describe() error {
 	if err != nil {
 		return err
 	}
-	e.spec = s
+	e.spec, e.st.Annotations = s, s.Annotations
 	if e.x.ProcessFile != "" {
 		e.process, err = spec.LoadProcess(e.x.ProcessFile)
 	} else {
@@ -353,7 +356,7 @@ func (e *execution) besideInit() (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	e.found = &cgroup{m}
+	e.found = &cgroup{Manager: m}
 	return e.found.dir(), nil
 }
 

@@ -79,7 +79,7 @@ func (r *Runtime) killNamed(st *store.State, impatient bool) {
 		}
 	}
 	note("kill init", killProcess(st.Init))
-	if cg, err := loadCgroup(st.Cgroup); err == nil {
+	if cg, err := loadCgroup(st); err == nil {
 		note("kill the cgroup", cg.signal(syscall.SIGKILL))
 		cg.release()
 	}

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
 	"teu/libcontainer/host"
@@ -69,7 +68,7 @@ func TestOpenByForce(t *testing.T) {
 	r := &Runtime{Root: t.TempDir() + "/root"}
 	first, second := sleeper(t), sleeper(t)
 	st := store.State{ID: "c", Phase: store.Creating, Created: time.Unix(1, 0).UTC()}
-	held, err := r.store().Create("c", &st, time.Second)
+	held, err := r.store().Create("c", &st, nil, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +146,7 @@ func TestOpenByForceFromAnOrphan(t *testing.T) {
 	}
 	r := &Runtime{Root: dir + "/root"}
 	st := store.State{ID: "c", Phase: store.Creating, Runtime: store.Process{Pid: 1 << 30, Start: 1}}
-	held, err := r.store().Create("c", &st, time.Second)
+	held, err := r.store().Create("c", &st, nil, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,33 +172,31 @@ func TestOpenByForceFromAnOrphan(t *testing.T) {
 	}
 }
 
-// TestGateStatus: who asks whether somebody is at the gate does not come there.
-func TestGateStatus(t *testing.T) {
-	r := &Runtime{Root: t.TempDir()}
-	dir := r.Root + "/c"
-	if err := os.Mkdir(dir, 0o700); err != nil {
+// TestWaitsAtGate: who asks whether somebody is at the gate does not come there.
+func TestWaitsAtGate(t *testing.T) {
+	dir := t.TempDir()
+	fd, err := sys.Openat(sys.AtFdcwd, dir, sys.OPath|sys.ODirectory, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	want := func(when string, status specs.ContainerState) {
+	defer sys.Close(fd)
+	want := func(when string, waits bool) {
 		t.Helper()
-		if got, err := r.gateStatus("c"); got != status || err != nil {
-			t.Errorf("%s: got %s, %v, want %s", when, got, err, status)
+		if got, err := waitsAtGate(fd, &store.State{Phase: store.Created}); got != waits || err != nil {
+			t.Errorf("%s: got waits %v, %v, want %v", when, got, err, waits)
 		}
 	}
-	want("no gate", specs.StateRunning)
+	want("no gate", false)
 	gate, err := sys.ListenUnix(dir + "/" + store.GateName)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 50 { // more than there is room for
-		want("at the gate", specs.StateCreated)
+		want("at the gate", true)
 	}
 	if came, err := sys.PidfdWait(gate, 0); came || err != nil {
-		t.Errorf("the gate after state has asked: got a caller %v, %v, want none", came, err)
+		t.Errorf("the gate after it was asked for: got a caller %v, %v, want none", came, err)
 	}
 	sys.Close(gate)
-	want("behind the gate", specs.StateRunning)
-	if _, err := r.gateStatus("none"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no container: got %v, want that it does not exist", err)
-	}
+	want("behind the gate", false)
 }

@@ -26,7 +26,7 @@ func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
 	}
 	r.Log.Debugf("kill container %q: %s, process %d, signal %d", id, status, st.Init.Pid, int(sig))
 	if all {
-		cg, err := loadCgroup(st.Cgroup)
+		cg, err := loadCgroup(st)
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
 
 // thaw lets a frozen container go on: one that a cgroup v1 freezer holds does not even die of SIGKILL (runc thaws it too).
 func thaw(st *store.State) error {
-	cg, err := loadCgroup(st.Cgroup)
+	cg, err := loadCgroup(st)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -90,6 +89,11 @@ func (c *creation) spawn(s *nsenter.Start) (err error) {
 	c.facts.process.Preserve = len(c.preserve)
 	if c.init, err = nsenter.New(); err != nil {
 		return err
+	}
+	if c.entry != nil { // create
+		if err := c.init.Name(below(int(c.entry.Dir().Fd()), store.InitName)); err != nil {
+			return fmt.Errorf("socket of init: %w", err)
+		}
 	}
 	c.spawned = make(chan error, 1)
 	go func() {
@@ -196,15 +200,11 @@ func (c *creation) open() error {
 		return err
 	}
 	c.inputs[inputLock] = dir
-	if err := c.entry.KeepConfig(c.text); err != nil {
-		return err
-	}
 	if err := c.ns.open(c.inputs); err != nil {
 		return err
 	}
 	if c.gate {
-		// Longer paths than sun_path holds are reached through the descriptor of their directory.
-		fd, err := sys.ListenUnix("/proc/self/fd/" + strconv.Itoa(dir) + "/" + store.GateName)
+		fd, err := sys.ListenUnix(below(dir, store.GateName))
 		if err != nil {
 			return fmt.Errorf("gate of container %q: %w", c.o.ID, err)
 		}

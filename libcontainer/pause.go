@@ -43,7 +43,7 @@ func (r *Runtime) atRest(verb, id string, f func(*store.Container, *cgroup, spec
 		return err
 	}
 	defer entry.Close()
-	cg, err := loadCgroup(entry.State.Cgroup)
+	cg, err := loadCgroup(entry.State)
 	if err != nil {
 		return err
 	}
@@ -52,6 +52,9 @@ func (r *Runtime) atRest(verb, id string, f func(*store.Container, *cgroup, spec
 		return err
 	}
 	r.Log.Debugf("%s container %q: %s, process %d, %v", verb, id, status, entry.State.Init.Pid, cg)
+	if err := cg.whole(); err != nil && status != specs.StateStopped {
+		return fmt.Errorf("%s container %q: %w", verb, id, err)
+	}
 	if err := f(entry, cg, status); err != nil {
 		return err
 	}
@@ -61,7 +64,7 @@ func (r *Runtime) atRest(verb, id string, f func(*store.Container, *cgroup, spec
 
 // fullStatus is status, with paused told apart from created and running.
 func (r *Runtime) fullStatus(st *store.State) (specs.ContainerState, error) {
-	cg, err := loadCgroup(st.Cgroup)
+	cg, err := loadCgroup(st)
 	if err != nil {
 		return "", err
 	}

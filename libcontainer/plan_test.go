@@ -86,16 +86,17 @@ func derive(s *specs.Spec, f *initFacts) {
 }
 
 func planRecord(b *strings.Builder, s *specs.Spec) error {
-	st, err := recordOf(s, "/bundle")
+	config, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
+	st := recordOf(s, config, "/bundle")
 	text, err := json.Marshal(struct {
-		Version     string            `json:"ociVersion"`
-		Rootfs      string            `json:"rootfs"`
-		Annotations map[string]string `json:"annotations,omitempty"`
-		Hooks       json.RawMessage   `json:"hooks,omitempty"`
-	}{st.Version, st.Rootfs, st.Annotations, st.Hooks})
+		Version     string          `json:"ociVersion"`
+		Rootfs      string          `json:"rootfs"`
+		Annotations json.RawMessage `json:"annotations,omitempty"`
+		Hooks       json.RawMessage `json:"hooks,omitempty"`
+	}{st.Version, st.Rootfs, config[st.AnnotationsAt.From:st.AnnotationsAt.To], config[st.HooksAt.From:st.HooksAt.To]})
 	if err != nil {
 		return err
 	}

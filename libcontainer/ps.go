@@ -22,7 +22,7 @@ func (r *Runtime) Pids(id string) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	cg, err := loadCgroup(st.Cgroup)
+	cg, err := loadCgroup(st)
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (c *creation) run(fg *foreground) error {
 	if err := c.awaitExec(root); err != nil {
 		return err
 	}
-	return c.r.poststart(&c.state)
+	return c.r.poststart(c.spec.Hooks, &c.state)
 }
 
 // openRoot opens the root of process pid, to find out later what was wrong with the executable: it is gone when the process is.

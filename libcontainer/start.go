@@ -1,11 +1,9 @@
 package libcontainer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -13,8 +11,8 @@ import (
 	"teu/internal/sys"
 	"teu/libcontainer/hooks"
 	"teu/libcontainer/host"
+	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
-	"teu/nsenter"
 	"teu/nsenter/program"
 )
 
@@ -30,7 +28,7 @@ func (r *Runtime) Start(id string) error {
 	if err != nil {
 		return err
 	}
-	cg, err := loadCgroup(st.Cgroup)
+	cg, err := loadCgroup(st)
 	if err != nil {
 		return err
 	}
@@ -39,12 +37,16 @@ func (r *Runtime) Start(id string) error {
 		err := fmt.Errorf("cannot start container %q: it is %s, want created", id, status)
 		return r.explainStopped(err, entry, status, cg)
 	}
+	late, err := lateHooks(entry)
+	if err != nil {
+		return err
+	}
 	oom := countCreated(cg)
 	await, err := startNotify(entry)
 	if err != nil { // it may have ended just now
 		return oom.explain(fmt.Errorf("start container %q: %w", id, err), func() bool { return gateDied(err, st) })
 	}
-	err = openGate(entry, oom)
+	err = openGate(entry, late, oom)
 	if err != nil {
 		err = oom.explain(err, func() bool { return gateDied(err, st) })
 		err = fmt.Errorf("start container %q: %w", id, err)
@@ -53,7 +55,7 @@ func (r *Runtime) Start(id string) error {
 		if err := entry.Started(); err != nil {
 			return err
 		}
-		err = r.poststart(st)
+		err = r.poststart(late, st)
 	}
 	if err == nil {
 		return await()
@@ -66,21 +68,16 @@ func (r *Runtime) Start(id string) error {
 }
 
 // poststart runs the hooks that come after the workload was started.
-func (r *Runtime) poststart(st *store.State) error {
-	h, err := lateHooks(st)
-	if err != nil || h == nil {
-		return err
+func (r *Runtime) poststart(h *specs.Hooks, st *store.State) error {
+	if h == nil {
+		return nil
 	}
 	return r.runHooks("hooks.poststart", h.Poststart, storedState(st, specs.StateRunning))
 }
 
 // poststop runs the hooks that come after the container is gone. A failing one is logged, and the others run
 // (runtime.md, "Lifecycle", 13).
-func (r *Runtime) poststop(st *store.State) {
-	h, err := lateHooks(st)
-	if err != nil {
-		r.Log.Warnf("%v", err)
-	}
+func (r *Runtime) poststop(h *specs.Hooks, st *store.State) {
 	if h == nil {
 		return
 	}
@@ -92,23 +89,22 @@ func (r *Runtime) poststop(st *store.State) {
 	}
 }
 
-func lateHooks(st *store.State) (*specs.Hooks, error) {
-	if len(st.Hooks) == 0 {
-		return nil, nil
+// lateHooks are the hooks that are due after create, nil for none, and reads the annotations that they are told.
+func lateHooks(entry *store.Container) (*specs.Hooks, error) {
+	text, err := entry.Hooks()
+	if err != nil || text == nil {
+		return nil, err
 	}
-	h := new(specs.Hooks)
-	if err := json.Unmarshal(st.Hooks, h); err != nil {
-		return nil, fmt.Errorf("container %q: hooks in the record: %w", st.ID, err)
+	h, err := spec.DecodeHooks("hooks of container "+entry.ID, text)
+	if err != nil {
+		return nil, err
 	}
-	return h, nil
+	return h, entry.LoadAnnotations()
 }
 
-// keepHooks is what the record keeps of the hooks: those that are due after create, when the bundle may be gone.
-func keepHooks(h *specs.Hooks) (json.RawMessage, error) {
-	if h == nil || len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) == 0 {
-		return nil, nil
-	}
-	return json.Marshal(specs.Hooks{StartContainer: h.StartContainer, Poststart: h.Poststart, Poststop: h.Poststop})
+// late reports whether any of the hooks are due after create, when the bundle may be gone.
+func late(h *specs.Hooks) bool {
+	return h != nil && len(h.StartContainer)+len(h.Poststart)+len(h.Poststop) > 0
 }
 
 // failedHook reports whether err is that of a hook.
@@ -153,14 +149,12 @@ func dialGate(dir int) (*gateConn, error) {
 	if g.sock, err = sys.UnixStream(); err != nil {
 		return nil, err
 	}
-	if err = sys.ConnectUnix(g.sock, gatePath(dir)); err != nil {
+	if err = sys.ConnectUnix(g.sock, below(dir, store.GateName)); err != nil {
 		g.close()
 		return nil, fmt.Errorf("connect to init: %w", err)
 	}
 	return g, nil
 }
-
-func gatePath(dir int) string { return "/proc/self/fd/" + strconv.Itoa(dir) + "/" + store.GateName }
 
 // errGone is the end of init while it was waited for.
 var errGone = errors.New("init has ended, or was killed")
@@ -186,7 +180,7 @@ func (g *gateConn) greet() error {
 	return nil
 }
 
-func openGate(entry *store.Container, oom *oomCount) error {
+func openGate(entry *store.Container, late *specs.Hooks, oom *oomCount) error {
 	g, err := dialGate(int(entry.Dir().Fd()))
 	if err != nil {
 		return err
@@ -203,7 +197,7 @@ func openGate(entry *store.Container, oom *oomCount) error {
 	if g.root, err = openRoot(entry.State.Init.Pid); err != nil {
 		return err
 	}
-	output, err := g.open(entry.State)
+	output, err := g.open(late)
 	if err != nil {
 		return fmt.Errorf("open the gate: %w", err)
 	}
@@ -222,11 +216,7 @@ func openGate(entry *store.Container, oom *oomCount) error {
 }
 
 // open says go. startContainer hooks get a pipe for their output, whose end is returned.
-func (g *gateConn) open(st *store.State) (*hooks.Output, error) {
-	h, err := lateHooks(st)
-	if err != nil {
-		return nil, err
-	}
+func (g *gateConn) open(h *specs.Hooks) (*hooks.Output, error) {
 	if h == nil || len(h.StartContainer) == 0 {
 		return nil, sys.SendFDs(g.sock, []byte{program.ByteGo})
 	}
@@ -304,41 +294,18 @@ func (r *Runtime) status(st *store.State) (specs.ContainerState, error) {
 		return specs.StateStopped, nil
 	case st.Phase == store.Creating:
 		return specs.StateCreating, nil
-	case st.Phase == store.Created:
-		status, err := r.gateStatus(st.ID)
-		if err != nil || status != specs.StateRunning {
-			return status, err
-		}
 	}
-	// It is created until it has executed the program (runtime.md, "State"), and run has no gate.
-	waits, err := nsenter.Waits(st.Init.Pid)
+	// It is created until it has executed the program (runtime.md, "State"), whether a start has opened its gate or not.
+	waits, err := r.waits(st)
+	if err != nil {
+		return "", err
+	}
 	if waits {
 		return specs.StateCreated, nil
 	}
-	if err != nil && !gone(err) && !errors.Is(err, syscall.ENOENT) {
-		return "", err
-	}
-	// It may have ended by now: behind its gate there is nobody either then.
+	// It may have ended by now: it does not wait either then.
 	if alive, err = host.Alive(st.Init.Pid, st.Init.Start); err != nil || !alive {
 		return specs.StateStopped, err
-	}
-	return specs.StateRunning, nil
-}
-
-// gateStatus tells created from running when a `start` died between opening the gate and saying so in the record:
-// behind an open gate nobody listens. Who only asks does not come to init, and cannot keep a `start` waiting there.
-func (r *Runtime) gateStatus(id string) (specs.ContainerState, error) {
-	dir, err := sys.Openat(sys.AtFdcwd, r.Root+"/"+id, sys.OPath|sys.ODirectory|sys.ONofollow, 0)
-	if err != nil {
-		return "", fmt.Errorf("open %s/%s: %w", r.Root, id, err)
-	}
-	defer sys.Close(dir)
-	listens, err := sys.Bound(gatePath(dir))
-	if err != nil && !errors.Is(err, syscall.ENOENT) {
-		return "", fmt.Errorf("ask for the gate of container %q: %w", id, err)
-	}
-	if listens {
-		return specs.StateCreated, nil
 	}
 	return specs.StateRunning, nil
 }

@@ -26,7 +26,7 @@ type Status struct {
 
 // State returns the status of one container.
 func (r *Runtime) State(id string) (*Status, error) {
-	st, err := r.store().Read(id)
+	st, err := r.store().ReadWhole(id)
 	if err != nil {
 		return nil, err
 	}

@@ -55,9 +55,12 @@ func (r *Runtime) Stats(id string) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	cg, err := loadCgroup(st.Cgroup)
+	cg, err := loadCgroup(st)
 	if err != nil {
 		return nil, err
+	}
+	if err := cg.whole(); err != nil {
+		return nil, fmt.Errorf("events of container %q: %w", id, err)
 	}
 	return statsOf(st, cg)
 }

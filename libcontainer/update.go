@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -66,7 +67,7 @@ func (o *UpdateOptions) change() (*specs.LinuxResources, error) {
 	return spec.LoadResources(o.File)
 }
 
-// updateCgroup writes the limits and records them.
+// updateCgroup records the limits and sets them: on a disk that is full they are not set.
 func (r *Runtime) updateCgroup(entry *store.Container, cg *cgroup, change *specs.LinuxResources) error {
 	if cg.Manager == nil {
 		return fmt.Errorf("cannot update container %q: %w", entry.ID, errNoCgroup)
@@ -76,19 +77,22 @@ func (r *Runtime) updateCgroup(entry *store.Container, cg *cgroup, change *specs
 	if err != nil {
 		return err
 	}
-	then, warnings, err := cg.Update(now, change)
+	u, err := cg.PlanUpdate(now, change)
 	if err != nil {
 		return err
 	}
-	for _, w := range warnings {
+	text, err := json.Marshal(u.Then)
+	if err != nil {
+		return err
+	}
+	if len(text) > spec.MaxSize {
+		return fmt.Errorf("cannot update container %q: a record of %d bytes could not be read again: %w", entry.ID, len(text), syscall.EFBIG)
+	}
+	if err := entry.KeepResources(text, u.Apply); err != nil {
+		return err
+	}
+	for _, w := range u.Warnings {
 		r.Log.Warnf("%s", w)
-	}
-	text, err := json.Marshal(then)
-	if err != nil {
-		return err
-	}
-	if err := entry.KeepResources(text); err != nil {
-		return fmt.Errorf("the limits are set, but the next update will not know of them: %w", err)
 	}
 	return nil
 }

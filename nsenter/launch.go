@@ -51,6 +51,13 @@ func New() (*Init, error) {
 	return &Init{Control: pair[0], theirs: pair[1], PidFd: -1, report: -1}, nil
 }
 
+// Name gives init's end of the control socket a name, before Spawn: see [Waits].
+func (in *Init) Name(path string) error { return sys.BindUnix(in.theirs, path) }
+
+// Waits reports whether the process whose end of the control socket has that name still is the interpreter: the end of the
+// process closes it, and so does execve(2) of the container's program, which cannot get it back. ENOENT: it has no name.
+func Waits(name string) (bool, error) { return sys.Bound(name) }
+
 /*
 Spawn starts the interpreter in its namespaces: the binary itself, executed as "teu init N", with the caller's standard
 streams, what is preserved from 3 on, N, the control socket, and N+1, the binary. There it waits for its program, which
@@ -120,19 +127,6 @@ func Began(pid int) (bool, error) {
 		return false, fmt.Errorf("read the name of process %d: %w", pid, err)
 	}
 	return strings.Trim(string(name), "0123456789\n") == "", nil
-}
-
-// Waits reports whether a live process still is the interpreter: by its name, and by its arguments, which another program
-// with a number for a name has not.
-func Waits(pid int) (bool, error) {
-	if began, err := Began(pid); err != nil || !began {
-		return false, err
-	}
-	args, err := sys.ReadFileAt(sys.AtFdcwd, "/proc/"+strconv.Itoa(pid)+"/cmdline")
-	if err != nil {
-		return false, fmt.Errorf("read the arguments of process %d: %w", pid, err)
-	}
-	return strings.HasPrefix(string(args), "teu\x00init\x00"), nil
 }
 
 func (in *Init) clone(s *Start) error {

@@ -7,7 +7,10 @@ var deleteVerb = verb{
 	about: `Removes what teu keeps of a container after its processes have ended: the cgroup
 and the record below --root. The poststop hooks run. The bundle stays as it is.
 
-A delete that was interrupted can be repeated, and continues where it stopped.`,
+A delete that was interrupted can be repeated, and continues where it stopped.
+
+When the record cannot be read, nothing is removed that may be in use: the error says
+what to end and what to remove by hand.`,
 	examples: `Kill a container that still runs, and remove it:
 
     teu delete --force web`,

@@ -89,6 +89,11 @@ func Renameat(olddirfd int, oldpath string, newdirfd int, newpath string) error 
 	return unix.Renameat(olddirfd, oldpath, newdirfd, newpath)
 }
 
+// Exchange swaps the files of two names in dir in one step (RENAME_EXCHANGE, rename(2)); both have to be there.
+func Exchange(dir int, a, b string) error {
+	return unix.Renameat2(dir, a, dir, b, unix.RENAME_EXCHANGE)
+}
+
 // Read is read(2), retried on EINTR.
 func Read(fd int, b []byte) (int, error) {
 	for {

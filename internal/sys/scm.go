@@ -85,6 +85,11 @@ func RecvFDs(sock int, buf []byte, max int) (n int, fds []int, err error) {
 	return n, fds, nil
 }
 
+// BindUnix gives a Unix socket, one of a pair too, a name in the filesystem.
+func BindUnix(sock int, path string) error {
+	return os.NewSyscallError("bind", unix.Bind(sock, &unix.SockaddrUnix{Name: path}))
+}
+
 // Bound reports whether some process has the socket, of another kind than datagram, that was bound to path: of one that is
 // there the kernel says EPROTOTYPE, of one that is not ECONNREFUSED (unix(7), connect(2)). It does not get to the socket.
 func Bound(path string) (bool, error) {

@@ -104,6 +104,11 @@ func DecodeProcess(name string, data []byte) (*specs.Process, error) {
 	return decode(name, data, (*decoder).readProcess)
 }
 
+// DecodeHooks reads the text of a hooks object by the rules of Load; name is its file in errors.
+func DecodeHooks(name string, data []byte) (*specs.Hooks, error) {
+	return decode(name, data, (*decoder).readHooks)
+}
+
 // LoadResources reads a file that holds a linux.resources object alone, as `update --resources` takes it, by the rules of
 // Load.
 func LoadResources(name string) (*specs.LinuxResources, error) {

@@ -1,9 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,17 +16,16 @@ func fill(t *testing.T, v reflect.Value) {
 	case time.Time:
 		v.Set(reflect.ValueOf(time.Date(2026, 1, 2, 3, 4, 5, 678900000, time.UTC)))
 		return
-	case json.RawMessage:
-		v.Set(reflect.ValueOf(json.RawMessage(`{"a":[1,-2.5e+3,true,false,null,"x\"\u00e9"],"b":{}}`)))
-		return
 	case Phase:
 		v.SetString(string(Created))
 		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(t, v.Field(i))
+		for i, f := range slices.Collect(v.Type().Fields()) {
+			if f.IsExported() && f.Tag.Get("json") != "-" {
+				fill(t, v.Field(i))
+			}
 		}
 	case reflect.String:
 		v.SetString("plain \" \\ \n\t\x01 / é 漢 😀")
@@ -34,8 +33,6 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetInt(1<<31 - 1)
 	case reflect.Uint32, reflect.Uint64:
 		v.SetUint(1<<32 - 1)
-	case reflect.Map:
-		v.Set(reflect.ValueOf(map[string]string{"b": "2", "a\n": "", "": "\"1"}))
 	default:
 		t.Fatalf("fill a field of type %v: got no rule for it, want one", v.Type())
 	}
@@ -49,10 +46,7 @@ func TestEveryFieldSurvives(t *testing.T) {
 		"only the least": {ID: "a", Phase: Creating},
 	} {
 		t.Run(name, func(t *testing.T) {
-			data, err := st.encode()
-			if err != nil {
-				t.Fatalf("encode: %v", err)
-			}
+			data := st.encode()
 			got, err := decode(data)
 			if err != nil || !reflect.DeepEqual(got, st) {
 				t.Errorf("decode: %v\n got %+v\nwant %+v", err, got, st)
@@ -66,9 +60,6 @@ func TestEveryFieldSurvives(t *testing.T) {
 				t.Fatalf("marshal with encoding/json: %v", err)
 			}
 			got, err = decode(data)
-			if err == nil {
-				got.Hooks = compact(t, got.Hooks)
-			}
 			if err != nil || !reflect.DeepEqual(got, st) {
 				t.Errorf("what encoding/json wrote: %v\n got %+v\nwant %+v", err, got, st)
 			}
@@ -76,37 +67,10 @@ func TestEveryFieldSurvives(t *testing.T) {
 	}
 }
 
-// compact takes out the white space that json.MarshalIndent put into raw values.
-func compact(t *testing.T, raw json.RawMessage) json.RawMessage {
-	t.Helper()
-	if len(raw) == 0 {
-		return raw
-	}
-	var flat bytes.Buffer
-	if err := json.Compact(&flat, raw); err != nil {
-		t.Fatal(err)
-	}
-	return flat.Bytes()
-}
-
 func TestPathsThatAreNoUTF8Survive(t *testing.T) {
 	st := &State{ID: "a", Phase: Running, Bundle: "/\xff\xfe/\xc3"}
-	data, err := st.encode()
-	if err != nil {
-		t.Fatalf("encode: %v", err)
-	}
-	if got, err := decode(data); err != nil || got.Bundle != st.Bundle {
+	if got, err := decode(st.encode()); err != nil || got.Bundle != st.Bundle {
 		t.Errorf("decode: got %+v, %v, want the bundle %q", got, err, st.Bundle)
-	}
-}
-
-func TestRawRecordsHaveToBeJSON(t *testing.T) {
-	for _, raw := range []string{"{", `{"a":1}}`, "nul", "1 .5", `"`, "[1,]", strings.Repeat("[", 100) + strings.Repeat("]", 100)} {
-		for _, st := range []*State{{Hooks: []byte(raw)}} {
-			if data, err := st.encode(); err == nil {
-				t.Errorf("encode the hooks %s: got %s, want an error", raw, data)
-			}
-		}
 	}
 }
 
@@ -168,10 +132,8 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := st.encode()
-		if err != nil {
-			t.Fatalf("encode %+v: %v", st, err)
-		}
+		st.Annotations, st.oldHooks = nil, nil // which are read and not written
+		again := st.encode()
 		if back, err := decode(again); err != nil || !back.Created.Equal(st.Created) {
 			t.Fatalf("decode %s: got %+v, %v, want it created at %v and no error", again, back, err, st.Created)
 		} else if back.Created = st.Created; !reflect.DeepEqual(back, st) {

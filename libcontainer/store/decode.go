@@ -10,7 +10,7 @@ import (
 )
 
 // decode reads a record. Keys it does not know are skipped, so that an older
-// teu can remove what a newer one made.
+// teu can end what a newer one made.
 func decode(data []byte) (*State, error) {
 	st := new(State)
 	s := newScanner(data, maxDepth+1)
@@ -36,18 +36,26 @@ func decode(data []byte) (*State, error) {
 			st.Config = s.str()
 		case "uid":
 			st.UID = uint32(s.uint(32))
+		case "boot":
+			st.Boot = s.str()
+		case "annotationsAt":
+			st.AnnotationsAt = s.span()
+		case "hooksAt":
+			st.HooksAt = s.span()
 		case "annotations":
 			st.Annotations = s.strings()
 		case "namespaces":
 			st.Namespaces = s.str()
 		case "cgroup":
 			st.Cgroup = s.str()
+		case "cgroupIDs":
+			st.CgroupIDs = s.str()
 		case "intelRdt":
 			st.IntelRdt = s.str()
 		case "keyring":
 			st.Keyring = s.str()
 		case "hooks":
-			st.Hooks = s.skip()
+			st.oldHooks = s.skip()
 		default:
 			s.skip()
 		}
@@ -122,9 +130,15 @@ func (s *scanner) object(member func(key string)) {
 	}
 }
 
+// strings reads an object of strings; null is the empty one, as for the reader of config.json.
 func (s *scanner) strings() map[string]string {
 	m := make(map[string]string)
-	s.object(func(key string) { m[key] = s.str() })
+	s.object(func(key string) {
+		m[key] = ""
+		if !s.Null() {
+			m[key] = s.str()
+		}
+	})
 	if len(m) == 0 {
 		return nil
 	}
@@ -138,6 +152,20 @@ func (s *scanner) process() (p Process) {
 			p.Pid = int(s.uint(31))
 		case "start":
 			p.Start = s.uint(64)
+		default:
+			s.skip()
+		}
+	})
+	return p
+}
+
+func (s *scanner) span() (p Span) {
+	s.object(func(key string) {
+		switch key {
+		case "from":
+			p.From = int(s.uint(31))
+		case "to":
+			p.To = int(s.uint(31))
 		default:
 			s.skip()
 		}

@@ -1,9 +1,6 @@
 package store
 
 import (
-	"errors"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -14,9 +11,7 @@ import (
 // the tags, but for one thing: bytes that are no UTF-8 are kept as they are, since
 // paths may hold them and have to come back unchanged.
 
-var errRaw = errors.New("not a JSON value")
-
-func (st *State) encode() ([]byte, error) {
+func (st *State) encode() []byte {
 	b := make([]byte, 0, 1024)
 	b = append(b, `{"ociVersion":`...)
 	b = appendString(b, st.Version)
@@ -37,24 +32,27 @@ func (st *State) encode() ([]byte, error) {
 	b = appendOptional(b, `,"config":`, st.Config)
 	b = append(b, `,"uid":`...)
 	b = strconv.AppendUint(b, uint64(st.UID), 10)
-	b = appendMap(b, `,"annotations":`, st.Annotations)
+	b = appendOptional(b, `,"boot":`, st.Boot)
+	b = appendSpan(b, `,"annotationsAt":`, st.AnnotationsAt)
+	b = appendSpan(b, `,"hooksAt":`, st.HooksAt)
 	b = appendOptional(b, `,"namespaces":`, st.Namespaces)
 	b = appendOptional(b, `,"cgroup":`, st.Cgroup)
+	b = appendOptional(b, `,"cgroupIDs":`, st.CgroupIDs)
 	b = appendOptional(b, `,"intelRdt":`, st.IntelRdt)
 	b = appendOptional(b, `,"keyring":`, st.Keyring)
-	b, err := appendRaw(b, `,"hooks":`, st.Hooks)
-	return append(b, '}'), err
+	return append(b, '}')
 }
 
-func appendRaw(b []byte, key string, raw []byte) ([]byte, error) {
-	if len(raw) == 0 {
-		return b, nil
+func appendSpan(b []byte, key string, s Span) []byte {
+	if s == (Span{}) {
+		return b
 	}
-	s := newScanner(raw, maxDepth)
-	if s.skip(); !s.end() {
-		return b, errRaw
-	}
-	return append(append(b, key...), raw...), nil
+	b = append(b, key...)
+	b = append(b, `{"from":`...)
+	b = strconv.AppendInt(b, int64(s.From), 10)
+	b = append(b, `,"to":`...)
+	b = strconv.AppendInt(b, int64(s.To), 10)
+	return append(b, '}')
 }
 
 func appendProcess(b []byte, p Process) []byte {
@@ -70,24 +68,6 @@ func appendOptional(b []byte, key, s string) []byte {
 		return b
 	}
 	return appendString(append(b, key...), s)
-}
-
-// appendMap appends m in the order of its keys, so that equal records are equal
-// bytes.
-func appendMap(b []byte, key string, m map[string]string) []byte {
-	if len(m) == 0 {
-		return b
-	}
-	b = append(b, key...)
-	sep := byte('{')
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		b = append(b, sep)
-		sep = ','
-		b = appendString(b, k)
-		b = append(b, ':')
-		b = appendString(b, m[k])
-	}
-	return append(b, '}')
 }
 
 func appendString(b []byte, s string) []byte {

@@ -9,7 +9,7 @@ import (
 // maxID is NAME_MAX: an id is the name of a directory.
 const maxID = 255
 
-// ErrHalfMade tells that a container's directory holds no record.
+// ErrHalfMade tells that a container's directory holds no record: nothing was made for it yet.
 var ErrHalfMade = errors.New("half-made: no " + recordName)
 
 // InvalidIDError tells that an id cannot name a container. It matches EINVAL.

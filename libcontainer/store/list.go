@@ -11,7 +11,7 @@ import (
 // CachePrefix begins the names of directories below the root that are no containers: no id holds a colon.
 const CachePrefix = "cache:"
 
-// List reads the records of all containers, in the order of their ids, without
+// List reads the records of all containers, with their annotations, in the order of their ids, without
 // locking. What is below the root and no readable container (torn, half-made
 // or foreign) is told in bad, one error each, and hides none of the others. A
 // root that does not exist has no containers.
@@ -33,7 +33,7 @@ func (s *Store) List() (all []*State, bad []error, err error) {
 		if strings.HasPrefix(name, CachePrefix) {
 			continue
 		}
-		st, err := s.Read(name)
+		st, err := s.ReadWhole(name)
 		var gone *NotExistError
 		var invalid *InvalidIDError
 		switch {

@@ -94,7 +94,7 @@ func TestLockOfARemovedDirectoryDoesNotCount(t *testing.T) {
 		if again {
 			st := intent("a")
 			st.Bundle = "second"
-			c2, err := s.Create("a", st, long)
+			c2, err := s.Create("a", st, config, long)
 			if err != nil {
 				t.Fatalf("create again: %v", err)
 			}
@@ -136,7 +136,7 @@ func TestOneOfManyCreatesWins(t *testing.T) {
 		results := make([]error, 8)
 		held := make([]*Container, 8)
 		for i := range results {
-			wg.Go(func() { held[i], results[i] = s.Create("a", intent("a"), long) })
+			wg.Go(func() { held[i], results[i] = s.Create("a", intent("a"), config, long) })
 		}
 		wg.Wait()
 		won := 0
@@ -164,7 +164,7 @@ func TestCreatesAndRemovalsRace(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 200 {
-				if c, err := s.Create("a", intent("a"), long); err == nil {
+				if c, err := s.Create("a", intent("a"), config, long); err == nil {
 					c.Close()
 				} else if !errors.Is(err, syscall.EEXIST) {
 					t.Errorf("create: got error %v, want none or EEXIST", err)

@@ -10,7 +10,7 @@ import (
 // TestRelockGivenUp: a Relock that gave up gets the lock later, when nobody asks for it any more, and has to let go of it.
 func TestRelockGivenUp(t *testing.T) {
 	s := newStore(t)
-	c, err := s.Create("web", intent("web"), long)
+	c, err := s.Create("web", intent("web"), nil, long)
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
@@ -39,7 +39,7 @@ func TestRelockGivenUp(t *testing.T) {
 func TestRelock(t *testing.T) {
 	s := newStore(t)
 	before := openFDs()
-	c, err := s.Create("web", intent("web"), long)
+	c, err := s.Create("web", intent("web"), config, long)
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // Phase is how far a container has come. Whether it is stopped is not
 // recorded: it is, when its process is gone.
@@ -23,6 +20,12 @@ type Process struct {
 	// Start is when it started, in clock ticks since boot (field 22 of
 	// /proc/PID/stat, proc(5)).
 	Start uint64 `json:"start"`
+}
+
+// Span is where a member's value stands in the text of the kept config.json.
+type Span struct {
+	From int `json:"from"`
+	To   int `json:"to"` // one behind its end
 }
 
 // State is the record of a container.
@@ -51,13 +54,27 @@ type State struct {
 	// UID is the effective user id of who made the container.
 	UID uint32 `json:"uid"`
 
-	Annotations map[string]string `json:"annotations,omitempty"`
+	// Boot is the boot of the machine that the container was made in, as [Boot] has it; "" when that is not known, as in the
+	// records of older versions. The pids, cgroups and groups that a record of another boot names are others' by now: they
+	// are zero once it is read, and Stale says so.
+	Boot  string `json:"boot,omitempty"`
+	Stale bool   `json:"-"`
+
+	// AnnotationsAt and HooksAt are where the kept config.json has the annotations, and the hooks when some are due after
+	// create: the bundle may be gone when they are due. They are zero when there are none.
+	AnnotationsAt Span `json:"annotationsAt,omitzero"`
+	HooksAt       Span `json:"hooksAt,omitzero"`
+
+	// Annotations are those of config.json. The record does not hold them, see [Store.ReadWhole] and
+	// [Container.LoadAnnotations], unless an older version has written it.
+	Annotations map[string]string `json:"-"`
 
 	// Namespaces is where init was when it was ready, its namespaces and its root; opaque to this package.
 	Namespaces string `json:"namespaces,omitempty"`
 
-	// Cgroup is the record of the cgroup manager, opaque to this package.
-	Cgroup string `json:"cgroup,omitempty"`
+	// Cgroup is the record of the cgroup manager, opaque to this package, and CgroupIDs says which cgroups it made.
+	Cgroup    string `json:"cgroup,omitempty"`
+	CgroupIDs string `json:"cgroupIDs,omitempty"`
 
 	// IntelRdt is the record of the resctrl group, opaque to this package.
 	IntelRdt string `json:"intelRdt,omitempty"`
@@ -65,7 +82,5 @@ type State struct {
 	// Keyring is the name of the session keyring of the container's processes.
 	Keyring string `json:"keyring,omitempty"`
 
-	// Hooks holds the hooks that are due after create (specs.Hooks), opaque to
-	// this package: the bundle may be gone when they are due.
-	Hooks json.RawMessage `json:"hooks,omitempty"`
+	oldHooks []byte // of the record of an older version: the text that HooksAt leads to now
 }

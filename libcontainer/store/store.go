@@ -6,26 +6,33 @@
 //	<root>/<id>/config.json      the configuration that the container was made of
 //	<root>/<id>/resources.json   linux.resources after an update, when there was one
 //	<root>/<id>/notify/          the socket for sd_notify(3), when teu has one itself
-//	<root>/<id>/gate             the socket that init waits at for start, gone when that has been
+//	<root>/<id>/gate             the socket that init waits at for start
+//	<root>/<id>/opened           the gate from then on
+//	<root>/<id>/init             the socket that init has until it executes the program
 //
 // The directory itself is the lock of the container: whoever changes anything
 // holds flock(2) on it. The lock belongs to the open file description, so a
 // process that inherits the descriptor holds it too, and it is released by the
 // kernel however its holders die.
 //
-//	Create  mkdirat id · openat · flock · fstat = fstatat? · Write
+//	Create  mkdirat id · openat · flock · fstat = fstatat? · config.json · Write
 //	Open    openat id · flock · fstat = fstatat? · read
 //	Write   openat tmp · write · renameat
 //	Remove  unlinkat state.json, tmp · rmdir id · (unlock)
 //
-// A directory without a readable record is half-made: its creator was killed
-// between mkdir and the first rename, or the record is torn.
+// A directory without a record is half-made: its creator was killed between
+// mkdir and the first rename. One whose record cannot be read is damaged.
+//
+// The record is small, and its writer refuses one that its reader would not
+// take. What config.json may make large, annotations and hooks, stays there;
+// the record says where in it.
 //
 // Nothing is synced to disk. Process death cannot tear a rename, and a machine
 // that lost power has no containers left for the records to speak of.
 package store
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -49,9 +56,20 @@ const (
 	NotifyDir  = "notify"
 	NotifyName = "notify.sock"
 
-	// maxRecord bounds what is read from a record that anything may have
-	// damaged; annotations make up nearly all of a real one.
-	maxRecord = 16 << 20
+	// OpenedName is what the gate is called once a start has seen init go through it and execute the container's program.
+	OpenedName = "opened"
+
+	// InitName is the socket below the directory that init has until it executes the container's program.
+	InitName = "init"
+
+	// maxRecord bounds what is written: some paths for each cgroup hierarchy make up nearly all of a record. An intent has
+	// to leave room for what is known later.
+	maxRecord = 1 << 20
+	maxIntent = maxRecord / 2
+
+	// maxRead bounds what is read from a record that anything may have damaged. Older versions kept annotations and hooks in
+	// it, up to six bytes for each of config.json, which has at most 16 MiB.
+	maxRead = 97 << 20
 
 	// intentTime is how long another creation may take from making the
 	// directory to writing the intent, some 50 µs, with room for a busy
@@ -71,8 +89,8 @@ type Container struct {
 	// or nil when that is not to be read either.
 	State *State
 
-	// Damage is set when the container is half-made: [ErrHalfMade], or
-	// what is wrong with the record. Such a container can only be removed.
+	// Damage is set when there is no record to go by: [ErrHalfMade], or what
+	// is wrong with the record. Such a container can only be removed.
 	Damage error
 
 	root *os.File
@@ -89,15 +107,16 @@ func (c *Container) Close() error {
 	return c.dir.Close()
 }
 
-// Create makes the directory of id, locks it, and writes the intent record,
-// which has to name everything that the caller is about to make. wait bounds
+// Create makes the directory of id, locks it, keeps the text of config.json, for
+// what comes after create (the bundle may have changed by then), and writes the
+// intent record, which has to name everything that the caller is about to make. wait bounds
 // the wait for the lock (only a removal or another creation can hold it), and
 // how long it is tried again after removals that came between.
 // A directory without a record is taken over: nothing else was made for it,
 // since the record comes before the first side effect.
 // Errors: [InvalidIDError], [ExistError], [BusyError], or what the file system
 // says; after an error nothing of this call is left but the root directory.
-func (s *Store) Create(id string, intent *State, wait time.Duration) (*Container, error) {
+func (s *Store) Create(id string, intent *State, config []byte, wait time.Duration) (*Container, error) {
 	if err := ValidateID(id); err != nil {
 		return nil, err
 	}
@@ -123,7 +142,10 @@ func (s *Store) Create(id string, intent *State, wait time.Duration) (*Container
 			root.Close()
 			return nil, err
 		}
-		if err := c.Write(intent); err != nil {
+		if err = c.keep(configName, config); err == nil {
+			err = c.Write(intent)
+		}
+		if err != nil {
 			c.Remove()
 			c.Close()
 			return nil, err
@@ -165,9 +187,9 @@ func makeDir(root *os.File, id string, wait time.Duration) (*Container, error) {
 	return c, nil
 }
 
-// hasRecord reports whether there is a record at prefix, be it torn or foreign.
+// hasRecord reports whether there is a record at prefix, be it torn or foreign, or what only a container has that had one.
 func hasRecord(dir int, prefix string) bool {
-	for _, name := range [...]string{intentName, recordName} {
+	for _, name := range [...]string{intentName, recordName, InitName} {
 		if _, err := sys.Lstatat(dir, prefix+name); err != syscall.ENOENT {
 			return true
 		}
@@ -201,37 +223,17 @@ func (s *Store) Open(id string, wait time.Duration) (*Container, error) {
 		return nil, err
 	}
 	c.State, c.Damage = readRecord(int(c.dir.Fd()), id)
-	if c.Damage != nil {
+	if c.Damage != nil && !errors.Is(c.Damage, ErrHalfMade) {
 		c.State, _ = readFile(int(c.dir.Fd()), intentName, id) // better than nothing
 	}
 	return c, nil
 }
 
-// Read reads the record of a container without locking it. Errors:
-// [InvalidIDError], [NotExistError]; a half-made container gives an error that
-// wraps [ErrHalfMade] or tells what is wrong with its record.
-func (s *Store) Read(id string) (*State, error) {
-	root, err := s.rootOf(id)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	dir, err := openDir(int(root.Fd()), id)
-	if err != nil {
-		return nil, err
-	}
-	defer sys.Close(dir)
-	st, err := readRecord(dir, id)
-	if err != nil {
-		return nil, fmt.Errorf("container %q: %w", id, err)
-	}
-	return st, nil
-}
-
 // Started says that the container's gate has been opened: its phase is running.
 func (c *Container) Started() error {
-	if err := sys.Unlinkat(int(c.dir.Fd()), GateName); err != nil && err != syscall.ENOENT {
-		return fmt.Errorf("record start of container %q: unlink %s: %w", c.ID, GateName, err)
+	dir := int(c.dir.Fd())
+	if err := sys.Renameat(dir, GateName, dir, OpenedName); err != nil && err != syscall.ENOENT {
+		return fmt.Errorf("record start of container %q: rename %s: %w", c.ID, GateName, err)
 	}
 	return nil
 }
@@ -251,14 +253,17 @@ func (c *Container) HasNotifyDir() bool {
 }
 
 // Write replaces the record. The id inside has to be the container's. The phase running is not written: it is created
-// without a gate, see Started.
+// without a gate, see Started. A record that would be too long to be read again is refused (EFBIG).
 func (c *Container) Write(st *State) error {
 	if st.ID != c.ID {
 		return fmt.Errorf("write record of container %q: it names %q", c.ID, st.ID)
 	}
-	data, err := st.encode()
-	if err != nil {
-		return fmt.Errorf("write record of container %q: %w", c.ID, err)
+	data, most := st.encode(), maxRecord
+	if st.Phase == Creating {
+		most = maxIntent
+	}
+	if len(data) > most {
+		return fmt.Errorf("write record of container %q: %d bytes, at most %d are read again: %w", c.ID, len(data), most, syscall.EFBIG)
 	}
 	dir := int(c.dir.Fd())
 	// One fixed name is enough: only the holder of the lock writes, and what
@@ -291,7 +296,10 @@ func (c *Container) Write(st *State) error {
 // did not make is left alone and reported with ENOTEMPTY.
 func (c *Container) Remove() error {
 	dir := int(c.dir.Fd())
-	for _, name := range [...]string{GateName, NotifyDir + "/" + NotifyName, configName, resourcesName, tempName, recordName, intentName} {
+	// The records speak of the configuration, so they go before it.
+	for _, name := range [...]string{
+		GateName, OpenedName, InitName, NotifyDir + "/" + NotifyName, resourcesName, tempName, recordName, intentName, configName,
+	} {
 		if err := sys.Unlinkat(dir, name); err != nil && err != syscall.ENOENT {
 			return fmt.Errorf("remove container %q: unlink %s: %w", c.ID, name, err)
 		}

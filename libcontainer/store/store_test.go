@@ -15,13 +15,16 @@ import (
 
 const long = 10 * time.Second
 
+// config is a config.json that is kept.
+var config = []byte(`{"annotations": {"k\u0041": "v\n", "n": null}, "hooks": {"poststop": []}, "linux": {}}`)
+
 func intent(id string) *State { return &State{Version: "1.3.0", ID: id, Phase: Creating} }
 
 func newStore(t *testing.T) *Store { return &Store{Root: filepath.Join(t.TempDir(), "root")} }
 
 func create(t *testing.T, s *Store, id string) *Container {
 	t.Helper()
-	c, err := s.Create(id, intent(id), long)
+	c, err := s.Create(id, intent(id), config, long)
 	if err != nil {
 		t.Fatalf("create %q: %v", id, err)
 	}
@@ -46,7 +49,7 @@ func openFDs() int {
 func TestLifecycle(t *testing.T) {
 	s := newStore(t)
 	before := openFDs()
-	c, err := s.Create("web", intent("web"), long)
+	c, err := s.Create("web", intent("web"), config, long)
 	if err != nil {
 		t.Fatalf("create: %v", err)
 	}
@@ -65,13 +68,8 @@ func TestLifecycle(t *testing.T) {
 	if err := os.WriteFile(s.Root+"/web/"+GateName, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"longer than the next", "{}"} {
-		if err := c.KeepConfig([]byte(text)); err != nil {
-			t.Fatalf("keep the config %q: %v", text, err)
-		}
-		if got, err := os.ReadFile(s.Root + "/web/config.json"); err != nil || string(got) != text {
-			t.Errorf("config.json that is kept: got %q, %v, want %q", got, err, text)
-		}
+	if got, err := os.ReadFile(s.Root + "/web/config.json"); err != nil || string(got) != string(config) {
+		t.Errorf("config.json that is kept: got %q, %v, want %q", got, err, config)
 	}
 	if err := c.Write(next); err != nil || c.State != next {
 		t.Fatalf("write: got the state %+v, %v, want %+v", c.State, err, next)
@@ -111,7 +109,7 @@ func TestSecondCreateFailsAtOnceWhileTheFirstIsLocked(t *testing.T) {
 	s := newStore(t)
 	create(t, s, "a")
 	before := openFDs()
-	_, err := s.Create("a", intent("a"), time.Hour)
+	_, err := s.Create("a", intent("a"), config, time.Hour)
 	if !errors.Is(err, syscall.EEXIST) || err.Error() != `container with id "a" already exists` {
 		t.Errorf("second create: got error %v, want EEXIST, and that container \"a\" already exists", err)
 	}
@@ -143,7 +141,7 @@ func TestTornRecordIsNotTakenOver(t *testing.T) {
 	if err := os.WriteFile(s.Root+"/a/"+recordName, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Create("a", intent("a"), long); !errors.Is(err, syscall.EEXIST) {
+	if _, err := s.Create("a", intent("a"), config, long); !errors.Is(err, syscall.EEXIST) {
 		t.Errorf("create over a torn record: got error %v, want EEXIST", err)
 	}
 }
@@ -157,7 +155,7 @@ func TestHalfMadeContainersOpenForRemoval(t *testing.T) {
 		"empty record":      {new(string), "decode state.json: offset 0: not the JSON of a record"},
 		"torn record":       {ptr(`{"ociVersion":"1`), "decode state.json: offset 16: not the JSON of a record"},
 		"another's record":  {ptr(`{"id":"b","phase":"created"}`), `decode state.json: it names container "b"`},
-		"record is no file": {ptr("dir"), "read state.json: not a plain file of at most 16777216 bytes"},
+		"record is no file": {ptr("dir"), "read state.json: not a plain file of at most 101711872 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStore(t)
@@ -247,9 +245,9 @@ func TestFailedIntentLeavesNothing(t *testing.T) {
 	s := newStore(t)
 	before := openFDs()
 	bad := intent("a")
-	bad.Hooks = []byte("{")
-	if _, err := s.Create("a", bad, long); err == nil {
-		t.Fatal("create with hooks that are not JSON: got no error, want one")
+	bad.Rootfs = strings.Repeat("\n", maxIntent/6)
+	if _, err := s.Create("a", bad, config, long); !errors.Is(err, syscall.EFBIG) {
+		t.Fatalf("create with an intent that is too long: got error %v, want EFBIG", err)
 	}
 	if got := entries(t, s); got != "[]" {
 		t.Errorf("the root after the failed create: got %s, want []", got)
@@ -275,7 +273,7 @@ func TestFullFileSystemLeavesNothing(t *testing.T) {
 		s := &Store{Root: root}
 		big := intent("a")
 		big.Bundle = strings.Repeat("x", 8192)
-		if _, err := s.Create("a", big, long); !errors.Is(err, syscall.ENOSPC) {
+		if _, err := s.Create("a", big, config, long); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("%s: create: got error %v, want ENOSPC", opts, err)
 		}
 		if got := entries(t, s); strings.Contains(got, "a/") {
@@ -338,7 +336,7 @@ func TestRootsThatAreRefused(t *testing.T) {
 	os.WriteFile(file, nil, 0o600)
 	for _, root := range []string{open, file} {
 		s := &Store{Root: root}
-		if _, err := s.Create("a", intent("a"), long); err == nil {
+		if _, err := s.Create("a", intent("a"), config, long); err == nil {
 			t.Errorf("%s: create: got no error, want one", root)
 		}
 		if _, err := s.Open("a", long); err == nil || errors.Is(err, syscall.ENOENT) {
@@ -376,7 +374,7 @@ func TestIDs(t *testing.T) {
 		if err := ValidateID(id); !errors.As(err, &invalid) || !errors.Is(err, syscall.EINVAL) {
 			t.Errorf("validate the id %q: got error %v, want an InvalidIDError that is EINVAL", id, err)
 		}
-		_, cerr := s.Create(id, intent(id), long)
+		_, cerr := s.Create(id, intent(id), config, long)
 		_, oerr := s.Open(id, long)
 		_, rerr := s.Read(id)
 		for _, err := range []error{cerr, oerr, rerr} {

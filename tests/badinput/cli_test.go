@@ -159,16 +159,17 @@ func TestRoot(t *testing.T) {
 		{name: "one that may not be entered", as: (*process).nobody, args: []string{"state", "$ID"}, set: root(func(string) error { return nil }), want: []string{"$ROOT", "permission denied"}},
 		{name: "on a read-only filesystem", set: tmpfs("ro"), args: create, want: []string{"mkdir $ROOT/$ID: read-only file system"}},
 		{name: "on a filesystem without inodes", set: tmpfs("nr_inodes=1"), args: create, want: []string{"mkdir $ROOT/$ID: no space left on device"}},
-		{name: "on a filesystem without inodes for the record", set: tmpfs("nr_inodes=2"), args: create, want: []string{`container "$ID"`, "no space left on device"}},
+		{name: "on a filesystem without inodes for the configuration", set: tmpfs("nr_inodes=2"), args: create, want: []string{`container "$ID": open config.json: no space left on device`}},
 		{name: "on a full filesystem", set: func(b *kit.Bundle) {
 			tmpfs("size=4k")(b)
 			if err := os.WriteFile(b.Root+"/full", make([]byte, 4096), 0o600); err != nil {
 				b.T.Fatalf("fill the filesystem of the root: %v", err)
 			}
 			b.T.Cleanup(func() { os.Remove(b.Root + "/full") })
-		}, args: create, want: []string{`write record of container "$ID"`, "no space left on device"}},
-		{name: "on a filesystem without inodes for the configuration", set: tmpfs("nr_inodes=3"), args: create, want: []string{`container "$ID": open config.json: no space left on device`}},
-		{name: "on a filesystem without inodes for the gate", set: tmpfs("nr_inodes=4"), args: create, want: []string{`gate of container "$ID"`, "no space left on device"}},
+		}, args: create, want: []string{`container "$ID": write config.json: no space left on device`}},
+		{name: "on a filesystem without inodes for the record", set: tmpfs("nr_inodes=3"), args: create, want: []string{`write record of container "$ID"`, "no space left on device"}},
+		{name: "on a filesystem without inodes for the socket of init", set: tmpfs("nr_inodes=4"), args: create, want: []string{`socket of init`, "no space left on device"}},
+		{name: "on a filesystem without inodes for the gate", set: tmpfs("nr_inodes=5"), args: create, want: []string{`gate of container "$ID"`, "no space left on device"}},
 	} {
 		r.run(t)
 	}

@@ -119,8 +119,8 @@ func TestExec(t *testing.T) {
 	}
 }
 
-// TestBrokenRecord: `list` lives with anything in the state directory, every other verb says what is wrong with it, and
-// `delete --force` takes it away.
+// TestBrokenRecord: `list` lives with anything in the state directory, and every other verb says what is wrong with it.
+// `delete --force` takes away only what has no record, for which nothing was made: else it may be a container that runs.
 func TestBrokenRecord(t *testing.T) {
 	write := func(text string) func(t *testing.T, path string) {
 		return func(t *testing.T, path string) {
@@ -170,6 +170,10 @@ func TestBrokenRecord(t *testing.T) {
 				}
 			}
 			listed(b, b.ID+"-good", b.ID)
+			if c.want != "half-made" {
+				b.Fails([]string{"delete", "--force", b.ID}, b.ID, c.want, "processes of it may run", "then remove "+b.Root+"/"+b.ID)
+				must(b, os.Remove(b.Root+"/"+b.ID+"/state.json"))
+			}
 			if res := b.Teu("delete", "--force", b.ID); res.Code != 0 {
 				t.Errorf("%v: want exit code 0", res)
 			}

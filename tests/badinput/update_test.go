@@ -92,3 +92,39 @@ func TestUpdateResources(t *testing.T) {
 		r.run(t)
 	}
 }
+
+// TestUpdateOnAFullDisk: what cannot be recorded is not set, and what is refused is not recorded.
+func TestUpdateOnAFullDisk(t *testing.T) {
+	kit.NeedsController(t, "pids")
+	b := kit.New(t)
+	tmpfs("size=64k")(b)
+	b.Start("sleep", "forever")
+	limit := func() string {
+		t.Helper()
+		res := b.OK("events", "--stats", b.ID)
+		_, rest, _ := strings.Cut(res.Stdout, `"pids":{`)
+		list, _, _ := strings.Cut(rest, "}")
+		return list
+	}
+	b.OK("update", "--pids-limit", "50", b.ID)
+	record := b.Root + "/" + b.ID + "/resources.json"
+	before, err := os.ReadFile(record)
+	must(b, err)
+	if !strings.Contains(limit(), `"limit":50`) {
+		t.Fatalf("after an update: pids are %s, want the limit 50", limit())
+	}
+	os.WriteFile(b.Root+"/full", make([]byte, 1<<16), 0o600) // as far as it goes
+	b.Fails([]string{"update", "--pids-limit", "60", b.ID}, b.ID, "no space left on device")
+	if !strings.Contains(limit(), `"limit":50`) {
+		t.Errorf("after an update on a full disk: pids are %s, want the limit 50", limit())
+	}
+	must(b, os.Remove(b.Root+"/full"))
+	b.Fails([]string{"update", "--pids-limit", "60", "--cpuset-cpus", "4000", b.ID}, "cpuset")
+	for _, when := range []string{"after one that was refused", "after the next"} {
+		if now, err := os.ReadFile(record); err != nil || (string(now) == string(before)) != (when == "after one that was refused") {
+			t.Errorf("record %s: got %s, %v, before it %s", when, now, err, before)
+		}
+		b.OK("update", "--pids-limit", "60", b.ID)
+	}
+	b.OK("delete", "--force", b.ID)
+}

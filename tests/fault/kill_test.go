@@ -42,6 +42,7 @@ func TestKill(t *testing.T) {
 		{"full and running", sleeping(full), []victim{
 			{"delete --force", running, func(r *rig) []string { return []string{"delete", "--force", r.ID} }, nil},
 			{"kill", running, func(r *rig) []string { return []string{"kill", r.ID, "KILL"} }, nil},
+			{"update", running, func(r *rig) []string { return []string{"update", "--pids-limit", "100", r.ID} }, updatedAgain},
 			{"exec", running, func(r *rig) []string {
 				return []string{"exec", "--tty", "--console-socket", r.sock, "--pid-file", r.pidFile, "--detach", r.ID, kit.PayloadPath, "true"}
 			}, runningStill},
@@ -153,6 +154,13 @@ func createdAgain(r *rig, k *killed, when string) {
 	case !done && again.code != 0:
 		r.t.Fatalf("%s: create again: %v: want exit code 0", when, again)
 	}
+}
+
+// updatedAgain checks that the next update finds a record to go by.
+func updatedAgain(r *rig, k *killed, when string) {
+	r.t.Helper()
+	runningStill(r, k, when)
+	r.succeed(when, "update", "--pids-limit", "200", r.ID)
 }
 
 func runningStill(r *rig, _ *killed, when string) {

@@ -2,6 +2,7 @@
 //
 //	watch SECONDS        looks into every process that appears, until it has run something of the container's own, and
 //	                     tries to trace it; prints what it got as JSON
+//	pose NAME            becomes a process that looks like teu's own, with that name and its arguments
 //	overwrite SECONDS    writes to the executable of every process that appears, however it can be reached
 //	stop SECONDS         stops every process of its pid namespace but itself, as soon as it appears
 //	move KINDS           moves to new namespaces ("user,mnt"), says "moved" and prints the TOKEN of every environment that it can read
@@ -41,6 +42,9 @@ type Loot struct {
 func init() { runtime.LockOSThread() }
 
 func main() {
+	if pose() {
+		return
+	}
 	if len(os.Args) != 3 {
 		stranger()
 	}
