@@ -110,6 +110,12 @@ int64_t openat2_again(uint64_t dir, uint64_t path, uint64_t how, uint64_t size);
 /* builtin runs one instruction that is more than one system call: its result, or a negative errno. */
 int64_t builtin(struct vm *vm, const struct call *c);
 
+/* close_fd closes fd, unless it is an errno. */
+void close_fd(int64_t fd);
+
+/* target is the instruction of that name (target.c). */
+int64_t target(const struct call *c);
+
 /* hook is the instruction of that name (hook.c). */
 int64_t hook(struct vm *vm, const struct call *c);
 

@@ -29,9 +29,10 @@ func TestHostileRootfs(t *testing.T) {
 		hostile []func(*kit.Bundle)
 		refused string // what the refusal says; "" for a container that runs
 	}{
-		{"/dev is a symlink to the host", []func(*kit.Bundle){link("CANARY", "dev")}, ""},
-		{"/dev is a symlink up to the host", []func(*kit.Bundle){link("../../canary", "dev")}, ""},
-		{"/dev is a symlink and nothing is mounted there", []func(*kit.Bundle){link("CANARY", "dev"), none}, ""},
+		{"/dev is a symlink to the host", []func(*kit.Bundle){link("CANARY", "dev")}, "on /dev: a symlink is in the way"},
+		{"/dev is a symlink up to the host", []func(*kit.Bundle){link("../../canary", "dev")}, "on /dev: a symlink"},
+		{"/dev is a symlink and nothing is mounted there", []func(*kit.Bundle){link("CANARY", "dev"), none}, "open /dev: a symlink"},
+		{"/dev is dangling", []func(*kit.Bundle){link("nowhere", "dev"), none}, "open /dev: a symlink"},
 		{"/dev is a file", []func(*kit.Bundle){func(b *kit.Bundle) { b.File("dev", "", 0o644) }}, "not a directory"},
 		{"/proc is a symlink", []func(*kit.Bundle){link("CANARY", "proc")}, "mounts[0]"},
 		{"/proc is a symlink inside", []func(*kit.Bundle){link("/tmp", "proc")}, "mounts[0]"},
