@@ -67,16 +67,20 @@ func (c *Compiler) needs() {
 	}
 }
 
-// hold keeps what is at dest now.
+// hold keeps what is at dest now until all is in its place.
 func (c *Compiler) hold(dest string, h held) {
 	c.held[dest] = h
 	c.holding = append(c.holding, h.at)
 }
 
-// placed keeps the mount that the entry at hand has put on dest, if anything is still looked up there, or lets go of it.
+// placed keeps the mount that the entry at hand has put on dest as long as anything is still looked up there, or lets go of it.
 func (c *Compiler) placed(dest, fstype string, mnt program.Slot) {
-	if c.needed[dest] > c.entry {
+	if last := c.needed[dest]; last >= len(c.c.Spec.Mounts) {
 		c.hold(dest, held{mnt, c.entry, fstype})
+		return
+	} else if last > c.entry {
+		c.held[dest] = held{mnt, c.entry, fstype}
+		c.until[last] = append(c.until[last], mnt)
 		return
 	}
 	// What it covers is not to be found by this path any more.

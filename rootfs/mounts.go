@@ -33,6 +33,7 @@ func (c *Compiler) Mounts() error {
 		if err := c.mount(i, &c.c.Spec.Mounts[i]); err != nil {
 			return fmt.Errorf("mounts[%d].%w", i, err)
 		}
+		c.b.Close(c.until[i]...)
 	}
 	c.shutCgroups()
 	return nil

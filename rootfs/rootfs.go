@@ -62,10 +62,11 @@ type Compiler struct {
 	cut  uint64   // how mounts of the host's are cut off from it: the propagation they get, or 0
 	late []func() // what has to wait until everything is in its place
 
-	held    map[string]held // what lookups start from, by its destination
-	holding []program.Slot  // all that was ever there, to be closed
-	needed  map[string]int  // path: the last entry of mounts for which it, or something below, is looked up
-	entry   int             // of mounts, at hand
+	held    map[string]held        // what lookups start from, by its destination
+	holding []program.Slot         // what is closed in the end
+	until   map[int][]program.Slot // what is closed after an entry of mounts
+	needed  map[string]int         // path: the last entry of mounts for which it, or something below, is looked up
+	entry   int                    // of mounts, at hand
 
 	remounts bool                    // whether anything is remounted
 	cgroups  []cgroupMount           // the host's, which are to stay read-only
@@ -74,7 +75,7 @@ type Compiler struct {
 
 // New starts compiling into b.
 func New(b *program.Builder, c *Config) *Compiler {
-	return &Compiler{b: b, c: c, root: program.None, held: map[string]held{}, needed: map[string]int{}}
+	return &Compiler{b: b, c: c, root: program.None, held: map[string]held{}, needed: map[string]int{}, until: map[int][]program.Slot{}}
 }
 
 // Inside starts compiling for a process that is in the root already, as exec's is.

@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -211,18 +212,28 @@ func TestLookupsStartAtMounts(t *testing.T) {
 	}
 }
 
-// TestMountsAreLetGo: what nothing is looked up through is closed at once.
+// TestMountsAreLetGo: a mount is held as long as something is looked up from it, and no longer.
 func TestMountsAreLetGo(t *testing.T) {
-	_, fs := compiler(spec(func(s *specs.Spec) {
-		s.Mounts = []specs.Mount{
-			{Destination: "/proc", Type: "proc"}, {Destination: "/v", Type: "ramfs"}, {Destination: "/w", Type: "ramfs"},
-			{Destination: "/v/w", Type: "ramfs"},
+	b, fs := compiler(spec(func(s *specs.Spec) {
+		for _, dest := range []string{"/v", "/w", "/v/w", "/x", "/dev"} {
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: dest, Type: "ramfs"})
 		}
 	}))
 	if err := fs.Mounts(); err != nil {
 		t.Fatal(err)
 	}
-	if len(fs.held) != 1 || fs.held["/v"].order != 1 {
-		t.Errorf("mounts that are held: got %+v, want /v alone", fs.held)
+	var got []string
+	mounts := map[program.Slot]string{}
+	for _, in := range b.Program().Insns {
+		switch s := program.Slot(in.Args[0].Val); {
+		case in.Op == program.OpSyscall && in.Nr == sys.SysFsmount:
+			mounts[in.Out] = in.Where
+		case in.Op == program.OpSyscall && in.Nr == sys.SysClose && mounts[s] != "":
+			got = append(got, mounts[s]+" in "+in.Where)
+		}
+	}
+	want := []string{"mounts[1] in mounts[1]", "mounts[2] in mounts[2]", "mounts[0] in mounts[2]", "mounts[3] in mounts[3]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("closed by mounts:\ngot  %q\nwant %q, and /dev later", got, want)
 	}
 }

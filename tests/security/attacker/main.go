@@ -3,6 +3,8 @@
 //	watch SECONDS        looks into every process that appears, until it has run something of the container's own, and
 //	                     tries to trace it; prints what it got as JSON
 //	overwrite SECONDS    writes to the executable of every process that appears, however it can be reached
+//	exchange PATH PATH   gives two files each other's name, for ever
+//	burn                 keeps a processor busy, for ever
 package main
 
 import (
@@ -14,7 +16,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
+
+const sysRenameat2 = 316
 
 // Loot is what `watch` got of processes that were still teu's, and `overwrite` of their executables.
 type Loot struct {
@@ -27,7 +32,16 @@ type Loot struct {
 }
 
 func main() {
-	if len(os.Args) != 3 {
+	switch {
+	case len(os.Args) == 4 && os.Args[1] == "exchange":
+		fmt.Println("ready")
+		for exchange(os.Args[2], os.Args[3]) == 0 {
+		}
+		os.Exit(1)
+	case len(os.Args) == 2 && os.Args[1] == "burn":
+		for {
+		}
+	case len(os.Args) != 3:
 		os.Exit(2)
 	}
 	seconds, err := strconv.Atoi(os.Args[2])
@@ -53,6 +67,22 @@ func main() {
 	if err := json.NewEncoder(os.Stdout).Encode(loot); err != nil {
 		os.Exit(1)
 	}
+}
+
+// exchange is renameat2(2) with RENAME_EXCHANGE: neither name is ever missing.
+func exchange(a, b string) syscall.Errno {
+	const atFdcwd, renameExchange = -100, 2
+	var paths [2]*byte
+	for i, p := range []string{a, b} {
+		var err error
+		if paths[i], err = syscall.BytePtrFromString(p); err != nil {
+			return syscall.EINVAL
+		}
+	}
+	cwd := atFdcwd
+	_, _, errno := syscall.Syscall6(sysRenameat2, uintptr(cwd), uintptr(unsafe.Pointer(paths[0])), uintptr(cwd),
+		uintptr(unsafe.Pointer(paths[1])), renameExchange, 0)
+	return errno
 }
 
 // ours reports whether the process runs something of the container's, or is gone; teu's has the number of a descriptor for
