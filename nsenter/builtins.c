@@ -22,8 +22,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { PATH_LEN = 4096 };
-
 void close_fd(int64_t fd)
 {
 	if (fd >= 0)

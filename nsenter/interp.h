@@ -17,6 +17,7 @@ enum {
 	MAX_ARGS = 6,
 	MAX_BRANCHES = 4,
 	MAX_FDS = 253, /* SCM_MAX_FD */
+	PATH_LEN = 4096,
 };
 
 enum op {

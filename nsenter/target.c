@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum { WANT_DIR, WANT_FILE, WANT_LIKE, WANT_ANY, WANT_KIND = 3, NO_SYMLINKS = 4, NOFOLLOW = 8, EXISTING = 16 };
-enum { PATH_LEN = 4096, MAX_LINKS = 40 };
+enum { MAX_LINKS = 40 };
 enum { WALK_AGAIN = -4096 }; /* no errno */
 
 struct walk {
@@ -101,7 +101,7 @@ static int64_t up(struct walk *w, size_t start, size_t end)
 }
 
 /* Open w->name in parent, and make it if it is missing. */
-static int64_t enter(struct walk *w, uint64_t parent, int is_dir)
+static int64_t step_in(struct walk *w, uint64_t parent, int is_dir)
 {
 	const uint64_t here = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
 	int64_t r = open_path(parent, w->name, 0, here);
@@ -141,7 +141,7 @@ static int64_t walk_once(struct walk *w)
 		if (strcmp(w->name, "..") == 0)
 			r = up(w, start, end);
 		else
-			r = enter(w, at, w->want_dir || w->path[end + strspn(w->path + end, "/")]);
+			r = step_in(w, at, w->want_dir || w->path[end + strspn(w->path + end, "/")]);
 		if (r == -ELOOP && !(w->want & NO_SYMLINKS))
 			r = follow(w, at, start, end);
 		if (r < 0)

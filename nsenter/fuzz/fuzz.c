@@ -10,6 +10,7 @@
 #include "../hook.c"
 #include "../copy.c"
 #include "../listener.c"
+#include "../target.c"
 
 #include <limits.h>
 #include <linux/filter.h>
@@ -120,7 +121,8 @@ static int64_t names(uint64_t p, uint64_t n)
 
 static int64_t failure(void)
 {
-	static const int common[] = { ENOENT, EEXIST, ENOTDIR, EACCES, EINTR, EAGAIN, EINVAL, EPERM, EBADF, ENOEXEC };
+	static const int common[] = { ENOENT, EEXIST, ENOTDIR, EACCES,  EINTR, EAGAIN,
+				      EINVAL, EPERM,  EBADF,   ENOEXEC, ELOOP, EXDEV };
 	uint32_t n = next();
 
 	return n % 8 ? -common[n / 8 % (sizeof(common) / sizeof(*common))] : -(int64_t)(1 + n / 8 % 4095);
@@ -263,6 +265,7 @@ static int64_t serve(long nr, const uint64_t *v)
 		return failure();
 	case SYS_accept4:
 	case SYS_dup3:
+	case SYS_fcntl:
 	case SYS_lseek:
 		return next() % 1000;
 	case SYS_seccomp: {
