@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-
 	"teu/internal/sys"
 	"teu/libcontainer/host"
 	"teu/libcontainer/store"

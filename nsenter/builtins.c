@@ -1,19 +1,18 @@
 /*
  * The instructions that are more than one system call.
  *
- *   target      fstat; openat2; where that misses: per component openat2, mkdirat | mknodat | readlinkat; fstat
  *   check_dev   fstat            check_fs    fstatfs          check_cwd   getcwd
  *   fork        clone3, sendto   sync        sendto, read     send_fd     sendmsg
  *   sig_reset   rt_sigaction, rt_sigprocmask
  *   exec        execve for each candidate      find        fstatat, until one is executable
- *   gate is in gate.c, hook in hook.c, copy and copy_link in copy.c, listen in listener.c, check_owner and check_root in place.c
+ *   gate is in gate.c, hook in hook.c, copy and copy_link in copy.c, listen in listener.c, check_owner and check_root in place.c,
+ *   target in target.c
  */
 #define _GNU_SOURCE
 #include "interp.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
@@ -23,136 +22,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { WANT_DIR, WANT_FILE, WANT_LIKE };
-enum { PATH_LEN = 4096, MAX_LINKS = 40 };
-enum { WALK_AGAIN = -4096 }; /* no errno */
-
-static int64_t open_in(uint64_t dir, const char *path, uint64_t resolve)
-{
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = resolve };
-
-	return openat2_again(dir, (uintptr_t)path, (uintptr_t)&how, sizeof(how));
-}
-
-static void close_fd(int64_t fd)
+void close_fd(int64_t fd)
 {
 	if (fd >= 0)
 		SC(SYS_close, fd, 0, 0, 0, 0, 0);
-}
-
-struct walk {
-	uint64_t root;
-	int want_dir, links;
-	char path[PATH_LEN]; /* what is looked up, symlinks at its missing end replaced */
-	char name[256];      /* the component that is missing */
-	char link[PATH_LEN];
-};
-
-/* Put the text of the dangling symlink w->name in place of the component path[start, end). */
-static int64_t follow(struct walk *w, int64_t parent, size_t start, size_t end)
-{
-	int64_t n = SC(SYS_readlinkat, parent, w->name, w->link, PATH_LEN, 0, 0);
-	size_t keep, rest = strlen(w->path + end);
-
-	if (n < 0)
-		return n == -EINVAL ? 0 : n; /* not a symlink any more: somebody made it; look again */
-	keep = n > 0 && w->link[0] == '/' ? 0 : start;
-	if (n == 0 || keep + (size_t)n + rest >= PATH_LEN)
-		return -ENAMETOOLONG;
-	memmove(w->path + keep + n, w->path + end, rest + 1);
-	memcpy(w->path + keep, w->link, (size_t)n);
-	return 0;
-}
-
-/* One pass over the path: the open file, or WALK_AGAIN when a symlink was replaced and the pass starts again. */
-static int64_t walk_once(struct walk *w)
-{
-	int64_t parent = -1, r;
-	size_t start = 0, end;
-
-	for (;;) {
-		char cut;
-		int last;
-
-		while (w->path[start] == '/')
-			start++;
-		for (end = start; w->path[end] && w->path[end] != '/';)
-			end++;
-		if (end == start)
-			return parent >= 0 ? parent : open_in(w->root, ".", RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-		if (end - start >= sizeof(w->name)) {
-			r = -ENAMETOOLONG;
-			break;
-		}
-		memcpy(w->name, w->path + start, end - start);
-		w->name[end - start] = 0;
-		last = w->path[end + strspn(w->path + end, "/")] == 0;
-
-		cut = w->path[end];
-		w->path[end] = 0;
-		r = open_in(w->root, w->path, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-		w->path[end] = cut;
-		if (r == -ENOENT && strcmp(w->name, "..") != 0 && strcmp(w->name, ".") != 0) {
-			uint64_t at = parent >= 0 ? (uint64_t)parent : w->root;
-
-			r = last && !w->want_dir ? SC(SYS_mknodat, at, w->name, S_IFREG | 0644, 0, 0, 0)
-						 : SC(SYS_mkdirat, at, w->name, 0755, 0, 0, 0);
-			if (r == -EEXIST) {
-				r = follow(w, (int64_t)at, start, end);
-				if (r == 0)
-					r = w->links++ < MAX_LINKS ? WALK_AGAIN : -ELOOP;
-			} else if (r == 0) {
-				r = open_in(at, w->name, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-			}
-		}
-		if (r < 0)
-			break;
-		close_fd(parent);
-		parent = r;
-		start = end;
-	}
-	close_fd(parent);
-	return r;
-}
-
-/* A directory goes on a directory and nothing else on anything else. mount(2) says ENOTDIR, move_mount(2) EINVAL. */
-static int64_t of_kind(int64_t fd, int want_dir)
-{
-	struct stat st;
-	int64_t r = SC(SYS_fstat, fd, &st, 0, 0, 0, 0);
-
-	if (r == 0 && !S_ISDIR(st.st_mode) == !want_dir)
-		return fd;
-	close_fd(fd);
-	return r < 0 ? r : -ENOTDIR;
-}
-
-static int64_t target(const struct call *c)
-{
-	static struct walk w;
-	const char *path = (const char *)(uintptr_t)c->v[1];
-	struct stat st;
-	int64_t r;
-
-	w.want_dir = c->v[2] == WANT_DIR;
-	if (c->v[2] == WANT_LIKE) {
-		r = SC(SYS_fstat, c->v[3], &st, 0, 0, 0, 0);
-		if (r < 0)
-			return r;
-		w.want_dir = S_ISDIR(st.st_mode);
-	}
-	r = open_in(c->v[0], path, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-	if (r != -ENOENT)
-		return r < 0 ? r : of_kind(r, w.want_dir);
-	if (strlen(path) >= PATH_LEN)
-		return -ENAMETOOLONG;
-	w.root = c->v[0];
-	w.links = 0;
-	strcpy(w.path, path);
-	do
-		r = walk_once(&w);
-	while (r == WALK_AGAIN);
-	return r < 0 ? r : of_kind(r, w.want_dir);
 }
 
 static int64_t check_dev(const struct call *c)

@@ -54,12 +54,6 @@ static int64_t open_below(int64_t dir, const char *name, uint64_t flags, uint64_
 	return openat2_again((uint64_t)dir, (uintptr_t)name, (uintptr_t)&how, sizeof(how));
 }
 
-static void shut(int64_t fd)
-{
-	if (fd >= 0)
-		SC(SYS_close, fd, 0, 0, 0, 0, 0);
-}
-
 /* What a filesystem or a user namespace has no room for is left out. */
 static int64_t unless(int64_t r, int a, int b)
 {
@@ -204,10 +198,10 @@ static int64_t copy_file(struct level *l, const char *name)
 			r = copy_data(src, dst, st.st_size);
 			if (r == 0)
 				r = finish(src, dst, &st);
-			shut(dst);
+			close_fd(dst);
 		}
 	}
-	shut(src);
+	close_fd(src);
 	return r;
 }
 
@@ -256,7 +250,7 @@ static int64_t enter(struct level *l, const char *name, int64_t fd, const struct
 	if (r == 0)
 		r = sub->dst = open_below(l->dst, name, O_RDONLY | O_DIRECTORY, 0);
 	if (r < 0) {
-		shut(sub->src);
+		close_fd(sub->src);
 		return r;
 	}
 	sub->st = *st;
@@ -281,7 +275,7 @@ static int64_t copy_name(struct level *l, const char *name)
 		else
 			r = copy_node(l, name, fd, &st);
 	}
-	shut(fd);
+	close_fd(fd);
 	return unless(r, ENOENT, ENOENT);
 }
 
@@ -336,13 +330,13 @@ static int64_t copy_tree(struct vm *vm)
 			r = finish(l->src, l->dst, &l->st);
 		if (r < 0 || l == levels)
 			break;
-		shut(l->src);
-		shut(l->dst);
+		close_fd(l->src);
+		close_fd(l->dst);
 		l--;
 	}
 	for (; l > levels; l--) {
-		shut(l->src);
-		shut(l->dst);
+		close_fd(l->src);
+		close_fd(l->dst);
 	}
 	return r;
 }
@@ -359,7 +353,7 @@ int64_t copy(struct vm *vm, const struct call *c)
 		return top->src;
 	top->dst = open_below((int64_t)c->v[1], ".", O_RDONLY | O_DIRECTORY, 0);
 	if (top->dst < 0) {
-		shut(top->src);
+		close_fd(top->src);
 		return top->dst;
 	}
 	r = SC(SYS_fstat, top->src, &top->st, 0, 0, 0, 0);
@@ -371,8 +365,8 @@ int64_t copy(struct vm *vm, const struct call *c)
 			   EINVAL, EINVAL);
 	if (r == 0 && what & COPY_MODE)
 		r = SC(SYS_fchmod, top->dst, top->st.st_mode & 07777, 0, 0, 0, 0);
-	shut(top->src);
-	shut(top->dst);
+	close_fd(top->src);
+	close_fd(top->dst);
 	return r < 0 ? r : 0;
 }
 

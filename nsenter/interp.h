@@ -17,6 +17,7 @@ enum {
 	MAX_ARGS = 6,
 	MAX_BRANCHES = 4,
 	MAX_FDS = 253, /* SCM_MAX_FD */
+	PATH_LEN = 4096,
 };
 
 enum op {
@@ -117,6 +118,11 @@ int64_t gate(struct vm *vm, const struct call *c);
 
 /* send_fds sends n descriptors, at most two, with the len bytes of payload: 0 or a negative errno. */
 int64_t send_fds(uint64_t conn, void *payload, size_t len, const int *fds, size_t n);
+/* close_fd closes fd, unless it is an errno. */
+void close_fd(int64_t fd);
+
+/* target is the instruction of that name (target.c). */
+int64_t target(const struct call *c);
 
 /* hook is the instruction of that name (hook.c). */
 int64_t hook(struct vm *vm, const struct call *c);

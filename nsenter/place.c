@@ -13,12 +13,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-static void close_ns(int64_t fd)
-{
-	if (fd >= 0)
-		SC(SYS_close, fd, 0, 0, 0, 0, 0);
-}
-
 enum { USER_LEVELS = 34 }; /* user namespaces nest 32 deep below the first (user_namespaces(7)) */
 
 /* Whether the owner is user or one that user is in. The kernel shows none above the caller's own. */
@@ -37,12 +31,12 @@ static int64_t within_owner(const struct stat *owner, uint64_t user)
 		r = next == -EPERM ? -EXDEV : next;
 		if (next < 0)
 			break;
-		close_ns(up);
+		close_fd(up);
 		user = (uint64_t)next;
 		up = next;
 		r = -EXDEV;
 	}
-	close_ns(up);
+	close_fd(up);
 	return r;
 }
 
@@ -56,7 +50,7 @@ int64_t check_owner(const struct call *c)
 	r = SC(SYS_fstat, fd, &owner, 0, 0, 0, 0);
 	if (r == 0)
 		r = within_owner(&owner, c->v[1]);
-	close_ns(fd);
+	close_fd(fd);
 	return r;
 }
 

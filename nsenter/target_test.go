@@ -43,6 +43,17 @@ func lay(t *testing.T, root string, sentences ...string) {
 // targets runs Target on path below root and returns where the descriptor that it made leads, below root.
 func targets(t *testing.T, root, path, want string) (got string, errno syscall.Errno) {
 	t.Helper()
+	return targetsFrom(t, root, root, 0, path, want)
+}
+
+// targetsFrom is targets with the first known bytes of path leading to held, a directory below root.
+func targetsFrom(t *testing.T, root, held string, known int, path, want string) (got string, errno syscall.Errno) {
+	t.Helper()
+	start, err := sys.Openat(sys.AtFdcwd, held, sys.OPath, 0)
+	if err != nil {
+		t.Fatalf("open %s: %v", held, err)
+	}
+	defer sys.Close(start)
 	dir, err := sys.Openat(sys.AtFdcwd, root, sys.OPath|sys.ODirectory, 0)
 	if err != nil {
 		t.Fatalf("open %s: %v", root, err)
@@ -54,10 +65,15 @@ func targets(t *testing.T, root, path, want string) (got string, errno syscall.E
 	}
 	defer sys.Close(pair[0])
 	in := launched(t, part(func(b *program.Builder, _ program.Slot) {
-		base, conn := b.Input("root"), b.Input("conn")
+		p := program.Inside(b.Input("root"), path)
+		start, conn := b.Input("held"), b.Input("conn")
+		if known > 0 {
+			// Verify would refuse it: held is nothing that this program has put there.
+			p.Held, p.Known = start, known
+		}
 		b.Umask(0)
-		b.SendFd(conn, target(b, base, path, want), "x")
-	}), map[string]int{"root": dir, "conn": pair[1]}, 0, program.Options{})
+		b.SendFd(conn, target(b, p, want), "x")
+	}), map[string]int{"root": dir, "held": start, "conn": pair[1]}, 0, program.Options{})
 	sys.Close(pair[1])
 	pe, _ := ended(t, in)
 	if pe.Report.Errno != reached {
@@ -79,18 +95,24 @@ func targets(t *testing.T, root, path, want string) (got string, errno syscall.E
 	return strings.TrimPrefix(rel, "/"), 0
 }
 
-func target(b *program.Builder, base program.Slot, name, want string) program.Slot {
-	switch want {
-	case "dir":
-		return b.TargetDir(base, name)
-	case "file":
-		return b.TargetFile(base, name)
-	case "like dir":
-		return b.TargetLike(base, name, path(b, "/"))
-	case "like device":
-		return b.TargetLike(base, name, path(b, "/dev/null"))
+// wants are the words for what a test asks of Target.
+var wants = map[string]program.Want{
+	"dir": program.WantDir, "file": program.WantFile, "like": program.WantLike, "any": program.WantAny,
+	"nolinks": program.NoSymlinks, "nofollow": program.Nofollow, "existing": program.Existing,
+}
+
+// target runs Target as want says: "dir existing", "like dir", "like device nofollow".
+func target(b *program.Builder, p program.Path, want string) program.Slot {
+	words := strings.Fields(want)
+	w, like := program.Want(0), program.None
+	if words[0] == "like" {
+		like = path(b, map[string]string{"dir": "/", "device": "/dev/null"}[words[1]])
+		words = append(words[:1], words[2:]...)
 	}
-	panic(want)
+	for _, word := range words {
+		w |= wants[word]
+	}
+	return b.Target(p, w, like)
 }
 
 func TestTarget(t *testing.T) {
@@ -146,6 +168,27 @@ func TestTarget(t *testing.T) {
 		{"symlink a a/b", "/a", "dir", "", syscall.ELOOP},
 		{"symlink a ../a", "/a", "file", "", syscall.ELOOP},
 		// Too long.
+		{"symlink a/l /b/m; symlink b/m /a/l", "/x/../a/l", "dir", "", syscall.ELOOP},
+		// What is not to be followed, or made.
+		{"dir a/b", "/a/b", "dir nolinks", "a/b/", 0},
+		{"", "/a/b", "dir nolinks", "a/b/", 0},
+		{"dir real; symlink l real", "/l", "dir nolinks", "", syscall.ELOOP},
+		{"dir real; symlink l real", "/l/a", "dir nolinks", "", syscall.ELOOP},
+		{"symlink l real", "/l", "file nolinks", "", syscall.ELOOP},
+		{"symlink l real", "/l/a", "file nolinks", "", syscall.ELOOP},
+		{"file f; symlink l f", "/l", "file nofollow", "l", 0},
+		{"symlink l nowhere", "/l", "like device nofollow", "l", 0},
+		{"dir real; symlink l real; symlink real/m x", "/l/m", "file nofollow", "real/m", 0},
+		{"dir real; symlink l real", "/l", "dir nofollow", "", syscall.ENOTDIR},
+		{"", "/a/f", "file nofollow", "a/f", 0},
+		{"", "/a", "dir existing", "", syscall.ENOENT},
+		{"dir a", "/a/b", "dir existing", "", syscall.ENOENT},
+		{"symlink l a", "/l", "dir existing", "", syscall.ENOENT},
+		{"dir a; symlink l a", "/l", "dir existing", "a/", 0},
+		{"dir a", "/a", "file existing", "", syscall.ENOTDIR},
+		{"dir a", "/a", "any", "a/", 0},
+		{"file a", "/a", "any", "a", 0},
+		{"", "/a", "any", "", syscall.ENOENT},
 		{"", "/" + long, "dir", "", syscall.ENAMETOOLONG},
 		{"", "/" + long[1:], "dir", long[1:] + "/", 0},
 		{"", "/a/" + long + "/b", "dir", "", syscall.ENAMETOOLONG},
@@ -166,11 +209,72 @@ func TestTarget(t *testing.T) {
 			if errno != 0 {
 				return
 			}
-			st, err := os.Stat(filepath.Join(root, got))
+			st, err := os.Lstat(filepath.Join(root, got))
 			if err != nil {
 				t.Errorf("stat of the target: %v", err)
 			} else if dir := strings.HasSuffix(c.leads, "/"); st.IsDir() != dir {
 				t.Errorf("mode of the target: got %v, want a directory: %v", st.Mode(), dir)
+			}
+		})
+	}
+}
+
+// TestTargetFromHeld: a lookup starts at what is held, here the directory held, and leaves it only where a symlink leads.
+func TestTargetFromHeld(t *testing.T) {
+	for _, c := range []struct {
+		lay   string // sentences; what is on the place of held is not to be seen
+		path  string // with a bar after what leads to held
+		want  string
+		leads string
+		errno syscall.Errno
+	}{
+		{"dir held/a; dir vol/b", "/vol|/a", "dir", "held/a/", 0},
+		{"dir held; dir vol/b", "/vol|/b", "dir", "held/b/", 0},
+		{"dir held; dir vol/b", "/vol|/b/c/f", "file", "held/b/c/f", 0},
+		{"dir held; dir vol/b", "/vol|/b", "any", "", syscall.ENOENT},
+		{"dir held", "/vol|", "dir", "held/", 0},
+		{"dir held", "/vol|//", "dir", "held/", 0},
+		{"file held", "/vol|", "file", "held", 0},
+		{"file held", "/vol|", "dir", "", syscall.ENOTDIR},
+		{"file held", "/vol|/a", "dir", "", syscall.ENOTDIR},
+		{"dir held", "/vol|/" + strings.Repeat("n", 256), "dir", "", syscall.ENAMETOOLONG},
+		// Symlinks that stay.
+		{"dir held/a; symlink held/l a", "/vol|/l/b", "dir", "held/a/b/", 0},
+		{"symlink held/l a/c", "/vol|/l/b", "dir", "held/a/c/b/", 0},
+		{"dir held/a/c; symlink held/a/l ../d", "/vol|/a/l/b", "dir", "held/d/b/", 0},
+		// Symlinks that lead out, to somewhere or not yet.
+		{"dir run; symlink held/run /run", "/var|/run/x", "dir", "run/x/", 0},
+		{"dir run; symlink held/run ../run", "/var|/run/x", "dir", "run/x/", 0},
+		{"symlink held/run /run", "/var|/run/x", "dir", "run/x/", 0},
+		{"symlink held/run ../run", "/var|/run/x/f", "file", "run/x/f", 0},
+		{"symlink held/run ../../../run", "/var|/run/x", "dir", "run/x/", 0},
+		{"dir deep/run; symlink held/run ../run", "/deep/var|/run/x", "dir", "deep/run/x/", 0},
+		{"dir held/a; symlink held/b a; symlink held/a/l ../../c", "/deep/var|/b/l/x", "dir", "deep/c/x/", 0},
+		{"dir run; symlink held/run /run; symlink held/l run/y", "/var|/l/x", "dir", "run/y/x/", 0},
+		{"dir run; symlink held/run /run", "/var|/run/x", "dir existing", "", syscall.ENOENT},
+		{"dir run/x; symlink held/run /run", "/var|/run/x", "any", "run/x/", 0},
+		{"dir run; symlink held/run /run", "/var|/run/x", "dir nolinks", "", syscall.ELOOP},
+		{"dir run; symlink held/run /run", "/var|/run", "like device nofollow", "held/run", 0},
+		{"dir run; symlink held/run /run; symlink run/l x", "/var|/run/l", "file nofollow", "run/l", 0},
+		{"dir held; dir a", "/vol|/../a", "dir", "a/", 0},
+		{"dir held", "/vol|/x/../../../a", "dir", "a/", 0},
+		{"symlink held/a /b; symlink b /vol/a", "/vol|/a", "dir", "vol/a/", 0}, // what is on the place, once it was left
+		{"symlink held/a /b; symlink b /b", "/vol|/a", "dir", "", syscall.ELOOP},
+	} {
+		name := c.lay + ": " + c.want + " " + c.path
+		t.Run(name[:min(len(name), 60)], func(t *testing.T) {
+			root := t.TempDir()
+			lay(t, root, strings.Split(c.lay, "; ")...)
+			known := strings.IndexByte(c.path, '|')
+			got, errno := targetsFrom(t, root, root+"/held", known, strings.Replace(c.path, "|", "", 1), c.want)
+			if errno != c.errno || got != strings.TrimSuffix(c.leads, "/") {
+				t.Fatalf("%q, %v; want %q, %v", got, errno, c.leads, c.errno)
+			}
+			if errno != 0 {
+				return
+			}
+			if st, err := os.Lstat(filepath.Join(root, got)); err != nil || st.IsDir() != strings.HasSuffix(c.leads, "/") {
+				t.Errorf("the target: got %v, %v, want a directory: %v", st, err, strings.HasSuffix(c.leads, "/"))
 			}
 		})
 	}
@@ -193,7 +297,9 @@ func TestTargetModes(t *testing.T) {
 
 func TestTargetOfMagicLink(t *testing.T) {
 	needRoot(t)
-	got := outcome(t, func(b *program.Builder, _ program.Slot) { b.TargetDir(path(b, "/proc"), "self/root") })
+	got := outcome(t, func(b *program.Builder, _ program.Slot) {
+		b.Target(program.Inside(path(b, "/proc"), "self/root"), program.WantDir, program.None)
+	})
 	if got != syscall.ELOOP {
 		t.Errorf("target through a magic link: got %v, want %v", got, syscall.ELOOP)
 	}
@@ -204,7 +310,7 @@ func TestTargetOnReadOnly(t *testing.T) {
 	in := launched(t, part(func(b *program.Builder, _ program.Slot) {
 		fs := b.Fsopen("tmpfs")
 		b.FsCreate(fs)
-		b.TargetDir(b.Fsmount(fs, sys.MountAttrRdonly), "/a/b")
+		b.Target(program.Inside(b.Fsmount(fs, sys.MountAttrRdonly), "/a/b"), program.WantDir, program.None)
 	}), nil, sys.CloneNewNs, program.Options{})
 	if pe, _ := ended(t, in); pe.Report.Errno != syscall.EROFS {
 		t.Errorf("target in a read-only tmpfs: got %v, want %v", pe, syscall.EROFS)
@@ -231,7 +337,7 @@ func raced(t *testing.T, root string, paths []string, disturb func()) {
 	p := part(func(b *program.Builder, _ program.Slot) {
 		base := b.Input("root")
 		for i := range 4000 {
-			s := b.TargetDir(base, paths[i%len(paths)])
+			s := b.Target(program.Inside(base, paths[i%len(paths)]), program.WantDir, program.None)
 			// A name that is taken away or given to another file between two looks at it.
 			b.Ignore(syscall.ENOENT, syscall.ELOOP, syscall.ENOTDIR)
 			b.Close(s)

@@ -13,6 +13,13 @@ import (
 	"teu/nsenter/program"
 )
 
+// Paths in the container.
+const (
+	dev        = "/dev"
+	devPts     = dev + "/pts"
+	devConsole = dev + "/console"
+)
+
 type device struct {
 	where, path string
 	mode        uint32 // type and permissions
@@ -36,6 +43,8 @@ func defaultDevices() []device {
 func (c *Compiler) Devices() error {
 	bound := DevIsBound(c.c.Spec)
 	if !bound {
+		c.b.At("linux.devices", "open /dev")
+		c.openDev()
 		for _, d := range defaultDevices() {
 			c.device(&d)
 		}
@@ -63,7 +72,7 @@ func (c *Compiler) Devices() error {
 func DevIsBound(spec *specs.Spec) bool {
 	for i := range spec.Mounts {
 		m := &spec.Mounts[i]
-		if _, bind := BindFlags(m); bind && destination(m) == "/dev" {
+		if _, bind := BindFlags(m); bind && destination(m) == dev {
 			return true
 		}
 	}
@@ -104,7 +113,7 @@ func (c *Compiler) device(d *device) {
 		b.At(d.where, "bind the host's "+d.path)
 		src := b.OpenTree(program.Host, d.path, sys.OpenTreeClone)
 		b.CheckDev(src, d.mode&sys.SIfmt, d.dev)
-		dst := b.TargetFile(c.root, d.path)
+		dst := c.node(d.path)
 		b.MoveMount(src, dst)
 		b.Close(dst, src)
 		return
@@ -127,34 +136,42 @@ func (c *Compiler) device(d *device) {
 	close()
 }
 
-// parent opens the directory that path is in; the one on /dev is at hand.
+// node opens the file p, or makes it, for something to be mounted on: no symlink leads there.
+func (c *Compiler) node(p string) program.Slot {
+	return c.target(p, program.WantFile|program.NoSymlinks, program.None)
+}
+
+// parent opens the directory that a node is made in; the one on /dev is at hand. No symlink leads there: it could lead to a
+// volume, and the node be on the host.
 func (c *Compiler) parent(p string) (dir program.Slot, done func()) {
 	d := path.Dir(p)
-	if d == "/dev" {
-		c.openDev()
-		return c.dev, func() {}
+	if d == dev {
+		return c.openDev(), func() {}
 	}
-	s := c.b.TargetDir(c.root, d)
+	s := c.target(d, program.WantDir|program.NoSymlinks, program.None)
 	return s, func() { c.b.Close(s) }
 }
 
-// openDev makes c.dev the directory /dev, mounted or not.
-func (c *Compiler) openDev() {
-	if c.dev == program.None {
-		c.dev = c.b.TargetDir(c.root, "/dev")
+// openDev is the directory /dev, mounted or not.
+func (c *Compiler) openDev() program.Slot {
+	if h, ok := c.held[dev]; ok {
+		return h.at
 	}
+	s := c.target(dev, program.WantDir, program.None)
+	c.hold(dev, held{at: s, order: openedOrder})
+	return s
 }
 
 // links makes the symlinks of config-linux.md, "Default Devices" and "/dev symlinks".
 func (c *Compiler) links() {
 	b := c.b
 	b.At("linux.devices", "make the links in /dev")
-	c.openDev()
+	dir := c.openDev()
 	for _, l := range [5][2]string{
 		{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
 		{"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"},
 	} {
-		b.Symlinkat(l[0], c.dev, l[1])
+		b.Symlinkat(l[0], dir, l[1])
 		b.Ignore(syscall.EEXIST)
 	}
 	// /dev/core is there only where the kernel has /proc/kcore.
@@ -162,7 +179,7 @@ func (c *Compiler) links() {
 	s := b.Openat2(program.Host, "/proc/kcore", program.How{Flags: sys.OPath})
 	b.On(none, syscall.ENOENT, syscall.EACCES)
 	b.Close(s)
-	b.Symlinkat("/proc/kcore", c.dev, "core")
+	b.Symlinkat("/proc/kcore", dir, "core")
 	b.Ignore(syscall.EEXIST)
 	b.Here(none)
 }
@@ -177,9 +194,7 @@ func (c *Compiler) Console(size []byte, uid, gid uint32, chown, bind bool) (mast
 	b.At("process.terminal", "open a pseudo-terminal")
 	// To open some devices is to do something already: what is opened is sure to be the multiplexer, since in a devpts
 	// nobody can make a file.
-	dir := b.Openat2(c.root, "/dev/pts", program.How{
-		Flags: sys.OPath | sys.ODirectory, Resolve: program.InRoot | sys.ResolveNoSymlinks,
-	})
+	dir := c.target(devPts, program.WantDir|program.NoSymlinks|program.Existing, program.None)
 	b.CheckFs(dir, sys.DevptsSuperMagic)
 	pts := b.Openat2(dir, "ptmx", program.How{Flags: sys.ORdwr | sys.ONoctty, Resolve: program.Strict})
 	b.CheckDev(pts, sys.SIfchr, sys.Makedev(5, 2))
@@ -199,7 +214,7 @@ func (c *Compiler) Console(size []byte, uid, gid uint32, chown, bind bool) (mast
 	}
 	b.At("process.terminal", "bind the terminal on /dev/console")
 	mnt := b.CloneTree(slave, 0)
-	dst := b.TargetFile(c.root, "/dev/console")
+	dst := c.node(devConsole)
 	b.MoveMount(mnt, dst)
 	b.Close(dst, mnt)
 	return pts, slave

@@ -67,8 +67,7 @@ func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 		c.enterCgroupNS()
 	}
 	b.At(where, "mount "+m.Type+" on "+m.Destination)
-	isDev := dest == "/dev"
-	readonlyLater := isDev && (o.set|o.recSet)&sys.MountAttrRdonly != 0
+	readonlyLater := dest == dev && (o.set|o.recSet)&sys.MountAttrRdonly != 0
 	if readonlyLater {
 		o.set &^= sys.MountAttrRdonly
 		o.recSet &^= sys.MountAttrRdonly
@@ -95,21 +94,15 @@ func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 		b.Close(dst)
 	}
 	c.propagate(mnt, o)
-	if !isDev {
+	if !readonlyLater {
 		c.placed(dest, m.Type, mnt)
 		return
 	}
-	if covered := c.dev; covered != program.None {
-		// It may yet have to be made read-only.
-		c.late = append(c.late, func() { b.Close(covered) })
-	}
-	c.dev = mnt
-	if readonlyLater {
-		c.late = append(c.late, func() {
-			b.At(where, "make "+m.Destination+" read-only")
-			b.MountSetattr(mnt, 0, program.MountAttr{Set: sys.MountAttrRdonly})
-		})
-	}
+	c.hold(dest, held{mnt, c.entry, m.Type})
+	c.late = append(c.late, func() {
+		b.At(where, "make "+m.Destination+" read-only")
+		b.MountSetattr(mnt, 0, program.MountAttr{Set: sys.MountAttrRdonly})
+	})
 }
 
 // copies is what a tmpfs takes over from what it covers: its mode, as with runc, and with tmpcopyup all the rest, unless
@@ -140,11 +133,17 @@ func (c *Compiler) filled(where string, mnt program.Slot, m *specs.Mount, what p
 	b, dest := c.b, destination(m)
 	if what&program.CopyTree == 0 {
 		// One that is made for the mount has no mode to take over.
-		return c.mountpoint(dest, program.How{Flags: sys.OPath | sys.ODirectory, Resolve: program.InRoot},
-			func(dst program.Slot) { b.Copy(dst, mnt, what) },
-			func() program.Slot { return b.TargetDir(c.root, dest) })
+		none, done := b.Label(), b.Label()
+		dst := c.target(dest, program.WantDir|program.Existing, program.None)
+		b.On(none, syscall.ENOENT)
+		b.Copy(dst, mnt, what)
+		b.Jump(done)
+		b.Here(none)
+		b.Alias(c.target(dest, program.WantDir, program.None), dst)
+		b.Here(done)
+		return dst
 	}
-	dst := b.TargetDir(c.root, dest)
+	dst := c.target(dest, program.WantDir, program.None)
 	// Through a mount without devices no device is opened, whatever is put in the place of a file meanwhile; and what is
 	// mounted below is none of the root's.
 	src := b.CloneTree(dst, 0)

@@ -3,7 +3,6 @@ package rootfs
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -39,13 +38,27 @@ func (c *Compiler) Masks() {
 	// One tmpfs serves every directory: each more costs memory and, per CPU, time at the end (runc #5275). It is made
 	// for the first that is there; the others get copies, which can be made of an attached mount on every kernel.
 	cover := b.Slot()
+	masked := map[string]bool{}
 	for i, p := range linux.MaskedPaths {
-		c.mask(fmt.Sprintf("linux.maskedPaths[%d]", i), p, null, cover)
+		if p = filepath.Clean("/" + p); !isBelow(p, masked) {
+			c.mask(fmt.Sprintf("linux.maskedPaths[%d]", i), p, null, cover)
+			masked[p] = true
+		}
 	}
 	b.At("linux.maskedPaths", "done with masking")
 	b.Close(null)
 	b.Close(cover)
 	b.Ignore(syscall.EBADF)
+}
+
+// isBelow reports whether p, or a directory above it, is among those masked: nothing of it can be seen then.
+func isBelow(p string, masked map[string]bool) bool {
+	for ; p != ""; p = p[:strings.LastIndexByte(p, '/')] {
+		if masked[p] {
+			return true
+		}
+	}
+	return false
 }
 
 // emptyDir is a mount with nothing in it.
@@ -57,7 +70,7 @@ func (c *Compiler) mask(where, p string, null, cover program.Slot) {
 	b := c.b
 	b.At(where, "mask "+p)
 	file, first, done := b.Label(), b.Label(), b.Label()
-	dir := c.inside(p, sys.OPath|sys.ODirectory)
+	dir := c.target(p, program.WantDir|program.Existing, program.None)
 	b.On(file, syscall.ENOTDIR)
 	b.On(done, syscall.ENOENT)
 	mnt := b.CloneTree(cover, 0)
@@ -73,7 +86,7 @@ func (c *Compiler) mask(where, p string, null, cover program.Slot) {
 	b.Jump(done)
 
 	b.Here(file)
-	target := c.inside(p, sys.OPath)
+	target := c.target(p, program.WantFile|program.Existing, program.None)
 	b.On(done, syscall.ENOENT)
 	mnt = b.CloneTree(null, 0)
 	b.MoveMount(mnt, target)
@@ -85,48 +98,11 @@ func (c *Compiler) readonly(where, p string) {
 	b := c.b
 	b.At(where, "make "+p+" read-only")
 	done := b.Label()
-	at := c.inside(p, sys.OPath)
+	at := c.target(filepath.Clean("/"+p), program.WantAny, program.None)
 	b.On(done, syscall.ENOENT)
 	mnt := b.CloneTree(at, sys.AtRecursive)
 	b.MountSetattr(mnt, sys.AtRecursive, program.MountAttr{Set: sys.MountAttrRdonly})
 	b.MoveMount(mnt, at)
 	b.Close(mnt, at)
 	b.Here(done)
-}
-
-// kept is a mount in its place on dest.
-type kept struct {
-	dest   string
-	mnt    program.Slot
-	fstype string // of a filesystem of its own, else ""
-}
-
-// placed lets go of a mount that is in its place, unless it is remounted, or masked or read-only paths lead through it. Those are looked up
-// from the mount itself: whoever can rename in the image meanwhile could else put a directory of files in the place of
-// /proc, have that masked, and leave the real one open (youki CVE-2025-62161).
-func (c *Compiler) placed(dest, fstype string, mnt program.Slot) {
-	through := func(path string) bool { _, ok := below(dest, path); return ok }
-	l := c.c.Spec.Linux
-	if slices.Contains(c.remounts, dest) ||
-		l != nil && (slices.ContainsFunc(l.MaskedPaths, through) || slices.ContainsFunc(l.ReadonlyPaths, through)) {
-		c.kept = append(c.kept, kept{dest, mnt, fstype})
-		return
-	}
-	c.b.Close(mnt)
-}
-
-// below is path as seen from the directory dir, when it is below that.
-func below(dir, path string) (rest string, ok bool) {
-	if strings.Contains(path, "..") {
-		return "", false
-	}
-	// Asked of each mount and each path, so it has to be quick: most paths are clean.
-	if strings.Contains(path, "//") || strings.Contains(path, "/.") || strings.HasSuffix(path, "/") {
-		path = filepath.Clean(path)
-	}
-	rest, ok = strings.CutPrefix(path, dir)
-	if !ok || !strings.HasPrefix(rest, "/") {
-		return "", false
-	}
-	return rest[1:], true
 }

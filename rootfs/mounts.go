@@ -24,15 +24,16 @@ A mount whose ids are translated is made by the parent, and comes as an input: s
 
 // Mounts compiles mounts, in the order listed.
 func (c *Compiler) Mounts() error {
+	c.needs()
 	for i := range c.c.Spec.Mounts {
-		if m := &c.c.Spec.Mounts[i]; slices.Contains(m.Options, "remount") {
-			c.remounts = append(c.remounts, destination(m))
-		}
+		c.remounts = c.remounts || slices.Contains(c.c.Spec.Mounts[i].Options, "remount")
 	}
 	for i := range c.c.Spec.Mounts {
+		c.entry = i
 		if err := c.mount(i, &c.c.Spec.Mounts[i]); err != nil {
 			return fmt.Errorf("mounts[%d].%w", i, err)
 		}
+		c.b.Close(c.until[i]...)
 	}
 	c.shutCgroups()
 	return nil
@@ -128,14 +129,11 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 func (c *Compiler) bindOn(src program.Slot, dest string, o *options) {
 	b := c.b
 	c.attributes(src, o, true)
-	var dst program.Slot
+	want := program.WantLike
 	if o.has(destNofollow) {
-		dst = c.mountpoint(dest, program.How{Flags: sys.OPath | sys.ONofollow, Resolve: program.InRoot}, nil, func() program.Slot {
-			return b.TargetLike(c.root, dest, src)
-		})
-	} else {
-		dst = b.TargetLike(c.root, dest, src)
+		want |= program.Nofollow
 	}
+	dst := c.target(dest, want, src)
 	b.MoveMount(src, dst)
 	b.Close(dst)
 	c.propagate(src, o)
@@ -146,7 +144,7 @@ func (c *Compiler) copySymlink(src program.Slot, dest string) (copied *program.L
 	b := c.b
 	copied = b.Label()
 	plain := b.Label()
-	dir := b.TargetDir(c.root, filepath.Dir(dest))
+	dir := c.target(filepath.Dir(dest), program.WantDir, program.None)
 	b.CopyLink(src, dir, filepath.Base(dest))
 	b.On(plain, syscall.EINVAL)
 	b.Close(dir)
@@ -154,23 +152,6 @@ func (c *Compiler) copySymlink(src program.Slot, dest string) (copied *program.L
 	b.Here(plain)
 	b.Close(dir)
 	return copied
-}
-
-// mountpoint opens dest as how says; where it is missing, missing makes and opens it. found is called for one that was
-// there.
-func (c *Compiler) mountpoint(dest string, how program.How, found func(dst program.Slot), missing func() program.Slot) program.Slot {
-	b := c.b
-	none, done := b.Label(), b.Label()
-	dst := b.Openat2(c.root, dest, how)
-	b.On(none, syscall.ENOENT)
-	if found != nil {
-		found(dst)
-	}
-	b.Jump(done)
-	b.Here(none)
-	b.Alias(missing(), dst)
-	b.Here(done)
-	return dst
 }
 
 // attributes sets the mount attributes of a mount that is not attached yet. own says whether the plain ones are
@@ -236,15 +217,11 @@ func (c *Compiler) newFilesystem(fstype, source string, data []string, attrs uin
 // attach mounts mnt on dest. proc and sysfs only go where no symlink leads: what is written through them later must
 // not depend on the image (CVE-2019-19921, CVE-2023-28642).
 func (c *Compiler) attach(mnt program.Slot, dest, fstype string) {
-	b := c.b
-	var dst program.Slot
+	b, want := c.b, program.WantDir
 	if fstype == "proc" || fstype == "sysfs" {
-		dst = c.mountpoint(dest, program.How{
-			Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: program.InRoot | sys.ResolveNoSymlinks,
-		}, nil, func() program.Slot { return b.TargetDir(c.root, dest) })
-	} else {
-		dst = b.TargetDir(c.root, dest)
+		want |= program.NoSymlinks
 	}
+	dst := c.target(dest, want, program.None)
 	b.MoveMount(mnt, dst)
 	b.Close(dst)
 }
@@ -263,21 +240,33 @@ func readOnly(o options) options {
 	return o
 }
 
-// closeCgroup lets go of a mount of cgroups, unless it is of the host's and a remount may yet make it writable.
-func (c *Compiler) closeCgroup(mnt program.Slot) {
-	if len(c.remounts) > 0 && !c.c.Cgroups.OwnNS {
-		c.cgroups = append(c.cgroups, mnt)
+// cgroupMount is a mount of cgroups; held says whether it is among those that are closed later.
+type cgroupMount struct {
+	mnt  program.Slot
+	held bool
+}
+
+// cgroupPlaced is placed for a mount of cgroups: when it is of the host's, a remount may yet make it writable.
+func (c *Compiler) cgroupPlaced(dest, fstype string, mnt program.Slot) {
+	if !c.remounts || c.c.Cgroups.OwnNS {
+		c.placed(dest, fstype, mnt)
 		return
 	}
-	c.b.Close(mnt)
+	needed := c.needed[dest] > c.entry
+	if needed {
+		c.hold(dest, held{mnt, c.entry, fstype})
+	}
+	c.cgroups = append(c.cgroups, cgroupMount{mnt, needed})
 }
 
 // shutCgroups makes them read-only again after all remounts: an "rrw" of /sys, or of the root, is for them too.
 func (c *Compiler) shutCgroups() {
-	for _, mnt := range c.cgroups {
+	for _, m := range c.cgroups {
 		c.b.At("mounts", "keep the host's cgroups read-only")
-		c.b.MountSetattr(mnt, 0, program.MountAttr{Set: sys.MountAttrRdonly})
-		c.b.Close(mnt)
+		c.b.MountSetattr(m.mnt, 0, program.MountAttr{Set: sys.MountAttrRdonly})
+		if !m.held {
+			c.b.Close(m.mnt)
+		}
 	}
 }
 
@@ -301,7 +290,7 @@ func (c *Compiler) cgroupV2(where, dest string, m *specs.Mount, o *options) erro
 	}
 	c.attach(mnt, dest, "cgroup2")
 	c.propagate(mnt, o)
-	c.closeCgroup(mnt)
+	c.cgroupPlaced(dest, "cgroup2", mnt)
 	return nil
 }
 
@@ -324,10 +313,11 @@ func (c *Compiler) cgroupV1(where, dest string, o *options) {
 			mnt = b.OpenTree(program.Host, h.Path, sys.OpenTreeClone)
 			c.attributes(mnt, &closed, true)
 		}
-		dst := b.TargetDir(tmpfs, h.Name)
+		at := filepath.Join(dest, h.Name)
+		dst := b.Target(program.Path{Root: c.root, Name: at, Held: tmpfs, Known: len(dest)}, program.WantDir, program.None)
 		b.MoveMount(mnt, dst)
 		b.Close(dst)
-		c.closeCgroup(mnt)
+		c.cgroupPlaced(at, "cgroup", mnt)
 		for _, name := range h.Symlinks {
 			b.Symlinkat(h.Name, tmpfs, name)
 		}
@@ -336,5 +326,5 @@ func (c *Compiler) cgroupV1(where, dest string, o *options) {
 		b.MountSetattr(tmpfs, 0, program.MountAttr{Set: sys.MountAttrRdonly})
 	}
 	c.propagate(tmpfs, o)
-	b.Close(tmpfs)
+	c.placed(dest, "tmpfs", tmpfs)
 }

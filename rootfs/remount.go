@@ -2,13 +2,11 @@ package rootfs
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
-	"teu/internal/sys"
 	"teu/nsenter/program"
 )
 
@@ -21,14 +19,14 @@ import (
 func (c *Compiler) remount(where string, m *specs.Mount, o *options) error {
 	b, dest := c.b, destination(m)
 	b.At(where, "remount "+m.Destination+", which has to be a mount")
-	k, known := c.made(dest)
+	k, known := c.held[dest]
 	if !known {
-		k.mnt = b.Openat2(c.root, dest, program.How{Flags: sys.OPath, Resolve: program.InRoot})
+		k.at = c.target(dest, program.WantAny, program.None)
 	}
-	c.attributes(k.mnt, o, true)
-	c.propagateAs(k.mnt, o.propagation)
+	c.attributes(k.at, o, true)
+	c.propagateAs(k.at, o.propagation)
 	if !known {
-		b.Close(k.mnt)
+		b.Close(k.at)
 	}
 
 	if len(o.data) == 0 && o.super|o.superClr == 0 {
@@ -38,26 +36,13 @@ func (c *Compiler) remount(where string, m *specs.Mount, o *options) error {
 		return fmt.Errorf("options: %q: the filesystem on %s may be another's as well: %w", m.Options, m.Destination, syscall.EPERM)
 	}
 	b.At(where, "reconfigure "+k.fstype+" on "+m.Destination)
-	fs := b.Fspick(k.mnt)
+	fs := b.Fspick(k.at)
 	for _, opt := range o.filesystemOptions(k.fstype) {
 		c.fsOption(fs, opt)
 	}
 	b.FsReconfigure(fs)
 	b.Close(fs)
 	return nil
-}
-
-// made is what the list has mounted last on dest, if anything.
-func (c *Compiler) made(dest string) (k kept, ok bool) {
-	for _, k := range slices.Backward(c.kept) {
-		if k.dest == dest {
-			return k, true
-		}
-	}
-	if dest == "/dev" && c.dev != program.None {
-		return kept{dest: dest, mnt: c.dev}, true
-	}
-	return kept{}, false
 }
 
 // ownSuperblock: mounting one of these makes a filesystem of its own, every time.

@@ -8,7 +8,6 @@ package rootfs
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -60,26 +59,30 @@ type Compiler struct {
 	b    *program.Builder
 	c    *Config
 	root program.Slot
-	dev  program.Slot // the mount on /dev when it is our own, else None
-	kept []kept       // mounts that masked and read-only paths lead through
-	cut  uint64       // how mounts of the host's are cut off from it: the propagation they get, or 0
-	late []func()     // what has to wait until everything is in its place
+	cut  uint64   // how mounts of the host's are cut off from it: the propagation they get, or 0
+	late []func() // what has to wait until everything is in its place
 
-	remounts []string                // destinations that are remounted
-	cgroups  []program.Slot          // the host's, which are to stay read-only
+	held    map[string]held        // what lookups start from, by its destination
+	holding []program.Slot         // what is closed in the end
+	until   map[int][]program.Slot // what is closed after an entry of mounts
+	needed  map[string]int         // path: the last entry of mounts for which it, or something below, is looked up
+	entry   int                    // of mounts, at hand
+
+	remounts bool                    // whether anything is remounted
+	cgroups  []cgroupMount           // the host's, which are to stay read-only
 	early    map[string]program.Slot // bind sources that openSources opened
 }
 
 // New starts compiling into b.
 func New(b *program.Builder, c *Config) *Compiler {
-	return &Compiler{b: b, c: c, root: program.None, dev: program.None}
+	return &Compiler{b: b, c: c, root: program.None, held: map[string]held{}, needed: map[string]int{}, until: map[int][]program.Slot{}}
 }
 
 // Inside starts compiling for a process that is in the root already, as exec's is.
 func Inside(b *program.Builder) *Compiler {
 	b.At("", "open the root")
 	root := b.Openat2(program.Host, "/", program.How{Flags: sys.OPath | sys.ODirectory})
-	return &Compiler{b: b, c: &Config{}, root: root, dev: program.None}
+	return &Compiler{b: b, c: &Config{}, root: root}
 }
 
 // Close lets go of the root that Inside opened.
@@ -169,12 +172,7 @@ func (c *Compiler) Finish() {
 	for _, f := range c.late {
 		f()
 	}
-	for _, k := range c.kept {
-		c.b.Close(k.mnt)
-	}
-	if c.dev != program.None {
-		c.b.Close(c.dev)
-	}
+	c.b.Close(c.holding...)
 	if c.c.Spec.Root.Readonly {
 		c.b.At("root.readonly", "make the root read-only")
 		c.b.MountSetattr(c.root, 0, program.MountAttr{Set: sys.MountAttrRdonly})
@@ -264,17 +262,5 @@ func (c *Compiler) propagation() {
 // Dir makes sure that the directory path exists in the root.
 func (c *Compiler) Dir(where, path string) {
 	c.b.At(where, "make "+path)
-	c.b.Close(c.b.TargetDir(c.root, path))
-}
-
-// inside opens a path below the root, or below the mount that it leads through; nothing is made.
-func (c *Compiler) inside(path string, flags uint64) program.Slot {
-	dir := c.root
-	for _, k := range slices.Backward(c.kept) {
-		if rest, ok := below(k.dest, path); ok {
-			dir, path = k.mnt, rest
-			break
-		}
-	}
-	return c.b.Openat2(dir, path, program.How{Flags: flags, Resolve: program.InRoot})
+	c.b.Close(c.target(filepath.Clean("/"+path), program.WantDir, program.None))
 }

@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -172,18 +173,66 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-func TestBelow(t *testing.T) {
+// TestLookupsStartAtMounts: the last mount on the way that the program holds is where a lookup starts.
+func TestLookupsStartAtMounts(t *testing.T) {
 	for _, c := range []struct {
-		dir, path, rest string
-		ok              bool
+		mounts, path string
+		start        string // the entry and the path that it is on; "" for the root
 	}{
-		{"/proc", "/proc/a/b", "a/b", true}, {"/proc", "/proc//a/./b/", "a/b", true}, {"/proc", "/proc/.x", ".x", true},
-		{"/proc", "/proc", "", false}, {"/proc", "/proc/", "", false}, {"/proc", "/process", "", false},
-		{"/proc", "/sys/proc/a", "", false}, {"/proc", "proc/a", "", false}, {"/proc", "/proc/../a", "", false},
-		{"/proc", "/proc/a/../b", "", false}, {"/a", "//a//b", "b", true}, {"/a", "", "", false},
+		{"/proc /sys", "/proc/a/b", "0 /proc"},
+		{"/proc /sys", "/process/a", ""},
+		{"/proc /sys", "/a/proc", ""},
+		{"/proc /sys", "/proc", "0 /proc"},
+		{"/a /a/b", "/a/b/c", "1 /a/b"},
+		{"/a/b /a", "/a/b/c", "1 /a"},
+		{"/a /a/b /a", "/a/b/c", "2 /a"},
+		{"/a /a/b", "/a/c", "0 /a"},
+		{"/a/b", "/a", ""},
+		{"/run", "/var/run/a", ""},
 	} {
-		if rest, ok := below(c.dir, c.path); rest != c.rest || ok != c.ok {
-			t.Errorf("%s below %s: got %q, %v, want %q, %v", c.path, c.dir, rest, ok, c.rest, c.ok)
+		b, fs := compiler(spec(func(s *specs.Spec) {
+			for dest := range strings.FieldsSeq(c.mounts) {
+				s.Mounts = append(s.Mounts, specs.Mount{Destination: dest, Type: "ramfs"})
+			}
+			s.Linux.ReadonlyPaths = []string{c.path}
+		}))
+		if err := fs.Mounts(); err != nil {
+			t.Errorf("mounts %s: %v", c.mounts, err)
 		}
+		p, got := fs.path(c.path), ""
+		for i, in := range b.Program().Insns {
+			if in.Op == program.OpSyscall && in.Nr == sys.SysFsmount && in.Out == p.Held {
+				got = strings.TrimSuffix(strings.TrimPrefix(b.Program().Insns[i].Where, "mounts["), "]") + " " + c.path[:p.Known]
+			}
+		}
+		if got != c.start || p.Name != c.path || p.Root != fs.root {
+			t.Errorf("mounts %s: lookup of %s: got %+v, starting at %q, want it to start at %q", c.mounts, c.path, p, got, c.start)
+		}
+	}
+}
+
+// TestMountsAreLetGo: a mount is held as long as something is looked up from it, and no longer.
+func TestMountsAreLetGo(t *testing.T) {
+	b, fs := compiler(spec(func(s *specs.Spec) {
+		for _, dest := range []string{"/v", "/w", "/v/w", "/x", "/dev"} {
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: dest, Type: "ramfs"})
+		}
+	}))
+	if err := fs.Mounts(); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	mounts := map[program.Slot]string{}
+	for _, in := range b.Program().Insns {
+		switch s := program.Slot(in.Args[0].Val); {
+		case in.Op == program.OpSyscall && in.Nr == sys.SysFsmount:
+			mounts[in.Out] = in.Where
+		case in.Op == program.OpSyscall && in.Nr == sys.SysClose && mounts[s] != "":
+			got = append(got, mounts[s]+" in "+in.Where)
+		}
+	}
+	want := []string{"mounts[1] in mounts[1]", "mounts[2] in mounts[2]", "mounts[0] in mounts[2]", "mounts[3] in mounts[3]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("closed by mounts:\ngot  %q\nwant %q, and /dev later", got, want)
 	}
 }

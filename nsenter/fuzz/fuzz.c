@@ -12,6 +12,7 @@
 #include "../copy.c"
 #include "../listener.c"
 #include "../place.c"
+#include "../target.c"
 
 #include <limits.h>
 #include <linux/filter.h>
@@ -122,7 +123,8 @@ static int64_t names(uint64_t p, uint64_t n)
 
 static int64_t failure(void)
 {
-	static const int common[] = { ENOENT, EEXIST, ENOTDIR, EACCES, EINTR, EAGAIN, EINVAL, EPERM, EBADF, ENOEXEC };
+	static const int common[] = { ENOENT, EEXIST, ENOTDIR, EACCES,  EINTR, EAGAIN,
+				      EINVAL, EPERM,  EBADF,   ENOEXEC, ELOOP, EXDEV };
 	uint32_t n = next();
 
 	return n % 8 ? -common[n / 8 % (sizeof(common) / sizeof(*common))] : -(int64_t)(1 + n / 8 % 4095);
@@ -272,6 +274,7 @@ static int64_t serve(long nr, const uint64_t *v)
 	case SYS_accept4:
 	case SYS_dup3:
 	case SYS_ioctl:
+	case SYS_fcntl:
 	case SYS_lseek:
 		return next() % 1000;
 	case SYS_seccomp: {

@@ -6,7 +6,7 @@ import (
 	"teu/internal/sys"
 )
 
-// Want says what Target makes when the last component of a path is missing.
+// Want says what Target opens, and what it makes when that is missing: one of the first four, and options.
 type Want uint64
 
 // What Target may make.
@@ -14,7 +14,31 @@ const (
 	WantDir  Want = iota // a directory, mode 0755
 	WantFile             // an empty regular file, mode 0644
 	WantLike             // whichever the file in the like slot is
+	WantAny              // whatever is there: nothing is made, as with Existing
 )
+
+// Options of Target.
+const (
+	NoSymlinks Want = 4 << iota // a symlink anywhere in the path is ELOOP
+	Nofollow                    // one at the end of the path is opened itself
+	Existing                    // nothing is made: ENOENT
+
+	wantKind = 3
+	wantAll  = wantKind | NoSymlinks | Nofollow | Existing
+)
+
+// Path is where Target looks: Name inside Root. The first Known bytes of Name lead to Held, a mount that the program has put
+// there or a directory that it has opened by them: the lookup starts at that, and they are not looked up again. A symlink
+// may lead out of Held, to another place inside Root.
+type Path struct {
+	Root  Slot
+	Name  string
+	Held  Slot // None: the lookup starts at Root
+	Known int
+}
+
+// Inside is name inside root, all of it to be looked up.
+func Inside(root Slot, name string) Path { return Path{Root: root, Name: name, Held: None} }
 
 // Jump goes to l.
 func (b *Builder) Jump(l *Label) { b.add(Insn{Op: OpJump, Out: None, Label: l}) }
@@ -24,23 +48,11 @@ func (b *Builder) Fail(e syscall.Errno) {
 	b.add(Insn{Op: OpFail, Out: None}, num(uint64(e)))
 }
 
-// TargetDir opens (O_PATH) the directory path inside root and makes what is missing of it.
-func (b *Builder) TargetDir(root Slot, path string) Slot { return b.target(root, path, WantDir, None) }
-
-// TargetFile opens (O_PATH) the file path inside root and makes what is missing of it.
-func (b *Builder) TargetFile(root Slot, path string) Slot {
-	return b.target(root, path, WantFile, None)
-}
-
-// TargetLike opens (O_PATH) path inside root; what is missing of it is made, ending in a directory or an empty file
-// as like is one.
-func (b *Builder) TargetLike(root Slot, path string, like Slot) Slot {
-	return b.target(root, path, WantLike, like)
-}
-
-func (b *Builder) target(root Slot, path string, want Want, like Slot) Slot {
+// Target opens p (O_PATH), and what is missing of it is made, ending in what want says. A file of the other kind, directory or
+// not, is ENOTDIR. like is the file that WantLike looks at, else None.
+func (b *Builder) Target(p Path, want Want, like Slot) Slot {
 	s := b.slot()
-	b.add(Insn{Op: OpTarget, Out: s}, fd(root), str(path), num(uint64(want)), fd(like))
+	b.add(Insn{Op: OpTarget, Out: s}, fd(p.Root), str(p.Name), num(uint64(want)), fd(like), fd(p.Held), num(p.Known))
 	return s
 }
 

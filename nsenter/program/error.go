@@ -39,6 +39,8 @@ func (e *Error) Error() string {
 		return strings.Join(append(parts, "killed after its timeout"), ": ")
 	case n.Op == OpCheckDev && e.Report.Errno == syscall.ENODEV:
 		return strings.Join(append(parts, "not the device it should be", e.Report.Errno.Error()), ": ")
+	case n.Op == OpTarget && e.Report.Errno == syscall.ELOOP:
+		return strings.Join(append(parts, "a symlink is in the way", e.Report.Errno.Error()), ": ")
 	case n.Op == OpCopyLink && e.Report.Errno == syscall.EEXIST:
 		return strings.Join(append(parts, "something else is there", e.Report.Errno.Error()), ": ")
 	case n.Op == OpListen:

@@ -59,17 +59,21 @@ type flow struct {
 	ownUser bitset   // the user namespace that the process was started in
 
 	owner Slot // the user namespace, to be joined, that an owner was compared with on some way, or None
+
+	places bitset // mounts that some way has put on a place and holds
+	tracks *tracks
 }
 
 const flowSets = 11
 
-func newFlow(p *Program) *flow {
+func newFlow(p *Program, t *tracks) *flow {
 	n := (p.Slots + 63) / 64
-	w := make([]uint64, flowSets*n)
+	w := make([]uint64, flowSets*n+(t.moves+63)/64)
 	return &flow{
-		inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
+		tracks: t, inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
 		open: w[5*n : 6*n], placed: w[6*n : 7*n], procfs: w[7*n : 8*n], nodev: w[8*n : 9*n],
 		owned: w[9*n : 10*n], ownUser: w[10*n : 11*n], owner: None,
+		places: w[11*n:],
 	}
 }
 
@@ -86,6 +90,9 @@ func (f *flow) meet(g *flow) {
 		f.outside[i] |= g.outside[i]
 		f.open[i] |= g.open[i]
 		f.placed[i] |= g.placed[i]
+	}
+	for i := range f.places {
+		f.places[i] |= g.places[i]
 	}
 	f.set.keep(g.set)
 	f.mount.keep(g.mount)
@@ -124,6 +131,7 @@ func (f *flow) fill(s uint64) {
 	f.strict.del(s)
 	f.open.del(s)
 	f.placed.del(s)
+	f.gone(s)
 }
 
 // enter records that what is held is outside of where the process is now.
@@ -137,6 +145,7 @@ func (f *flow) enter() {
 func (f *flow) close(s uint64) {
 	f.set.del(s)
 	f.open.del(s)
+	f.gone(s)
 }
 
 // foreign returns a slot with a file, directory or mount from outside that is still open, or -1.

@@ -53,7 +53,11 @@ func (p *Program) line(in *Insn) string {
 		return b.String()
 	}
 	b.WriteByte('(')
-	for i := range in.Args {
+	args := in.Args
+	if in.Op == OpTarget && len(args) == 6 && args[4].Kind == Imm {
+		args = args[:4] // from the root
+	}
+	for i := range args {
 		if i > 0 {
 			b.WriteString(", ")
 		}
@@ -131,7 +135,11 @@ func printNum(v uint64, t argType) string {
 			return "HOST"
 		}
 	case aWant:
-		return [...]string{"DIR", "FILE", "LIKE", "?"}[min(v, 3)]
+		s := [...]string{"DIR", "FILE", "LIKE", "ANY"}[v&wantKind]
+		if v &^= wantKind; v != 0 {
+			s += "|" + flagNames(v, wantFlags)
+		}
+		return s
 	case aLike:
 		return "NONE"
 	case aByte:
@@ -203,6 +211,10 @@ func resolveFlags() []flagName {
 func treeFlags() []flagName {
 	return []flagName{{sys.OpenTreeClone, "CLONE"}, {sys.AtRecursive, "RECURSIVE"}, {sys.AtEmptyPath, "EMPTY_PATH"},
 		{sys.AtSymlinkNofollow, "NOFOLLOW"}, {sys.OpenTreeCloexec, "CLOEXEC"}}
+}
+
+func wantFlags() []flagName {
+	return []flagName{{uint64(NoSymlinks), "NO_SYMLINKS"}, {uint64(Nofollow), "NOFOLLOW"}, {uint64(Existing), "EXISTING"}}
 }
 
 func moveFlags() []flagName {

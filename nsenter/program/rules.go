@@ -64,7 +64,10 @@ func (f *flow) path(in *Insn, sig *signature, a int) error {
 		}
 		return f.below(in, a)
 	case aInside:
-		return f.inside(in.Args[a-1].Val, arg.Text)
+		if err := f.inside(in.Args[a-1].Val, arg.Text); err != nil {
+			return err
+		}
+		return f.target(in)
 	}
 	return nil
 }
@@ -90,6 +93,11 @@ func makes(nr uint16) bool {
 // below checks argument a, a path below a descriptor.
 func (f *flow) below(in *Insn, a int) error {
 	dir, path := in.Args[a-1].Val, in.Args[a].Text
+	if path != "" {
+		if err := f.again(dir, path, noPlace); err != nil {
+			return err
+		}
+	}
 	if in.Nr == sys.SysOpenat2 {
 		resolve := how(in).Resolve
 		if resolve&(sys.ResolveInRoot|sys.ResolveBeneath) == 0 {
@@ -218,6 +226,7 @@ func (f *flow) order(in *Insn) error {
 		if s := &in.Args[0]; s.Kind == Use {
 			f.placed.add(s.Val)
 		}
+		f.mounted(in)
 	case sys.SysMountSetattr:
 		f.attributes(in)
 	case sys.SysFchdir:
@@ -359,6 +368,7 @@ func (f *flow) made(in *Insn) {
 	if opens && in.Args[0].Kind == Imm && in.Args[1].Text == ownUser && !f.may(moved|inUser|entered) {
 		f.ownUser.add(s)
 	}
+	f.tracks.looked(in)
 	if strict {
 		f.strict.add(s)
 	}

@@ -35,7 +35,7 @@ const (
 	aRoot           // the root of Target: a slot
 	aInside         // the path of Target
 	aWant           // what Target makes
-	aLike           // the like slot of Target, which may be absent
+	aLike           // the like or the held slot of Target, which may be absent
 	aByte           // a byte of the sync protocol
 	aVec            // an array of strings
 	aMask           // a buffer, or NULL
@@ -68,7 +68,7 @@ func (t argType) takes(a *Arg) bool {
 	case aKey:
 		return a.Kind == Str || a.Val == sessionKeyring
 	case aWant:
-		return a.Val <= uint64(WantLike)
+		return a.Val&^uint64(wantAll) == 0
 	case aLike:
 		return a.Kind == Use || a.Val == noFd
 	case aByte:
@@ -224,7 +224,7 @@ var builtins = [opEnd]signature{
 	OpSyscall:  {name: "syscall"},
 	OpJump:     {name: "jump"},
 	OpFail:     {name: "fail", args: []argType{aNum}},
-	OpTarget:   {name: "target", args: []argType{aRoot, aInside, aWant, aLike}, result: makesFd, paths: true},
+	OpTarget:   {name: "target", args: []argType{aRoot, aInside, aWant, aLike, aLike, aNum}, result: makesFd, paths: true},
 	OpCheckDev: {name: "check_dev", args: []argType{aFd, aMode, aDev}},
 	OpCheckFs:  {name: "check_fs", args: []argType{aFd, aHex}},
 	OpFork:     {name: "fork", args: []argType{aFd, aHex}},

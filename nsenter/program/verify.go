@@ -16,6 +16,7 @@ import (
 //   - a descriptor that is made without close-on-exec, or put where it would survive exec
 //   - a path relative to nothing; a path of more than one component, or through a symlink, below a descriptor, unless
 //     openat2 keeps it inside; something made by a path of the host
+//   - a path that is looked up from where it was before, though the program has a mount that it has put on it or on its way
 //   - a hook with a file from outside the root still open, after the change of root; the copy of a tree that may hold devices
 //   - a path of the host, or below a descriptor from outside, after the change of root
 //   - namespaces joined or made, or a fork, while the process can be looked into (not yet undumpable); namespaces
@@ -59,7 +60,7 @@ func (v *verifier) begin() error {
 	if len(p.Inputs) > p.Slots || p.Slots > MaxSlots || len(p.Insns) > MaxInsns {
 		return fmt.Errorf("verify: %d inputs, %d slots, %d instructions: out of range", len(p.Inputs), p.Slots, len(p.Insns))
 	}
-	v.cur = newFlow(p)
+	v.cur = newFlow(p, newTracks(p))
 	for i := range p.Inputs {
 		v.cur.set.add(uint64(i))
 		v.cur.open.add(uint64(i))
@@ -90,7 +91,7 @@ func (v *verifier) take() *flow {
 		v.free = v.free[:n-1]
 		return f
 	}
-	return newFlow(v.p)
+	return newFlow(v.p, v.cur.tracks)
 }
 
 // arrive brings together the ways that lead to instruction i.

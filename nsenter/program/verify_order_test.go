@@ -57,7 +57,7 @@ func TestDescriptorRules(t *testing.T) {
 				b.Hook("/hook", []string{"hook"}, nil, b.in, b.in, 0)
 			}},
 		{name: "target of before left open", at: atHost, skip: skip{left: true}, want: "from outside, is still open",
-			bad:  func(b *scene) { b.TargetDir(b.dir, "x") },
+			bad:  func(b *scene) { b.Target(Inside(b.dir, "x"), WantDir, None) },
 			good: func(b *scene) { b.Close(b.Fsmount(b.Fsopen("tmpfs"), 0)) }},
 		{name: "left open on one way", at: atEntered, skip: skip{left: true}, want: "exec: slot s1, from outside, is still open",
 			bad: func(b *scene) {
@@ -160,8 +160,8 @@ func TestPathRules(t *testing.T) {
 				b.Openat2(b.Openat2(Host, "/", How{}), "x", How{Resolve: InRoot})
 			}},
 		{name: "target outside", at: atEntered, want: `path "x" below slot s1, from outside`,
-			bad:  func(b *scene) { b.TargetDir(b.dir, "x") },
-			good: func(b *scene) { b.TargetDir(b.Openat2(Host, "/", How{}), "x") }},
+			bad:  func(b *scene) { b.Target(Inside(b.dir, "x"), WantDir, None) },
+			good: func(b *scene) { b.Target(Inside(b.Openat2(Host, "/", How{}), "x"), WantDir, None) }},
 		{name: "node outside", at: atEntered, want: `path "x" below slot s1, from outside`,
 			bad:  func(b *scene) { mknod(b, b.dir, "x") },
 			good: func(b *scene) { b.SendFd(b.in, b.dir, "x") }},

@@ -159,14 +159,14 @@ func TestShapeRules(t *testing.T) {
 			good: func(b *scene) { b.MountSetattr(b.dir, 0, MountAttr{Set: 1}) }},
 		{name: "want of a target", at: atHost, want: "target: argument 2: not of the kind",
 			bad: func(b *scene) {
-				b.add(Insn{Op: OpTarget, Out: b.slot()}, fd(b.dir), str("x"), num(3), fd(None))
+				b.Target(Inside(b.dir, "x"), 32, None)
 			},
-			good: func(b *scene) { b.TargetDir(b.dir, "x") }},
+			good: func(b *scene) { b.Target(Inside(b.dir, "x"), WantDir, None) }},
 		{name: "root of a target", at: atHost, want: "target: argument 0: not of the kind",
-			bad: func(b *scene) { b.TargetDir(Host, "/x") }},
+			bad: func(b *scene) { b.Target(Inside(Host, "/x"), WantDir, None) }},
 		{name: "like of a target", at: atHost, want: "target: argument 3: not of the kind",
-			bad:  func(b *scene) { b.TargetLike(b.dir, "x", Host) },
-			good: func(b *scene) { b.TargetLike(b.dir, "x", b.dir) }},
+			bad:  func(b *scene) { b.Target(Inside(b.dir, "x"), WantLike, Host) },
+			good: func(b *scene) { b.Target(Inside(b.dir, "x"), WantLike, b.dir) }},
 		{name: "sync of more than a byte", at: atHost, want: "sync: argument 1: not of the kind",
 			bad:  func(b *scene) { b.add(Insn{Op: OpSync, Out: None}, fd(b.in), num(256), num(0)) },
 			good: func(b *scene) { b.Sync(b.in, 'a', 'b') }},

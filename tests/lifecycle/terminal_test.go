@@ -149,20 +149,23 @@ func TestConsoleUserNamespace(t *testing.T) {
 // TestConsoleHostile: what the image has for /dev/console and /dev/ptmx leads nowhere else (CVE-2025-52565).
 func TestConsoleHostile(t *testing.T) {
 	t.Parallel()
-	b := kit.New(t, writable, withTerminal, kit.Args("stat", "/etc/target"), func(s *specs.Spec) {
+	b := kit.New(t, writable, withTerminal, kit.Args("stat", "/dev/console"), func(s *specs.Spec) {
 		// A tmpfs would hide what the image has.
 		s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Destination == "/dev" })
 	})
 	b.File("/etc/target", "text", 0o644)
-	b.Symlink("../../../../../../../../../etc/target", "/dev/console")
 	b.Symlink("/etc/target", "/dev/ptmx")
+	b.File("/dev/console", "", 0o644)
 	socket := receiver(t, b, "console")
 	b.OK("run", "--detach", "--console-socket", socket.path, b.ID)
 	master, _ := socket.received()
-	// The symlink is followed inside the root.
 	if f := kit.JSON[[]kit.File](b, screen(t, master, ""))[0]; f.Rdev != "136:0" {
 		t.Errorf("stat of the terminal: got %+v, want 136:0", f)
 	}
+	b.OK("delete", "--force", b.ID)
+	check(t, os.Remove(b.Rootfs+"/dev/console"))
+	b.Symlink("/etc/target", "/dev/console")
+	b.Fails([]string{"run", "--detach", "--console-socket", socket.path, b.ID}, "process.terminal: bind the terminal on /dev/console: a symlink is in the way")
 	if st, err := os.Stat(b.Rootfs + "/etc/target"); err != nil {
 		t.Errorf("stat of the target on the host: %v", err)
 	} else if !st.Mode().IsRegular() {

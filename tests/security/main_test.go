@@ -4,7 +4,9 @@ package security
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -155,6 +157,25 @@ func meanwhile(f func()) (stop func()) {
 	}
 }
 
+// busy keeps every processor busy until the test is over.
+func busy(t *testing.T) {
+	t.Helper()
+	for range runtime.NumCPU() {
+		beside(t, "burn")
+	}
+}
+
+// beside runs the hostile program on the host until the test is over.
+func beside(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.Command(kit.Attacker(), args...)
+	check(t, cmd.Start())
+	t.Cleanup(func() {
+		check(t, cmd.Process.Kill())
+		cmd.Wait() //nolint:errcheck // it was killed
+	})
+}
+
 // opened watches a file with inotify and tells whether anybody has opened it; to look it up (O_PATH) does not count.
 func opened(t *testing.T, path string) func() bool {
 	t.Helper()
@@ -177,6 +198,12 @@ const bounded = 15 * time.Second
 
 // race runs the container again and again until its time is over, and gives each outcome to judge.
 func race(b *kit.Bundle, judge func(kit.Result)) {
+	b.T.Helper()
+	tries(b, rounds, judge)
+}
+
+// tries is race with a number of rounds of its own.
+func tries(b *kit.Bundle, rounds int, judge func(kit.Result)) {
 	b.T.Helper()
 	end := time.Now().Add(bounded)
 	for i := 0; i < rounds && time.Now().Before(end); i++ {

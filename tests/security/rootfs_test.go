@@ -29,9 +29,15 @@ func TestHostileRootfs(t *testing.T) {
 		hostile []func(*kit.Bundle)
 		refused string // what the refusal says; "" for a container that runs
 	}{
-		{"/dev is a symlink to the host", []func(*kit.Bundle){link("CANARY", "dev")}, ""},
-		{"/dev is a symlink up to the host", []func(*kit.Bundle){link("../../canary", "dev")}, ""},
-		{"/dev is a symlink and nothing is mounted there", []func(*kit.Bundle){link("CANARY", "dev"), none}, ""},
+		{"/dev is a symlink to the host", []func(*kit.Bundle){link("CANARY", "dev")}, "on /dev: a symlink is in the way"},
+		{"/dev is a symlink up to the host", []func(*kit.Bundle){link("../../canary", "dev")}, "on /dev: a symlink"},
+		{"/dev is a symlink and nothing is mounted there", []func(*kit.Bundle){link("CANARY", "dev"), none}, "open /dev: a symlink"},
+		{"/dev is dangling", []func(*kit.Bundle){link("nowhere", "dev"), none}, "open /dev: a symlink"},
+		{"/dev is a symlink into a volume", []func(*kit.Bundle){volume, link("/vol", "dev")}, "on /dev: a symlink"},
+		{"/dev is a symlink into a volume and nothing is mounted there", []func(*kit.Bundle){volume, link("/vol", "dev"), none}, "open /dev: a symlink"},
+		{"/dev/net is a symlink into a volume", []func(*kit.Bundle){volume, link("/vol", "dev/net"), none, node("/dev/net/tun")}, "linux.devices[0]"},
+		{"/dev/net is a symlink that is copied", []func(*kit.Bundle){volume, link("/vol", "dev/net"), copied, node("/dev/net/tun")}, "linux.devices[0]"},
+		{"a node goes through a symlink into a volume", []func(*kit.Bundle){volume, link("/vol", "nodes"), node("/nodes/tun")}, "linux.devices[0]"},
 		{"/dev is a file", []func(*kit.Bundle){func(b *kit.Bundle) { b.File("dev", "", 0o644) }}, "not a directory"},
 		{"/proc is a symlink", []func(*kit.Bundle){link("CANARY", "proc")}, "mounts[0]"},
 		{"/proc is a symlink inside", []func(*kit.Bundle){link("/tmp", "proc")}, "mounts[0]"},
@@ -77,6 +83,33 @@ func TestHostileRootfs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// volume binds the canary on /vol, before all other mounts.
+func volume(b *kit.Bundle) {
+	b.Edit(func(s *specs.Spec) { s.Mounts = append([]specs.Mount{bind(abs(b, "canary"), "/vol")}, s.Mounts...) })
+}
+
+func node(path string) func(*kit.Bundle) {
+	return func(b *kit.Bundle) { b.Edit(withNode(path)) }
+}
+
+// withNode asks for a device.
+func withNode(path string) edit {
+	return func(s *specs.Spec) {
+		s.Linux.Devices = append(s.Linux.Devices, specs.LinuxDevice{Path: path, Type: "c", Major: 10, Minor: 200})
+	}
+}
+
+// copied has the /dev of the image copied to the container's.
+func copied(b *kit.Bundle) {
+	b.Edit(func(s *specs.Spec) {
+		for i := range s.Mounts {
+			if s.Mounts[i].Destination == "/dev" {
+				s.Mounts[i].Options = append(s.Mounts[i].Options, "tmpcopyup")
+			}
+		}
+	})
 }
 
 func destination(path string) func(*kit.Bundle) {

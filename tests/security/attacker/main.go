@@ -8,6 +8,8 @@
 //	move KINDS           moves to new namespaces ("user,mnt"), says "moved" and prints the TOKEN of every environment that it can read
 //	race PATH            waits for a process to appear, moves to a new user and mount namespace and binds itself over PATH
 //	orphan SECONDS       ends its first thread, and itself after that time
+//	exchange PATH PATH   gives two files each other's name, for ever
+//	burn                 keeps a processor busy, for ever
 //
 // With other arguments, as when it is executed in another's place, it says who it is.
 package main
@@ -26,7 +28,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
+
+const sysRenameat2 = 316
 
 // Loot is what `watch` got of processes that were still teu's, and `overwrite` of their executables.
 type Loot struct {
@@ -42,13 +47,20 @@ type Loot struct {
 func init() { runtime.LockOSThread() }
 
 func main() {
-	if pose() {
+	switch {
+	case pose():
 		return
-	}
-	if len(os.Args) != 3 {
+	case len(os.Args) == 4 && os.Args[1] == "exchange":
+		fmt.Println("ready")
+		for exchange(os.Args[2], os.Args[3]) == 0 {
+		}
+		os.Exit(1)
+	case len(os.Args) == 2 && os.Args[1] == "burn":
+		for {
+		}
+	case len(os.Args) != 3:
 		stranger()
-	}
-	if os.Args[1] == "move" { // which move.c has done
+	case os.Args[1] == "move": // which move.c has done
 		snoop()
 	}
 	seconds, err := strconv.Atoi(os.Args[2])
@@ -126,6 +138,22 @@ func orphan(seconds int) {
 	}()
 	fmt.Println("ready")
 	syscall.Syscall(syscall.SYS_EXIT, 0, 0, 0)
+}
+
+// exchange is renameat2(2) with RENAME_EXCHANGE: neither name is ever missing.
+func exchange(a, b string) syscall.Errno {
+	const atFdcwd, renameExchange = -100, 2
+	var paths [2]*byte
+	for i, p := range []string{a, b} {
+		var err error
+		if paths[i], err = syscall.BytePtrFromString(p); err != nil {
+			return syscall.EINVAL
+		}
+	}
+	cwd := atFdcwd
+	_, _, errno := syscall.Syscall6(sysRenameat2, uintptr(cwd), uintptr(unsafe.Pointer(paths[0])), uintptr(cwd),
+		uintptr(unsafe.Pointer(paths[1])), renameExchange, 0)
+	return errno
 }
 
 // ours reports whether the process runs something of the container's, or is gone; teu's has the number of a descriptor for
