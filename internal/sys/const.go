@@ -32,6 +32,7 @@ const (
 	SysPersonality   = unix.SYS_PERSONALITY
 	SysPivotRoot     = unix.SYS_PIVOT_ROOT
 	SysPrctl         = unix.SYS_PRCTL
+	SysPrlimit64     = unix.SYS_PRLIMIT64
 	SysSeccomp       = unix.SYS_SECCOMP
 	SysSetdomainname = unix.SYS_SETDOMAINNAME
 	SysSetMempolicy  = unix.SYS_SET_MEMPOLICY

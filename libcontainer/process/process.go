@@ -215,6 +215,7 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 	if c.BeforeExec != nil {
 		c.BeforeExec()
 	}
+	c.lateRlimits(b)
 	if c.Process.NoNewPrivileges || c.Filter == nil {
 		capset(b, c.Caps)
 		c.closeFds(b)
