@@ -225,6 +225,13 @@ func MakeSlave(fd int) error {
 	return os.NewSyscallError("mount_setattr", err)
 }
 
+// MakeReadonly makes the mounts of the detached tree that fd refers to read-only.
+func MakeReadonly(fd int) error {
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr)
+	return os.NewSyscallError("mount_setattr", err)
+}
+
 // WaitStatus is the status of wait4(2).
 type WaitStatus = unix.WaitStatus
 
