@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"teu/internal/sys"
+	"teu/libcontainer/process"
 )
 
 // streams are the standard streams by their descriptors.
@@ -25,7 +26,7 @@ func (c *creation) stdio() (*[3]int, error) {
 		if sys.IsDir(&st) {
 			return nil, fmt.Errorf("%s: %w: want a file, a pipe, a socket or a terminal", name, syscall.EISDIR)
 		}
-		if c.entry != nil || st.Mode&sys.SIfmt != sys.SIfchr || st.Rdev != nullDev {
+		if c.entry != nil || st.Mode&sys.SIfmt != sys.SIfchr || st.Rdev != process.NullDev {
 			continue
 		}
 		if null < 0 {
@@ -42,9 +43,6 @@ func (c *creation) stdio() (*[3]int, error) {
 	return &list, nil
 }
 
-// nullDev is the device number of /dev/null.
-var nullDev = sys.Makedev(1, 3)
-
 // privateNull opens the host's /dev/null through a read-only mount that is nowhere in the tree: it can be read and written, as
 // any device can on such a mount, but its mode, owner and times cannot be changed through it. The mount is one of all /dev,
 // where /dev/null may itself be mounted.
@@ -53,7 +51,7 @@ func privateNull() (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("/dev: %w", err)
 	}
-	defer sys.Close(mnt)
+	defer func() { go sys.Close(mnt) }() // the kernel waits for a grace period, which nothing here depends on
 	if err := sys.MakeReadonly(mnt); err != nil {
 		return -1, fmt.Errorf("/dev: %w", err)
 	}
@@ -62,7 +60,7 @@ func privateNull() (int, error) {
 		return -1, fmt.Errorf("open /dev/null: %w", err)
 	}
 	st, err := sys.Fstat(fd)
-	if err == nil && (st.Mode&sys.SIfmt != sys.SIfchr || st.Rdev != nullDev) {
+	if err == nil && (st.Mode&sys.SIfmt != sys.SIfchr || st.Rdev != process.NullDev) {
 		err = syscall.ENODEV
 	}
 	if err != nil {

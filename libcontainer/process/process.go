@@ -111,7 +111,7 @@ func (c *Config) ownNull(b *program.Builder) {
 	need, done := b.Label(), b.Label()
 	for n := range 3 {
 		next := b.Label()
-		b.CheckStdioDev(n, sys.SIfchr, nullDev)
+		b.CheckStdioDev(n, sys.SIfchr, NullDev)
 		b.On(next, syscall.ENODEV, syscall.EBADF)
 		b.Jump(need)
 		b.Here(next)
@@ -122,14 +122,14 @@ func (c *Config) ownNull(b *program.Builder) {
 	none, other := b.Label(), b.Label()
 	found := b.Openat2(root, "dev/null", program.How{Flags: sys.OPath, Resolve: program.InRoot})
 	b.On(none, syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.ELOOP)
-	b.CheckDev(found, sys.SIfchr, nullDev)
+	b.CheckDev(found, sys.SIfchr, NullDev)
 	b.On(other, syscall.ENODEV)
 	null := b.Openat2(root, "dev/null", program.How{Flags: sys.ORdwr | sys.ONoctty | sys.ONonblock, Resolve: program.InRoot})
 	b.On(other, syscall.ENOENT, syscall.EACCES, syscall.EPERM, syscall.EAGAIN)
-	b.CheckDev(null, sys.SIfchr, nullDev)
+	b.CheckDev(null, sys.SIfchr, NullDev)
 	for n := range 3 {
 		next := b.Label()
-		b.CheckStdioDev(n, sys.SIfchr, nullDev)
+		b.CheckStdioDev(n, sys.SIfchr, NullDev)
 		b.On(next, syscall.ENODEV, syscall.EBADF)
 		b.Dup3(null, n)
 		b.Here(next)
@@ -142,9 +142,9 @@ func (c *Config) ownNull(b *program.Builder) {
 	b.Here(done)
 }
 
-// The device numbers of /dev/null and of the multiplexer of a devpts.
+// NullDev is the device number of /dev/null, ptmxDev that of the multiplexer of a devpts.
 const (
-	nullDev = 1<<8 | 3
+	NullDev = 1<<8 | 3
 	ptmxDev = 5<<8 | 2
 )
 
