@@ -51,6 +51,7 @@ type creation struct {
 	facts    initFacts
 	inputs   map[string]int
 	preserve []int // descriptors the workload keeps
+	opened   []int // what was opened for it beside the inputs
 
 	hookOutput *hooks.Output
 	states     map[specs.ContainerState]int // memfds that container-side hooks read
@@ -123,6 +124,9 @@ func (c *creation) rollback() {
 
 func (c *creation) close() {
 	for _, fd := range c.inputs {
+		sys.Close(fd)
+	}
+	for _, fd := range c.opened {
 		sys.Close(fd)
 	}
 	c.devices.Close()

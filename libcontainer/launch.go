@@ -85,6 +85,9 @@ func (c *creation) spawn(s *nsenter.Start) (err error) {
 	if err != nil {
 		return err
 	}
+	if s.Stdio, err = c.stdio(); err != nil {
+		return err
+	}
 	s.Preserve = c.preserve
 	c.facts.process.Preserve = len(c.preserve)
 	if c.init, err = nsenter.New(); err != nil {

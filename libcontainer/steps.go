@@ -15,6 +15,7 @@ import (
 	"teu/internal/sys"
 	"teu/libcontainer/intelrdt"
 	"teu/libcontainer/netdev"
+	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
 	"teu/libcontainer/spec/names"
 )
@@ -26,7 +27,8 @@ and tested without root:
 	early    once the process is there, while it builds the container: oom_score_adj, tasks of resctrl
 	offsets  at its sync 't', in its new time namespace: timens_offsets
 	network  at its sync 'c', when it has its namespaces, and before its sysctls and all hooks: network devices
-	late     when it has built the container, before it is released: prlimit, sched_setattr, ioprio_set,
+	late     when it has built the container, before it is released: prlimit (but for the limits that would be its end before
+	         the exec, which it sets itself), sched_setattr, ioprio_set,
 	         sched_setaffinity (exec)
 
 What is late takes something away that building may need, or has to come after the cgroup.
@@ -170,7 +172,7 @@ func oomScoreAdj(n int) step {
 }
 
 // rlimits sets process.rlimits, from outside, as inside a user namespace none can be raised; late, as building the
-// container takes more descriptors than the workload may be meant to have.
+// container takes more than the workload may be meant to have. Those that the process has to set itself are only raised.
 func rlimits(list []specs.POSIXRlimit) (out []step, err error) {
 	for i, l := range list {
 		where := fmt.Sprintf("process.rlimits[%d]", i)
@@ -178,9 +180,14 @@ func rlimits(list []specs.POSIXRlimit) (out []step, err error) {
 		if !ok {
 			return nil, fmt.Errorf("%s.type: %s: %w", where, l.Type, syscall.EINVAL)
 		}
-		what := fmt.Sprintf("%s soft %d hard %d", l.Type, l.Soft, l.Hard)
+		what := process.RlimitText(&l)
+		set := func(pid int) error { return sys.Prlimit(pid, int(n), sys.Rlimit{Cur: l.Soft, Max: l.Hard}) }
+		if process.LateRlimit(l.Type) {
+			what = fmt.Sprintf("%s hard %d at least", l.Type, l.Hard)
+			set = func(pid int) error { return sys.RaiseHardLimit(pid, int(n), l.Hard) }
+		}
 		out = append(out, step{where, what, func(pid int) error {
-			if err := sys.Prlimit(pid, int(n), sys.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
+			if err := set(pid); err != nil {
 				return fmt.Errorf("%s: %w", what, err)
 			}
 			return nil

@@ -14,10 +14,11 @@ import (
 
 // Start says what Spawn starts.
 type Start struct {
-	Preserve   []int  // descriptors that become 3, 4, …
-	Exe        *Exe   // from ProtectedExe
-	Namespaces uint64 // CLONE_NEW* of the namespaces the process is born in
-	CgroupDir  int    // a cgroup v2 directory to be born in, or -1
+	Stdio      *[3]int // the standard streams, nil for the caller's own
+	Preserve   []int   // descriptors that become 3, 4, …
+	Exe        *Exe    // from ProtectedExe
+	Namespaces uint64  // CLONE_NEW* of the namespaces the process is born in
+	CgroupDir  int     // a cgroup v2 directory to be born in, or -1
 	UIDs, GIDs []syscall.SysProcIDMap
 	// CPUs is the mask of those that the process starts on, nil for all: the runtime's own are no concern of a container's
 	// (runc #4041).
@@ -59,7 +60,7 @@ func (in *Init) Name(path string) error { return sys.BindUnix(in.theirs, path) }
 func Waits(name string) (bool, error) { return sys.Bound(name) }
 
 /*
-Spawn starts the interpreter in its namespaces: the binary itself, executed as "teu init N", with the caller's standard
+Spawn starts the interpreter in its namespaces: the binary itself, executed as "teu init N", with the standard
 streams, what is preserved from 3 on, N, the control socket, and N+1, the binary. There it waits for its program, which
 Run may already have sent: the two may be called beside each other. A failed Spawn may be tried again.
 */
@@ -136,7 +137,12 @@ func (in *Init) clone(s *Start) error {
 		return fmt.Errorf("process.execCPUAffinity.initial: %w", err)
 	}
 	files := make([]uintptr, 0, 3+len(s.Preserve)+2)
-	files = append(files, 0, 1, 2)
+	if s.Stdio == nil {
+		s.Stdio = &[3]int{0, 1, 2}
+	}
+	for _, fd := range s.Stdio {
+		files = append(files, uintptr(fd))
+	}
 	for _, fd := range s.Preserve {
 		files = append(files, uintptr(fd))
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"teu/internal/sys"
 )
@@ -40,8 +41,8 @@ func run(t testing.TB, p []Insn, kind byte, major, minor int64, want Access) boo
 			reg[i.Dst] >>= uint32(i.Imm)
 		case sys.BPFJa:
 			jump = true
-		case sys.BPFJne32K:
-			jump = reg[i.Dst] != uint32(i.Imm)
+		case sys.BPFJeq32K:
+			jump = reg[i.Dst] == uint32(i.Imm)
 		case sys.BPFJset32K:
 			jump = reg[i.Dst]&uint32(i.Imm) != 0
 		case sys.BPFExit:
@@ -145,8 +146,8 @@ func mnemonic(at int, i Insn) string {
 		return fmt.Sprintf("w%d >>= %d", i.Dst, i.Imm)
 	case sys.BPFJa:
 		return fmt.Sprintf("goto %d", to)
-	case sys.BPFJne32K:
-		return fmt.Sprintf("if w%d != %d goto %d", i.Dst, i.Imm, to)
+	case sys.BPFJeq32K:
+		return fmt.Sprintf("if w%d == %d goto %d", i.Dst, i.Imm, to)
 	case sys.BPFJset32K:
 		return fmt.Sprintf("if w%d & %#x goto %d", i.Dst, i.Imm, to)
 	case sys.BPFExit:
@@ -174,26 +175,35 @@ func TestProgramText(t *testing.T) {
  3  w3 >>= 16
  4  r4 = *(u32 *)(r1 + 4)
  5  r5 = *(u32 *)(r1 + 8)
- 6  if w2 != 2 goto 11
- 7  if w4 != 1 goto 11
- 8  if w5 != 3 goto 11
- 9  w0 = 1
-10  exit
-11  if w2 != 2 goto 17
-12  if w4 != 136 goto 17
-13  w3 &= 0x1
-14  if w3 != 0 goto 17
-15  w0 = 1
-16  exit
-17  if w2 != 1 goto 24
-18  if w4 != 8 goto 24
-19  if w5 != 0 goto 24
-20  if w3 & 0x4 goto 22
-21  goto 24
-22  w0 = 0
-23  exit
-24  w0 = 0
-25  exit
+ 6  if w2 == 2 goto 8
+ 7  goto 14
+ 8  if w4 == 1 goto 10
+ 9  goto 14
+10  if w5 == 3 goto 12
+11  goto 14
+12  w0 = 1
+13  exit
+14  if w2 == 2 goto 16
+15  goto 23
+16  if w4 == 136 goto 18
+17  goto 23
+18  w3 &= 0x1
+19  if w3 == 0 goto 21
+20  goto 23
+21  w0 = 1
+22  exit
+23  if w2 == 1 goto 25
+24  goto 33
+25  if w4 == 8 goto 27
+26  goto 33
+27  if w5 == 0 goto 29
+28  goto 33
+29  if w3 & 0x4 goto 31
+30  goto 33
+31  w0 = 0
+32  exit
+33  w0 = 0
+34  exit
 `
 	if got := listing(p); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -206,5 +216,34 @@ func TestProgramText(t *testing.T) {
 func TestProgramRefusesOtherKinds(t *testing.T) {
 	if _, err := Program([]Rule{{true, 'p', 1, 3, All, 0}}); err == nil {
 		t.Error("program of a rule of kind p: got one, want an error")
+	}
+}
+
+// many are n rules, each about devices of its own.
+func many(n int) []Rule {
+	rules := make([]Rule, n)
+	for i := range rules {
+		rules[i] = Rule{Allow: true, Kind: "cb"[i%2], Major: int64(i % 4096), Minor: int64(i), Access: Access(1 + i%7), Entry: i}
+	}
+	return rules
+}
+
+// TestManyRules: the time does not grow with the square of their number. As it did, this many took a minute.
+func TestManyRules(t *testing.T) {
+	rules := many(100_000)
+	begin := time.Now()
+	p, err := Program(rules)
+	if err != nil || len(p) < len(rules) {
+		t.Errorf("compile: got %d instructions, %v, want more than %d", len(p), err, len(rules))
+	}
+	l, err := V1(rules)
+	if err != nil || len(l.Exceptions) != len(rules) {
+		t.Errorf("list for v1: got %d exceptions, %v, want %d", len(l.Exceptions), err, len(rules))
+	}
+	if c, err := Transition("c 1:3 rwm\n", l); err != nil || len(c) != len(rules)+1 {
+		t.Errorf("transition: got %d changes, %v, want %d", len(c), err, len(rules)+1)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("%d rules: took %v, want less than 10 s", len(rules), took)
 	}
 }

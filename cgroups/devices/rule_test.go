@@ -1,8 +1,10 @@
 package devices
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -109,6 +111,10 @@ func TestParseRefuses(t *testing.T) {
 		if err == nil || err.Error() != c.want {
 			t.Errorf("%s: got %v, want %s", c.in, err, c.want)
 		}
+	}
+	if r, err := Parse(make([]specs.LinuxDeviceCgroup, MaxEntries+1)); !errors.Is(err, syscall.E2BIG) ||
+		err.Error() != "linux.resources.devices: 1025 entries, at most 1024: argument list too long" {
+		t.Errorf("%d entries: got %d rules, %v, want an error of their number", MaxEntries+1, len(r), err)
 	}
 	_, err := Parse([]specs.LinuxDeviceCgroup{{Allow: true, Type: "c"}})
 	if err == nil || err.Error() != "linux.resources.devices[0].access: is empty" {

@@ -2,6 +2,7 @@ package devices
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,10 +19,11 @@ type List struct {
 // error, a line that would take something out of the middle of a wider exception; such rules are refused here
 // instead.
 func V1(rules []Rule) (List, error) {
-	var l List
+	l := v1{at: make(map[span]int, len(rules))}
 	for _, r := range rules {
 		if r.Kind == 'a' {
-			l = List{AllowAll: r.Allow}
+			l.AllowAll, l.Exceptions = r.Allow, nil
+			clear(l.at)
 			continue
 		}
 		if r.Allow != l.AllowAll {
@@ -32,39 +34,60 @@ func V1(rules []Rule) (List, error) {
 			return List{}, err
 		}
 	}
+	l.Exceptions = slices.DeleteFunc(l.Exceptions, func(e Rule) bool { return e.Access == 0 })
 	l.widen()
-	return l, nil
+	return l.List, nil
 }
 
-func (l *List) add(r Rule) {
-	for i := range l.Exceptions {
-		if e := &l.Exceptions[i]; e.covers(r) && r.covers(*e) {
-			e.Access |= r.Access
-			return
-		}
+// v1 is a list being worked out: what has been taken out of it has no access left until the end.
+type v1 struct {
+	List
+	at map[span]int // where the exception for exactly these devices is
+}
+
+func (l *v1) add(r Rule) {
+	i, ok := l.at[r.span()]
+	if ok && l.Exceptions[i].Access != 0 {
+		l.Exceptions[i].Access |= r.Access
+		return
 	}
+	l.at[r.span()] = len(l.Exceptions)
 	l.Exceptions = append(l.Exceptions, r)
 }
 
-func (l *List) remove(r Rule) error {
-	kept := l.Exceptions[:0]
-	for _, e := range l.Exceptions {
-		switch {
-		case r.covers(e):
-			e.Access &^= r.Access
-		case r.overlaps(e) && r.Access&e.Access != 0:
-			verb, other := "deny", "allowed"
-			if r.Allow {
-				verb, other = "allow", "denied"
+func (l *v1) remove(r Rule) error {
+	if r.Major != Any && r.Minor != Any { // only these can overlap with it
+		for _, s := range r.span().covering() {
+			if i, ok := l.at[s]; ok {
+				if err := l.take(i, r); err != nil {
+					return err
+				}
 			}
-			return fmt.Errorf("%s: cannot %s %q within %q %s before: cgroup v1 has no exceptions to exceptions",
-				r.place(), verb, r, e, other)
 		}
-		if e.Access != 0 {
-			kept = append(kept, e)
+		return nil
+	}
+	for i := range l.Exceptions {
+		if err := l.take(i, r); err != nil {
+			return err
 		}
 	}
-	l.Exceptions = kept
+	return nil
+}
+
+// take takes r out of exception i.
+func (l *v1) take(i int, r Rule) error {
+	e := &l.Exceptions[i]
+	switch {
+	case r.covers(*e):
+		e.Access &^= r.Access
+	case r.overlaps(*e) && r.Access&e.Access != 0:
+		verb, other := "deny", "allowed"
+		if r.Allow {
+			verb, other = "allow", "denied"
+		}
+		return fmt.Errorf("%s: cannot %s %q within %q %s before: cgroup v1 has no exceptions to exceptions",
+			r.place(), verb, r, *e, other)
+	}
 	return nil
 }
 
@@ -76,14 +99,25 @@ func (l *List) widen() {
 		return // denials match when any part of the access does
 	}
 	const open = Read | Write
+	now := l.byDevices()
 	for i := range l.Exceptions {
 		e := &l.Exceptions[i]
-		for _, o := range l.Exceptions {
-			if e.Access&open != 0 && o.covers(*e) {
-				e.Access |= o.Access & open
-			}
+		if e.Access&open == 0 {
+			continue
+		}
+		for _, s := range e.span().covering() {
+			e.Access |= now[s] & open
 		}
 	}
+}
+
+// byDevices is the access that the exceptions hold.
+func (l *List) byDevices() decided {
+	m := make(decided, len(l.Exceptions))
+	for _, e := range l.Exceptions {
+		m[e.span()] = e.Access
+	}
+	return m
 }
 
 func (r Rule) place() string {
@@ -117,27 +151,18 @@ func Transition(current string, l List) ([]Change, error) {
 		out = append(out, Change{l.AllowAll, everything})
 		now.Exceptions = nil
 	}
+	old, next := now.byDevices(), l.byDevices()
 	for _, e := range l.Exceptions {
-		if e.Access &^= now.access(e); e.Access != 0 {
+		if e.Access &^= old[e.span()]; e.Access != 0 {
 			out = append(out, Change{!l.AllowAll, e.String()})
 		}
 	}
 	for _, e := range now.Exceptions {
-		if e.Access &^= l.access(e); e.Access != 0 {
+		if e.Access &^= next[e.span()]; e.Access != 0 {
 			out = append(out, Change{false, e.String()})
 		}
 	}
 	return out, nil
-}
-
-// access is what the exception for exactly the devices of r holds.
-func (l List) access(r Rule) Access {
-	for _, e := range l.Exceptions {
-		if e.covers(r) && r.covers(e) {
-			return e.Access
-		}
-	}
-	return 0
 }
 
 // ParseList reads devices.list.

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -255,13 +254,14 @@ func Devices(rules []devices.Rule) []Property {
 		// Rules that a list cannot hold are for the container's program alone.
 		return []Property{property("DevicePolicy", "auto"), property("DeviceAllow", []allowed{})}
 	}
-	list := []allowed{}
+	list, places := []allowed{}, map[string]int{}
 	for _, r := range l.Exceptions {
 		// Of two entries for one node the later one would hold, so they become one.
 		node, access := nodeOf(r), r.Access
-		at := slices.IndexFunc(list, func(a allowed) bool { return a.Node == node })
-		if at < 0 {
+		at, ok := places[node]
+		if !ok {
 			at, list = len(list), append(list, allowed{Node: node})
+			places[node] = at
 		}
 		for _, c := range access.String() {
 			if !strings.ContainsRune(list[at].Access, c) {

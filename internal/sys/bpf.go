@@ -27,7 +27,7 @@ const (
 	BPFMov32X  = unix.BPF_ALU | unix.BPF_MOV | unix.BPF_X
 	BPFAnd32K  = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
 	BPFRsh32K  = unix.BPF_ALU | unix.BPF_RSH | unix.BPF_K
-	BPFJne32K  = unix.BPF_JMP32 | unix.BPF_JNE | unix.BPF_K
+	BPFJeq32K  = unix.BPF_JMP32 | unix.BPF_JEQ | unix.BPF_K
 	BPFJa      = unix.BPF_JMP | unix.BPF_JA
 	BPFJset32K = unix.BPF_JMP32 | unix.BPF_JSET | unix.BPF_K
 	BPFExit    = unix.BPF_JMP | unix.BPF_EXIT

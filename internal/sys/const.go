@@ -32,6 +32,7 @@ const (
 	SysPersonality   = unix.SYS_PERSONALITY
 	SysPivotRoot     = unix.SYS_PIVOT_ROOT
 	SysPrctl         = unix.SYS_PRCTL
+	SysPrlimit64     = unix.SYS_PRLIMIT64
 	SysSeccomp       = unix.SYS_SECCOMP
 	SysSetdomainname = unix.SYS_SETDOMAINNAME
 	SysSetMempolicy  = unix.SYS_SET_MEMPOLICY
@@ -161,12 +162,13 @@ const (
 
 // File types of stat(2), and magic numbers of statfs(2).
 const (
-	SIfmt  = unix.S_IFMT
-	SIfreg = unix.S_IFREG
-	SIfchr = unix.S_IFCHR
-	SIfblk = unix.S_IFBLK
-	SIfifo = unix.S_IFIFO
-	SIfdir = unix.S_IFDIR
+	SIfmt   = unix.S_IFMT
+	SIfreg  = unix.S_IFREG
+	SIfchr  = unix.S_IFCHR
+	SIfblk  = unix.S_IFBLK
+	SIfifo  = unix.S_IFIFO
+	SIfsock = unix.S_IFSOCK
+	SIfdir  = unix.S_IFDIR
 
 	ProcSuperMagic   = unix.PROC_SUPER_MAGIC
 	SysfsSuperMagic  = unix.SYSFS_MAGIC

@@ -121,6 +121,17 @@ func Prlimit(pid, resource int, l Rlimit) error {
 	return os.NewSyscallError("prlimit", unix.Prlimit(pid, resource, &l, nil))
 }
 
+// RaiseHardLimit raises the hard resource limit of process pid to hard, when it is lower.
+func RaiseHardLimit(pid, resource int, hard uint64) error {
+	var l Rlimit
+	err := unix.Prlimit(pid, resource, nil, &l)
+	if err == nil && l.Max < hard {
+		l.Max = hard
+		err = unix.Prlimit(pid, resource, &l, nil)
+	}
+	return os.NewSyscallError("prlimit", err)
+}
+
 // GetRlimit is a resource limit of this process.
 func GetRlimit(resource int) (l Rlimit, err error) {
 	return l, os.NewSyscallError("prlimit", unix.Prlimit(0, resource, nil, &l))
@@ -210,6 +221,13 @@ func OpenTree(path string, flags uint) (int, error) {
 // unmounts, and pass none on (mount_namespaces(7)).
 func MakeSlave(fd int) error {
 	attr := unix.MountAttr{Propagation: unix.MS_SLAVE}
+	err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr)
+	return os.NewSyscallError("mount_setattr", err)
+}
+
+// MakeReadonly makes the mounts of the detached tree that fd refers to read-only.
+func MakeReadonly(fd int) error {
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
 	err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr)
 	return os.NewSyscallError("mount_setattr", err)
 }

@@ -1,10 +1,14 @@
 package process
 
 import (
+	"fmt"
 	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
 
@@ -83,6 +87,31 @@ func (c *Config) attr(b *program.Builder, where, what, text string, files ...str
 		b.Here(next)
 	}
 	b.Here(done)
+}
+
+// LateRlimit reports whether a type of process.rlimits is set by the process itself, last of all, since it could be the end of the
+// interpreter: descriptors are made at the gate, for a listener and for hooks, and the kernel kills at the limit of time, which
+// with 0 is the next tick. The rest take away what the interpreter has no more need of, or are checked by execve(2) only.
+func LateRlimit(kind string) bool {
+	return kind == "RLIMIT_NOFILE" || kind == "RLIMIT_CPU" || kind == "RLIMIT_RTTIME"
+}
+
+// lateRlimits needs no privilege: the parent has raised the hard limits.
+func (c *Config) lateRlimits(b *program.Builder) {
+	for i := range c.Process.Rlimits {
+		l := &c.Process.Rlimits[i]
+		n, ok := names.Find(names.Rlimits, l.Type)
+		if !ok || !LateRlimit(l.Type) {
+			continue
+		}
+		b.At(fmt.Sprintf("process.rlimits[%d]", i), RlimitText(l))
+		b.Setrlimit(int(n), l.Soft, l.Hard)
+	}
+}
+
+// RlimitText is a limit as messages have it.
+func RlimitText(l *specs.POSIXRlimit) string {
+	return fmt.Sprintf("%s soft %d hard %d", l.Type, l.Soft, l.Hard)
 }
 
 // Attributes sets what the workload has beside its identity: personality, memory policy, and the labels that the exec

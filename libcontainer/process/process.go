@@ -97,18 +97,21 @@ func (c *Config) Session(b *program.Builder, slave program.Slot) {
 
 // ownNull puts the container's /dev/null in place of the host's: the owner of a device may change its mode through a
 // descriptor, and that of the host's is everybody's. It may be read-only or write-only too, with callers that give all
-// three streams the same. The container's is checked to be what it says (crun CVE-2026-88265). Where there is none, or
-// another file in its place, the streams stay as they are, but for a container that runs: it may have removed its own to
-// get at the host's.
+// three streams the same. The container's is checked to be what it says (crun CVE-2026-88265), before it is opened and after,
+// which waits for nobody: another container may have the same files. Where there is none, or another file in its place, the
+// streams stay as they are.
+//
+// A process that joins opens nothing of the container's, which may be after it: its parent has put a null device in place that
+// cannot be changed.
 func (c *Config) ownNull(b *program.Builder) {
-	if c.NoDev {
+	if c.NoDev || c.Joins {
 		return
 	}
 	b.At("", "open the container's /dev/null")
 	need, done := b.Label(), b.Label()
 	for n := range 3 {
 		next := b.Label()
-		b.CheckStdioDev(n, sys.SIfchr, nullDev)
+		b.CheckStdioDev(n, sys.SIfchr, NullDev)
 		b.On(next, syscall.ENODEV, syscall.EBADF)
 		b.Jump(need)
 		b.Here(next)
@@ -116,48 +119,66 @@ func (c *Config) ownNull(b *program.Builder) {
 	b.Jump(done)
 	b.Here(need)
 	root := b.Openat2(program.Host, "/", program.How{Flags: sys.OPath | sys.ODirectory})
-	null := b.Openat2(root, "dev/null", program.How{Flags: sys.ORdwr | sys.ONoctty, Resolve: program.InRoot})
 	none, other := b.Label(), b.Label()
-	if !c.Joins {
-		b.On(none, syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.EPERM)
-	}
-	b.CheckDev(null, sys.SIfchr, nullDev)
-	if !c.Joins {
-		b.On(other, syscall.ENODEV)
-	}
+	found := b.Openat2(root, "dev/null", program.How{Flags: sys.OPath, Resolve: program.InRoot})
+	b.On(none, syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.ELOOP)
+	b.CheckDev(found, sys.SIfchr, NullDev)
+	b.On(other, syscall.ENODEV)
+	null := b.Openat2(root, "dev/null", program.How{Flags: sys.ORdwr | sys.ONoctty | sys.ONonblock, Resolve: program.InRoot})
+	b.On(other, syscall.ENOENT, syscall.EACCES, syscall.EPERM, syscall.EAGAIN)
+	b.CheckDev(null, sys.SIfchr, NullDev)
 	for n := range 3 {
 		next := b.Label()
-		b.CheckStdioDev(n, sys.SIfchr, nullDev)
+		b.CheckStdioDev(n, sys.SIfchr, NullDev)
 		b.On(next, syscall.ENODEV, syscall.EBADF)
 		b.Dup3(null, n)
 		b.Here(next)
 	}
-	b.Here(other)
 	b.Close(null)
+	b.Here(other)
+	b.Close(found)
 	b.Here(none)
 	b.Close(root)
 	b.Here(done)
 }
 
-// nullDev is the number of the null device.
-const nullDev = 1<<8 | 3
+// NullDev is the device number of /dev/null, ptmxDev that of the multiplexer of a devpts.
+const (
+	NullDev = 1<<8 | 3
+	ptmxDev = 5<<8 | 2
+)
 
-// ownStdio gives the standard streams to the user, who could else not reopen them through /proc/self/fd. /dev/null
-// is everybody's, and what has no owner to change, or is not ours, is left as it is (as runc does).
+// ownStdio gives the standard streams to the user, who could else not reopen them through /proc/self/fd: pipes, sockets and
+// pseudo-terminals, which are there for this process. Files and other devices are somebody's, and outlast the container: it
+// can use them, as the caller has opened them, and no more. What has no owner to change, or is not ours, is left as it is.
 func (c *Config) ownStdio(b *program.Builder) {
 	if c.Process.User.UID == 0 {
 		return
 	}
 	b.At("process.user", "own the standard streams")
 	for n := range 3 {
-		chown, next := b.Label(), b.Label()
-		b.CheckStdioDev(n, sys.SIfchr, nullDev)
-		b.On(chown, syscall.ENODEV)
+		own, noPipe, noSocket, noFile, next := b.Label(), b.Label(), b.Label(), b.Label(), b.Label()
+		b.CheckStdioDev(n, sys.SIfifo, 0)
+		b.On(noPipe, syscall.ENODEV)
 		b.On(next, syscall.EBADF)
+		b.Jump(own)
+		b.Here(noPipe)
+		b.CheckStdioDev(n, sys.SIfsock, 0)
+		b.On(noSocket, syscall.ENODEV)
+		b.Jump(own)
+		b.Here(noSocket)
+		b.CheckStdioDev(n, sys.SIfreg, 0) // its filesystem may be one that does not answer
+		b.On(noFile, syscall.ENODEV)
 		b.Jump(next)
-		b.Here(chown)
+		b.Here(noFile)
+		b.CheckStdioFs(n, sys.DevptsSuperMagic)
+		b.On(next, syscall.EXDEV)
+		b.CheckStdioDev(n, sys.SIfchr, ptmxDev)
+		b.On(own, syscall.ENODEV)
+		b.Jump(next)
+		b.Here(own)
 		b.FchownStdio(n, c.Process.User.UID, ^uint32(0))
-		b.On(next, syscall.EINVAL, syscall.EPERM, syscall.EROFS)
+		b.On(next, syscall.EINVAL, syscall.EPERM, syscall.EROFS, syscall.EBADF)
 		b.Here(next)
 	}
 }
@@ -215,6 +236,7 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 	if c.BeforeExec != nil {
 		c.BeforeExec()
 	}
+	c.lateRlimits(b)
 	if c.Process.NoNewPrivileges || c.Filter == nil {
 		capset(b, c.Caps)
 		c.closeFds(b)

@@ -130,15 +130,15 @@ func annotationRules() []rule {
 func TestSystemdProperties(t *testing.T) {
 	const a = "org.systemd.property."
 	list, report := SystemdProperties(map[string]string{
-		"other": "x", a + "TimeoutStopSec": "1.5", a + "CollectMode": "'inactive-or-failed'", a + "CPUQuotaPerSecUSec": "uint64 7", a + "USec": "1",
-		a + "RestartSec": "uint64 3",
+		"other": "x", a + "TimeoutStopSec": "1.5", a + "CollectMode": "'inactive-or-failed'", a + "CPUQuotaPerSecUSec": "uint64 7",
+		a + "RuntimeMaxSec": "uint64 3", a + "TasksMax": "uint64 9",
 	})
 	want := []SystemdProperty{
 		{"CPUQuotaPerSecUSec", dbus.MakeVariant(uint64(7))}, // is in microseconds
 		{"CollectMode", dbus.MakeVariant("inactive-or-failed")},
-		{"RestartUSec", dbus.MakeVariant(uint64(3e6))},
+		{"RuntimeMaxUSec", dbus.MakeVariant(uint64(3e6))},
+		{"TasksMax", dbus.MakeVariant(uint64(9))},
 		{"TimeoutStopUSec", dbus.MakeVariant(uint64(1.5e6))},
-		{"USec", dbus.MakeVariant(int32(1))},
 	}
 	if !reflect.DeepEqual(list, want) || len(report.Problems)+len(report.Warnings) > 0 {
 		t.Errorf("properties: got %v, report %v, want %v, none", list, report, want)
@@ -153,11 +153,12 @@ func TestSystemdProperties(t *testing.T) {
 // TestSystemdPropertiesTogether: their number does not make up for the bound of each.
 func TestSystemdPropertiesTogether(t *testing.T) {
 	annotations := map[string]string{}
-	for i := range maxProperties/maxVariant + 4 {
-		annotations["org.systemd.property.Aa"+string(rune('A'+i))] = "'" + strings.Repeat("a", maxVariant-2) + "'"
+	names := slices.Sorted(slices.Values(unitProperties[:]))
+	for _, name := range names[:maxProperties/maxVariant+4] {
+		annotations["org.systemd.property."+name] = "'" + strings.Repeat("a", maxVariant-2) + "'"
 	}
 	list, r := SystemdProperties(annotations)
-	want := []string{`annotations["org.systemd.property.AaQ"]: got values of 69632 bytes up to here, want at most 65536 in all properties`}
+	want := []string{`annotations["org.systemd.property.` + names[maxProperties/maxVariant] + `"]: got values of 69632 bytes up to here, want at most 65536 in all properties`}
 	if len(list) != maxProperties/maxVariant || !slices.Equal(lines(r.Problems), want) {
 		t.Errorf("got %d properties, problems %q, want %d, %q", len(list), lines(r.Problems), maxProperties/maxVariant, want)
 	}
@@ -166,9 +167,30 @@ func TestSystemdPropertiesTogether(t *testing.T) {
 // TestMessagesAreShort: the library quotes a whole value.
 func TestMessagesAreShort(t *testing.T) {
 	for _, value := range []string{"[1,[" + strings.Repeat("'é',", 700) + "'']]", "@" + strings.Repeat("z", 2000), strings.Repeat("z", 2000)} {
-		_, r := SystemdProperties(map[string]string{"org.systemd.property.Aaa": value})
+		_, r := SystemdProperties(map[string]string{"org.systemd.property.Description": value})
 		if len(r.Problems) != 1 || len(r.Problems[0].String()) > 600 || !utf8.ValidString(r.Problems[0].String()) {
 			t.Errorf("%.20q: got %q, want 1 problem of less than 600 bytes", value, lines(r.Problems))
+		}
+	}
+}
+
+// TestSystemdPropertiesThatReachFurther: systemd would do as they say, as root, to more than the container's unit.
+func TestSystemdPropertiesThatReachFurther(t *testing.T) {
+	const a = "org.systemd.property."
+	for _, name := range []string{
+		"Slice", "PIDs", "Delegate", "DelegateControllers", "DefaultDependencies", "Controller", "AddRef",
+		"Wants", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds", "Conflicts", "OnFailure", "OnSuccess", "OnFailureJobMode",
+		"PropagatesStopTo", "StopPropagatedFrom", "JoinsNamespaceOf", "RequiresMountsFor", "TriggeredBy",
+		"FailureAction", "SuccessAction", "JobTimeoutAction", "StartLimitAction", "RebootArgument", "JobTimeoutRebootArgument",
+		"KillMode", "SendSIGKILL", "ManagedOOMPreference", "DevicePolicy", "DeviceAllow", "IPAddressAllow", "BPFProgram", "IPIngressFilterPath",
+		"CPUAccounting", "MemoryAccounting", "TasksAccounting", "IOAccounting", "OOMScoreAdjust", "ExecStart", "User",
+		"description", "SLICE", "TimeoutStopUsec",
+	} {
+		list, r := SystemdProperties(map[string]string{a + name: "true"})
+		want := []string{`annotations["` + a + name + `"]: got the property "` + name + `", which teu does not let through, want ` +
+			"one that is about the unit alone, as Description, After, TimeoutStopUSec, CollectMode, IOWeight, TasksMax"}
+		if len(list) > 0 || !slices.Equal(lines(r.Problems), want) {
+			t.Errorf("%s: got properties %v, problems %q, want none, %q", name, list, lines(r.Problems), want)
 		}
 	}
 }

@@ -255,6 +255,16 @@ func processRules() []rule {
 			good: limits(specs.POSIXRlimit{Type: "RLIMIT_CPU", Soft: math.MaxUint64, Hard: math.MaxUint64}),
 		},
 		{
+			name: "no descriptor for the listener",
+			bad: all(limits(specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: 15, Hard: 20}),
+				func(s *specs.Spec) {
+					s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActNotify, ListenerPath: "/s"}
+				}),
+			want: []string{"process.rlimits[0].soft: got 15 with linux.seccomp.listenerPath, want 16 or more: the process itself makes the listener"},
+			good: all(limits(specs.POSIXRlimit{Type: "RLIMIT_NOFILE"}),
+				func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActLog} }),
+		},
+		{
 			name: "unknown capability",
 			bad: proc(func(p *specs.Process) {
 				p.Capabilities = &specs.LinuxCapabilities{

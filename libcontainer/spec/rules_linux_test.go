@@ -393,6 +393,17 @@ func cgroupAndSysctlRules() []rule {
 			good: deviceRule(specs.LinuxDeviceCgroup{Type: "c", Access: "mr", Major: p(int64(-1)), Minor: p(int64(0))}),
 		},
 		{
+			name: "more device rules than are let through",
+			bad: func(s *specs.Spec) {
+				s.Linux.Resources = &specs.LinuxResources{Devices: make([]specs.LinuxDeviceCgroup, 1025)}
+			},
+			want: []string{"linux.resources.devices: got 1025 entries, want at most 1024: the kernel verifies each, " +
+				"and tries them one after another whenever a device is opened"},
+			good: func(s *specs.Spec) {
+				s.Linux.Resources = &specs.LinuxResources{Devices: make([]specs.LinuxDeviceCgroup, 1024)}
+			},
+		},
+		{
 			name: "no resources",
 			bad:  path("x/.."),
 			want: []string{`linux.cgroupsPath: got "x/..", want a path without ..`},

@@ -25,6 +25,24 @@ type SystemdProperty struct {
 	Value dbus.Variant
 }
 
+// unitProperties are the properties that annotations may set: what names the unit, when it comes in the order of start and
+// stop, how it ends, and what it may use within its slice. systemd acts on properties as root, so those that reach further
+// are refused: they start and stop other units (Wants, Conflicts, OnFailure), take action on the machine (FailureAction), move
+// processes (PIDs, Slice), leave processes behind (KillMode, SendSIGKILL), open devices (DeviceAllow) and the network
+// (IPAddressAllow), load programs (BPFProgram), spare the unit at others' cost (ManagedOOMPreference), or undo what teu sets
+// itself (Delegate, DefaultDependencies, CPUAccounting). systemd.unit(5), systemd.kill(5), systemd.resource-control(5).
+var unitProperties = [...]string{
+	"Description", "Documentation", "After", "Before",
+	"CollectMode", "KillSignal", "FinalKillSignal", "SendSIGHUP", "TimeoutStopUSec", "RuntimeMaxUSec",
+	"OOMPolicy", "ManagedOOMSwap", "ManagedOOMMemoryPressure", "ManagedOOMMemoryPressureLimit",
+	"CPUWeight", "StartupCPUWeight", "CPUShares", "StartupCPUShares", "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec",
+	"AllowedCPUs", "StartupAllowedCPUs", "AllowedMemoryNodes", "StartupAllowedMemoryNodes",
+	"MemoryMin", "MemoryLow", "MemoryHigh", "MemoryMax", "MemorySwapMax", "MemoryZSwapMax", "MemoryLimit", "TasksMax",
+	"IOWeight", "StartupIOWeight", "IODeviceWeight", "IODeviceLatencyTargetUSec",
+	"IOReadBandwidthMax", "IOWriteBandwidthMax", "IOReadIOPSMax", "IOWriteIOPSMax",
+	"BlockIOWeight", "StartupBlockIOWeight", "BlockIODeviceWeight", "BlockIOReadBandwidth", "BlockIOWriteBandwidth",
+}
+
 // maxProperties is how long the values of all properties together may be, in bytes: reading one of maxVariant takes up to
 // a tenth of a second.
 const maxProperties = 64 << 10
@@ -41,6 +59,11 @@ func SystemdProperties(annotations map[string]string) (list []SystemdProperty, r
 		path, text := "annotations"+member(false, key), annotations[key]
 		if !propertyName(name) {
 			tell(&r.Problems, Problem{path, "the property " + quote(name), "a name of three letters or more, as CPUWeight"})
+			continue
+		}
+		if !slices.Contains(unitProperties[:], inMicroseconds(name)) {
+			tell(&r.Problems, Problem{path, "the property " + quote(name) + ", which teu does not let through",
+				"one that is about the unit alone, as Description, After, TimeoutStopUSec, CollectMode, IOWeight, TasksMax"})
 			continue
 		}
 		if total += len(text); total > maxProperties {
@@ -86,11 +109,20 @@ func propertyName(name string) bool {
 	return len(name) >= 3
 }
 
-// microseconds turns TimeoutStopSec, which unit files have, into TimeoutStopUSec, which D-Bus has: a lower-case letter
-// before Sec tells it from USec.
+// inMicroseconds is TimeoutStopUSec, which D-Bus has, for TimeoutStopSec, which unit files have: a lower-case letter before Sec
+// tells it from USec. Other names stay as they are.
+func inMicroseconds(name string) string {
+	short, ok := strings.CutSuffix(name, "Sec")
+	if !ok || short == "" || short[len(short)-1] < 'a' {
+		return name
+	}
+	return short + "USec"
+}
+
+// microseconds turns seconds into microseconds, where the property's name says that the value is in seconds.
 func (p *SystemdProperty) microseconds() error {
-	name, ok := strings.CutSuffix(p.Name, "Sec")
-	if !ok || name == "" || name[len(name)-1] < 'a' {
+	name := inMicroseconds(p.Name)
+	if name == p.Name {
 		return nil
 	}
 	var sec float64
@@ -117,7 +149,7 @@ func (p *SystemdProperty) microseconds() error {
 	if !(sec >= 0 && sec*1e6 < math.MaxUint64) {
 		return fmt.Errorf("%v microseconds do not fit", sec*1e6)
 	}
-	p.Name, p.Value = name+"USec", dbus.MakeVariant(uint64(math.Round(sec*1e6)))
+	p.Name, p.Value = name, dbus.MakeVariant(uint64(math.Round(sec*1e6)))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/cgroups/devices"
 	"teu/libcontainer/spec/names"
 )
 
@@ -217,6 +218,11 @@ func (c *checker) cgroups() {
 		}
 	}
 	if c.Linux.Resources == nil {
+		return
+	}
+	if n := len(c.Linux.Resources.Devices); n > devices.MaxEntries {
+		c.bad("linux.resources.devices", strconv.Itoa(n)+" entries", "at most "+strconv.Itoa(devices.MaxEntries)+
+			": the kernel verifies each, and tries them one after another whenever a device is opened")
 		return
 	}
 	for i := range c.Linux.Resources.Devices {

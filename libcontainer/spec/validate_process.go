@@ -78,6 +78,10 @@ func (c *checker) user() {
 	}
 }
 
+// listenerFiles is how many descriptors a process may have that makes the listener of its filter, which may refuse to set a limit
+// afterwards: the three streams, what it talks to teu by, the listener.
+const listenerFiles = 16
+
 // rlimits: config.md asks for an error on unknown and on double types; setrlimit(2) refuses soft above hard.
 func (c *checker) rlimits() {
 	seen := map[string]bool{}
@@ -92,6 +96,10 @@ func (c *checker) rlimits() {
 		if l.Soft > l.Hard {
 			c.bad(at("process.rlimits", i)+".soft", strconv.FormatUint(l.Soft, 10),
 				"at most the hard limit, "+strconv.FormatUint(l.Hard, 10))
+		}
+		if l.Type == "RLIMIT_NOFILE" && l.Soft < listenerFiles && c.Linux != nil && c.Linux.Seccomp != nil && c.Linux.Seccomp.ListenerPath != "" {
+			c.bad(at("process.rlimits", i)+".soft", strconv.FormatUint(l.Soft, 10)+" with linux.seccomp.listenerPath",
+				strconv.Itoa(listenerFiles)+" or more: the process itself makes the listener")
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (b *Builder) Target(p Path, want Want, like Slot) Slot {
 	return s
 }
 
-// CheckDev fails with ENODEV unless s is a file of type mode (S_IFCHR, S_IFBLK or S_IFIFO) and device number dev.
+// CheckDev fails with ENODEV unless s is a file of type mode (S_IFCHR, …) and device number dev, which is 0 for what is no device.
 func (b *Builder) CheckDev(s Slot, mode uint32, dev uint64) {
 	b.add(Insn{Op: OpCheckDev, Out: None}, fd(s), num(mode), num(dev))
 }
@@ -69,6 +69,11 @@ func (b *Builder) CheckStdioDev(n int, mode uint32, dev uint64) {
 // CheckFs fails with EXDEV unless s is on a filesystem with that magic number.
 func (b *Builder) CheckFs(s Slot, magic uint64) {
 	b.add(Insn{Op: OpCheckFs, Out: None}, fd(s), num(magic))
+}
+
+// CheckStdioFs is CheckFs on standard stream n.
+func (b *Builder) CheckStdioFs(n int, magic uint64) {
+	b.add(Insn{Op: OpCheckFs, Out: None}, num(n), num(magic))
 }
 
 // Fork goes on in a new process; the old one reports its pid over control and exits. flags are added to clone3's:

@@ -184,6 +184,16 @@ func (b *Builder) Prctl(op int, args ...uint64) {
 	b.call(sys.SysPrctl, num(op), num(a[0]), num(a[1]), num(a[2]), num(a[3]))
 }
 
+// rlimitLen is the length of struct rlimit64.
+const rlimitLen = 16
+
+// Setrlimit sets a resource limit of the process itself (getrlimit(2)).
+func (b *Builder) Setrlimit(resource int, soft, hard uint64) {
+	data := binary.NativeEndian.AppendUint64(nil, soft)
+	data = binary.NativeEndian.AppendUint64(data, hard)
+	b.call(sys.SysPrlimit64, num(0), num(resource), buf(data), num(0))
+}
+
 // Sethostname is sethostname(2).
 func (b *Builder) Sethostname(name string) { b.call(sys.SysSethostname, buf(name), lenOf(0)) }
 

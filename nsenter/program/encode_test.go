@@ -21,6 +21,7 @@ func every() *Program {
 	b.Prctl(sys.PrSetDumpable, 0)
 	b.SigReset()
 	b.Umask(0o22)
+	b.Setrlimit(sys.RlimitNofile, 3, 4)
 	own := b.OwnUser()
 	b.CheckOwner(conn, own)
 	b.Close(own)

@@ -200,7 +200,7 @@ func CloneFlags(v uint64) string {
 
 func openFlags() []flagName {
 	return []flagName{{sys.ORdwr, "RDWR"}, {sys.OWronly, "WRONLY"}, {sys.OPath, "PATH"}, {sys.ODirectory, "DIRECTORY"},
-		{sys.ONofollow, "NOFOLLOW"}, {sys.ONoctty, "NOCTTY"}, {sys.OCreat, "CREAT"}, {sys.OCloexec, "CLOEXEC"}}
+		{sys.ONofollow, "NOFOLLOW"}, {sys.ONoctty, "NOCTTY"}, {sys.ONonblock, "NONBLOCK"}, {sys.OCreat, "CREAT"}, {sys.OCloexec, "CLOEXEC"}}
 }
 
 func resolveFlags() []flagName {

@@ -197,6 +197,10 @@ func (f *flow) order(in *Insn) error {
 		} else if !in.Whole {
 			return fmt.Errorf("that may be short")
 		}
+	case sys.SysPrlimit64:
+		if in.Args[0].Val != 0 || len(in.Args[2].Text) != rlimitLen || in.Args[3].Val != 0 {
+			return fmt.Errorf("of another process, or with %d bytes", len(in.Args[2].Text))
+		}
 	case sys.SysSetns, sys.SysUnshare:
 		return f.namespaces(in)
 	case sys.SysKeyctl:

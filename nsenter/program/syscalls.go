@@ -147,6 +147,7 @@ const (
 	sigPersonality
 	sigPivotRoot
 	sigPrctl
+	sigPrlimit64
 	sigSeccomp
 	sigSetMempolicy
 	sigSetdomainname
@@ -170,7 +171,7 @@ var signatureAt = [...]uint8{
 	sys.SysFchown: sigFchown, sys.SysFchownat: sigFchownat, sys.SysFsconfig: sigFsconfig, sys.SysFsetxattr: sigFsetxattr, sys.SysFsmount: sigFsmount,
 	sys.SysFsopen: sigFsopen, sys.SysFspick: sigFspick, sys.SysIoctl: sigIoctl, sys.SysKeyctl: sigKeyctl, sys.SysMknodat: sigMknodat,
 	sys.SysMountSetattr: sigMountSetattr, sys.SysMoveMount: sigMoveMount, sys.SysOpenat2: sigOpenat2,
-	sys.SysOpenTree: sigOpenTree, sys.SysPersonality: sigPersonality, sys.SysPivotRoot: sigPivotRoot, sys.SysPrctl: sigPrctl, sys.SysSeccomp: sigSeccomp,
+	sys.SysOpenTree: sigOpenTree, sys.SysPersonality: sigPersonality, sys.SysPivotRoot: sigPivotRoot, sys.SysPrctl: sigPrctl, sys.SysPrlimit64: sigPrlimit64, sys.SysSeccomp: sigSeccomp,
 	sys.SysSetMempolicy: sigSetMempolicy, sys.SysSetdomainname: sigSetdomainname, sys.SysSethostname: sigSethostname, sys.SysSetgroups: sigSetgroups,
 	sys.SysSetns: sigSetns, sys.SysSetresgid: sigSetresgid, sys.SysSetresuid: sigSetresuid, sys.SysSetsid: sigSetsid,
 	sys.SysSocket: sigSocket, sys.SysSymlinkat: sigSymlinkat, sys.SysUmask: sigUmask, sys.SysUmount2: sigUmount2,
@@ -202,6 +203,7 @@ var signatures = [...]signature{
 	sigPersonality:   {name: "personality", args: []argType{aHex}},
 	sigPivotRoot:     {name: "pivot_root", args: []argType{aAbs, aAbs}, paths: true},
 	sigPrctl:         {name: "prctl", args: []argType{aPrctl, aNum, aNum, aNum, aNum}},
+	sigPrlimit64:     {name: "prlimit64", args: []argType{aNum, aNum, aBuf, aNum}},
 	sigSeccomp:       {name: "seccomp", args: []argType{aNum, aHex, aFilter}},
 	sigSetMempolicy:  {name: "set_mempolicy", args: []argType{aHex, aMask, aNum}},
 	sigSetdomainname: {name: "setdomainname", args: []argType{aText, aLen}},

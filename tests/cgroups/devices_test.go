@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -154,5 +155,37 @@ func TestUpdateOpensDevices(t *testing.T) {
 		try("/dev/open", c.open)
 		try("/dev/shut", c.shut)
 		try("/dev/null", "ok")
+	}
+}
+
+// TestMostDeviceRules: as many rules as are let through cost no more than a moment, whatever they are about. The kernel took
+// seconds to verify programs of another shape.
+func TestMostDeviceRules(t *testing.T) {
+	t.Parallel()
+	shapes := map[string]func(r *specs.LinuxDeviceCgroup, i int64){
+		"devices":             func(r *specs.LinuxDeviceCgroup, i int64) { r.Major, r.Minor = ptr(i%300), ptr(i) },
+		"minors of any major": func(r *specs.LinuxDeviceCgroup, i int64) { r.Minor = ptr(i) },
+		"majors, half of them denied": func(r *specs.LinuxDeviceCgroup, i int64) {
+			r.Allow, r.Major = i%2 == 0, ptr(i)
+		},
+	}
+	for name, shape := range shapes {
+		b := kit.New(t, kit.Args("true"), func(s *specs.Spec) {
+			s.Linux.Resources = &specs.LinuxResources{Devices: make([]specs.LinuxDeviceCgroup, 1024)}
+			for i := range s.Linux.Resources.Devices {
+				r := &s.Linux.Resources.Devices[i]
+				*r = specs.LinuxDeviceCgroup{Allow: true, Type: "c", Access: []string{"r", "w", "rw", "m", "rm"}[i%5]}
+				shape(r, int64(i))
+			}
+		})
+		begin := time.Now()
+		b.Run()
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("run with 1024 rules of %s: took %v, want less than 2 s", name, took)
+		}
+		b.Edit(func(s *specs.Spec) {
+			s.Linux.Resources.Devices = append(s.Linux.Resources.Devices, specs.LinuxDeviceCgroup{Access: "rwm"})
+		})
+		b.Fails([]string{"create", b.ID}, "linux.resources.devices: got 1025 entries, want at most 1024")
 	}
 }

@@ -28,6 +28,13 @@ func TestAnnotations(t *testing.T) {
 	b.OK("delete", "--force", b.ID)
 	b.Edit(func(s *specs.Spec) { s.Annotations = map[string]string{"org.systemd.property.CollectMode": "inactive"} })
 	b.Fails([]string{"--systemd-cgroup", "create", b.ID}, `annotations[`, "org.systemd.property.CollectMode", "GVariant")
+	// systemd would do to the machine, as root, what these say.
+	for name, value := range map[string]string{
+		"Slice": "'-.slice'", "PIDs": "[@u 1]", "Wants": "['reboot.target']", "FailureAction": "'reboot-force'", "DeviceAllow": "[('/dev/sda', 'rwm')]",
+	} {
+		b.Edit(func(s *specs.Spec) { s.Annotations = map[string]string{"org.systemd.property." + name: value} })
+		b.Fails([]string{"--systemd-cgroup", "create", b.ID}, "annotations[", name, "does not let through")
+	}
 }
 
 // TestVersions: ociVersion is in the state; a later minor version is tried, with a warning.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -133,6 +134,73 @@ func TestRlimitFewFiles(t *testing.T) {
 	b.Edit(few(10))
 	b.OK("create", b.ID)
 	b.OK("start", b.ID)
+}
+
+// TestNoRlimitEndsTheInterpreter: whatever the process may not have, it waits at its gate, and what becomes of it is between the
+// kernel and its program.
+func TestNoRlimitEndsTheInterpreter(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"AS", "CORE", "CPU", "DATA", "FSIZE", "LOCKS", "MEMLOCK", "MSGQUEUE", "NICE", "NOFILE", "NPROC", "RSS", "RTPRIO", "RTTIME",
+		"SIGPENDING", "STACK",
+	} {
+		for _, uid := range []uint32{0, 12345} {
+			args := kit.Args("sleep", "forever")
+			if name == "CPU" {
+				args = kit.Args("devices", "/dev/null", "/dev/absent") // busy
+			}
+			b := kit.New(t, args, process(func(p *specs.Process) {
+				p.User.UID = uid
+				p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_" + name}}
+			}))
+			b.OK("create", b.ID)
+			time.Sleep(20 * time.Millisecond) // some ticks of the kernel's clock
+			if got := b.State().Status; got != specs.StateCreated {
+				t.Errorf("RLIMIT_%s of 0, uid %d: got a container that is %s, want it created", name, uid, got)
+			}
+			res := b.Teu("start", b.ID)
+			// A process of another user that is one too many may not execute anything (execve(2), EAGAIN).
+			if res.Code != 0 && !(name == "NPROC" && uid != 0 && strings.Contains(res.Stderr, "process.args: exec")) &&
+				!(name == "CPU" && strings.Contains(res.Stderr, "init died")) {
+				t.Errorf("RLIMIT_%s of 0, uid %d: %v, want it started", name, uid, res)
+			}
+			if res.Code == 0 && name == "CPU" {
+				b.Ended()
+			}
+		}
+	}
+}
+
+// TestFewFilesOfHooksAndExec: the descriptors that hooks and exec take come before the limit.
+func TestFewFilesOfHooksAndExec(t *testing.T) {
+	t.Parallel()
+	for _, n := range []uint64{0, 3, 6} {
+		b := kit.New(t, kit.Args("sleep", "forever"), process(func(p *specs.Process) {
+			p.User.UID = 12345
+			p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: n, Hard: n}}
+		}), func(s *specs.Spec) {
+			s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: kit.PayloadPath, Args: []string{"payload", "true"}}}}
+		})
+		b.Start()
+		want := fmt.Sprint(n)
+		if got := limitOf(t, b.State().Pid, "Max open files"); got != want+" "+want {
+			t.Errorf("RLIMIT_NOFILE of the container: got %s, want %s %s", got, want, want)
+		}
+		b.OK("exec", b.ID, kit.PayloadPath, "true")
+	}
+}
+
+// limitOf is a line of /proc/PID/limits, soft and hard.
+func limitOf(t *testing.T, pid int, name string) string {
+	t.Helper()
+	text := procFile(t, pid, "limits")
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			return strings.Join(strings.Fields(rest)[:2], " ")
+		}
+	}
+	t.Fatalf("limits of process %d: got no line of %s, want one:\n%s", pid, name, text)
+	return ""
 }
 
 // TestRlimitAboveHard takes CAP_SYS_RESOURCE: without, the error says which limit it was.

@@ -177,13 +177,19 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// TestStdioOwner: the user can open the standard streams anew, unless they are the null device, which stays root's.
+// TestStdioOwner: the user can open a pipe that is a standard stream anew; the null device stays root's.
 func TestStdioOwner(t *testing.T) {
 	t.Parallel()
-	b := kit.New(t, kit.Args("open", "/proc/self/fd/1", "w"), process(func(p *specs.Process) { p.User.UID = 1000 }))
-	if out := b.Run().Stdout; out != "ok\n" {
-		t.Errorf("open stdout to write: got %q, want %q", out, "ok\n")
+	b := kit.New(t, kit.Args("open", "/proc/self/fd/0", "r"), process(func(p *specs.Process) { p.User.UID = 1000 }))
+	r, w, err := os.Pipe()
+	check(t, err)
+	defer w.Close()
+	c := b.Command("run", b.ID)
+	c.Stdin = r
+	if res := b.Do(c); res.Stdout != "ok\n" {
+		t.Errorf("open stdin, a pipe, to read: %v: want stdout %q", res, "ok\n")
 	}
+	r.Close()
 	if f := stat(t, b, "/dev/null")["/dev/null"]; f.UID != 0 {
 		t.Errorf("owner of /dev/null: got %+v, want uid 0", f)
 	}
