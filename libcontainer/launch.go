@@ -258,7 +258,7 @@ func (c *creation) openConsole(terminal bool, socket string, inFront bool) error
 	case terminal && socket != "":
 		return c.dialConsole(socket)
 	case terminal && !inFront:
-		return errors.New("process.terminal: true: want --console-socket")
+		return errors.New("process.terminal: true: want --console-socket, or no terminal")
 	case !terminal && socket != "":
 		return errNoTerminal
 	}

@@ -215,7 +215,7 @@ func TestCgroups(t *testing.T) {
 		{name: "a path with dots", set: path("/$ID/../x"), want: []string{`linux.cgroupsPath: got "/$ID/../x", want a path without ..`}},
 		{name: "the root", set: path("/"), want: []string{`linux.cgroupsPath: "/"`}},
 		{name: "somebody else's cgroup", set: occupied, args: []string{"create", "$ID-2"}, want: []string{"linux.cgroupsPath", "/$ID: container's cgroup is not empty: 1 process"}},
-		{name: "a limit of too little memory", spec: memory(specs.LinuxMemory{Limit: pointer(int64(4096))}), want: []string{"init died: killed: out of memory: linux.resources.memory.limit is 4096 bytes"}},
+		{name: "a limit of too little memory", dies: true, spec: memory(specs.LinuxMemory{Limit: pointer(int64(4096))}), want: []string{"init died: killed: out of memory: linux.resources.memory.limit is 4096 bytes"}},
 		{name: "swap below memory", spec: memory(specs.LinuxMemory{Limit: pointer(int64(64 << 20)), Swap: pointer(int64(32 << 20))}), want: []string{"linux.resources.memory.swap"}},
 		{name: "swap without memory", spec: memory(specs.LinuxMemory{Swap: pointer(int64(32 << 20))}), want: []string{"linux.resources.memory.swap"}},
 		{name: "a swappiness of 101", spec: memory(specs.LinuxMemory{Swappiness: pointer(uint64(101))}), want: []string{"linux.resources.memory.swappiness"}},

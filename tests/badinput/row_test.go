@@ -30,17 +30,33 @@ type row struct {
 	usage string
 	// leaves tells that the command rightly changes the state directory, as `start` does of a container that ends.
 	leaves bool
+	// dies tells that init dies on the way, and not always at the same step: the kernel charges memory in batches.
+	dies bool
 }
 
 // run gives the input twice, to read the error as people do and as callers do.
 func (r *row) run(t *testing.T) {
 	t.Run(r.name, func(t *testing.T) {
 		text := r.give(t, "text")
-		if asJSON := r.give(t, "json"); asJSON != text {
+		asJSON := r.give(t, "json")
+		same := asJSON == text
+		if r.dies {
+			same = cause(asJSON) == cause(text)
+		}
+		if !same {
 			t.Errorf("error in the log as JSON: got %q, want %q as in that as text", asJSON, text)
 		}
 		t.Logf("%s", text)
 	})
+}
+
+// cause is an error without the step at which init died.
+func cause(msg string) string {
+	const died = ": init died: "
+	if _, after, ok := strings.Cut(msg, died); ok {
+		return died + after
+	}
+	return msg
 }
 
 func (r *row) give(t *testing.T, format string) (msg string) {

@@ -87,6 +87,7 @@ func TestDeleteNested(t *testing.T) {
 		nest(t, dir, pid)
 		b.OK("kill", "--all", b.ID, "TERM") // lists those below
 		b.Until("the processes have ended", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
+		b.Ended()
 		b.OK("delete", b.ID)
 		if exists(dir) {
 			t.Errorf("%s is left after delete, want it removed", dir)

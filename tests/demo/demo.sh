@@ -9,7 +9,9 @@ cleanup() {
 	rm -rf "$dir"
 }
 trap cleanup EXIT
-say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+bold='' plain=''
+[ ! -t 1 ] || bold=$'\033[1m' plain=$'\033[0m'
+say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 
 say "a bundle: a root with busybox, and a config.json from 'teu spec'"
 mkdir -p "$dir/rootfs/bin" "$dir/rootfs/etc"
@@ -66,3 +68,5 @@ say "teu kill, teu delete"
 for _ in $(seq 100); do "$teu" state "$id" | grep -q '"status": "stopped"' && break; done
 "$teu" delete "$id"
 "$teu" list
+
+say "done: the container is gone, and the list above is empty"

@@ -144,6 +144,7 @@ func mountV1(t *testing.T, controllers ...string) string {
 	for _, c := range controllers {
 		dir := filepath.Join(top, c)
 		check(t, os.MkdirAll(dir, 0o755))
+		others := attached(t, c) // as v1, and mounted: by another name here, or in another mount namespace
 		// The v2 tree lets go of a controller when the last cgroup that had it is not only removed, but gone.
 		err := eventually(func() error { return syscall.Mount("cgroup", dir, "cgroup", 0, c) })
 		if err != nil {
@@ -152,7 +153,9 @@ func mountV1(t *testing.T, controllers ...string) string {
 		}
 		t.Cleanup(func() {
 			// A hierarchy that is unmounted while it has more than its root stays for good.
-			check(t, eventually(func() error { return alone(c) }))
+			if !others {
+				check(t, eventually(func() error { return alone(c) }))
+			}
 			check(t, syscall.Unmount(dir, 0))
 		})
 	}
@@ -162,16 +165,34 @@ func mountV1(t *testing.T, controllers ...string) string {
 // alone is EBUSY while the hierarchy of a controller has more cgroups than the root: /proc/cgroups counts those too that
 // are removed and not gone.
 func alone(controller string) error {
+	_, cgroups, err := hierarchyOf(controller)
+	if err == nil && cgroups != "1" {
+		err = fmt.Errorf("%s cgroups of %s: %w", cgroups, controller, syscall.EBUSY)
+	}
+	return err
+}
+
+// attached reports whether a controller is that of a v1 hierarchy: that of v2 has the number 0.
+func attached(t *testing.T, controller string) bool {
+	t.Helper()
+	number, _, err := hierarchyOf(controller)
+	check(t, err)
+	return number != "" && number != "0"
+}
+
+// hierarchyOf is what /proc/cgroups says of a controller's hierarchy: its number and how many cgroups it has, "" for a
+// controller that the kernel does not have (cgroups(7)).
+func hierarchyOf(controller string) (number, cgroups string, err error) {
 	text, err := os.ReadFile("/proc/cgroups")
 	if err != nil {
-		return err
+		return "", "", err
 	}
 	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); f[0] == controller && f[2] != "1" {
-			return fmt.Errorf("%s cgroups of %s: %w", f[2], controller, syscall.EBUSY)
+		if f := strings.Fields(line); f[0] == controller {
+			return f[1], f[2], nil
 		}
 	}
-	return nil
+	return "", "", nil
 }
 
 // eventually tries again while something is busy, for a short time.

@@ -148,7 +148,7 @@ func report(w io.Writer, rows []results.Row, left []job, o options, took time.Du
 	}
 	fmt.Fprintf(w, "\n%d passed, %d failed, %d skipped\n", sum.Passed, sum.Failed, sum.Skipped)
 	if sum.Failed > 0 {
-		return fmt.Errorf("%d tests failed", sum.Failed)
+		return fmt.Errorf("failed tests: %d", sum.Failed)
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func report(rows []results.Row, file string) error {
 		}
 	}
 	if sum.Failed > 0 {
-		return fmt.Errorf("%d tests failed", sum.Failed)
+		return fmt.Errorf("failed tests: %d", sum.Failed)
 	}
 	return nil
 }
