@@ -27,9 +27,24 @@ type held struct {
 // openedOrder is for a directory that was opened and not mounted: it covers nothing.
 const openedOrder = -1
 
+// maxPath is PATH_MAX: a longer path is an error of the first call that is given it.
+const maxPath = 4096
+
+// upwards yields the clean path p and the directories above it but for "/", the longest first.
+func upwards(p string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		if len(p) > maxPath {
+			p = p[:strings.LastIndexByte(p[:maxPath], '/')]
+		}
+		for p != "" && yield(p) {
+			p = p[:strings.LastIndexByte(p, '/')]
+		}
+	}
+}
+
 // need records that entry i of mounts looks path up; what comes after the mounts is one more.
 func (c *Compiler) need(path string, i int) {
-	for p := path; p != ""; p = p[:strings.LastIndexByte(p, '/')] {
+	for p := range upwards(path) {
 		if last, ok := c.needed[p]; ok && last >= i {
 			return // so it is with all above
 		}
@@ -91,7 +106,10 @@ func (c *Compiler) placed(dest, fstype string, mnt program.Slot) {
 // path is where a lookup of the clean path p starts: at the last mount on the way that the program holds, else at the root.
 func (c *Compiler) path(p string) program.Path {
 	out, last := program.Inside(c.root, p), openedOrder-1
-	for dest := p; dest != "" && len(c.held) > 0; dest = dest[:strings.LastIndexByte(dest, '/')] {
+	if len(c.held) == 0 {
+		return out
+	}
+	for dest := range upwards(p) {
 		if h, ok := c.held[dest]; ok && h.order > last {
 			out.Held, out.Known, last = h.at, len(dest), h.order
 		}

@@ -3,7 +3,6 @@ package rootfs
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"teu/internal/sys"
@@ -53,12 +52,12 @@ func (c *Compiler) Masks() {
 
 // isBelow reports whether p, or a directory above it, is among those masked: nothing of it can be seen then.
 func isBelow(p string, masked map[string]bool) bool {
-	for ; p != ""; p = p[:strings.LastIndexByte(p, '/')] {
-		if masked[p] {
+	for above := range upwards(p) {
+		if masked[above] {
 			return true
 		}
 	}
-	return false
+	return masked["/"]
 }
 
 // emptyDir is a mount with nothing in it.
