@@ -20,8 +20,8 @@ import (
 // SlowVar names the variable for how many times longer everything may take: an emulated machine is slow.
 const SlowVar = "TEU_TEST_SLOW"
 
-// Limit bounds every command and every wait of the tests. What takes that long hangs, on a busy machine too.
-var Limit = slow(60 * time.Second)
+// Limit bounds every command and every wait of the tests.
+var Limit = slow(20 * time.Second)
 
 func slow(d time.Duration) time.Duration {
 	text := os.Getenv(SlowVar)
