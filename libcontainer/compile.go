@@ -66,8 +66,8 @@ func (f *initFacts) join(b *program.Builder, where string, slots []program.Slot)
 
 func becomeRoot(b *program.Builder, where string) {
 	b.At(where, "become root of the user namespace")
-	b.Setresgid(0)
-	b.Setresuid(0)
+	process.Become(b, 0, 0)
+	process.OwnedByParent(b)
 }
 
 // enterPidNamespace goes on in a child, which is the parent's: setns(2) and unshare(2) move only children.

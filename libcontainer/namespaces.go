@@ -7,6 +7,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/process"
 	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
@@ -121,7 +122,11 @@ func (f *initFacts) joinNamespaces(b *program.Builder, slots map[uint64]program.
 	}
 	join := func(flag uint64) {
 		at(flag)
-		b.Setns(slots[flag], flag)
+		if flag == sys.CloneNewUser {
+			process.JoinUser(b, slots[flag])
+		} else {
+			b.Setns(slots[flag], flag)
+		}
 		b.Close(slots[flag])
 	}
 	if users && f.userFirst {

@@ -32,6 +32,7 @@ func finish(b *program.Builder) *program.Program {
 	b.At("", "rest")
 	b.Prctl(sys.PrSetKeepcaps, 1)
 	b.Setresuid(0)
+	b.Prctl(sys.PrSetDumpable, 0)
 	b.CheckCwd()
 	b.Capset(0, 0, 0)
 	b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll)

@@ -3,7 +3,7 @@ package program
 import "math/bits"
 
 // duty is a set of things that a program has done.
-type duty uint16
+type duty uint32
 
 // The duties. Some have to be done on every way to an instruction, of some it matters that no way has done them yet.
 const (
@@ -23,6 +23,8 @@ const (
 	moved                       // a mount namespace was joined
 	ownOwner                    // its owner was compared with the user namespace that the process was started in
 	inUser                      // a user namespace was joined
+	unambient                   // the ambient set that the process came with was cleared
+	idsChanged                  // the last instruction changed ids: the process may be looked into again
 )
 
 // bitset is a set of slots.

@@ -20,6 +20,9 @@ func (f *flow) identity(in *Insn) error {
 		if in.Nr == sys.SysSetgroups && uint64(len(in.Args[1].Text)) != 4*in.Args[0].Val {
 			return fmt.Errorf("%d groups in %d bytes", in.Args[0].Val, len(in.Args[1].Text))
 		}
+		if in.Nr == sys.SysSetresgid {
+			f.reveal()
+		}
 	case sys.SysSetresuid:
 		if !sameIDs(in) {
 			return fmt.Errorf("to ids that differ")
@@ -31,6 +34,7 @@ func (f *flow) identity(in *Insn) error {
 		if f.has(keepcaps) {
 			f.do(user)
 		}
+		f.reveal()
 	case sys.SysCapset:
 		if !f.has(user) {
 			return fmt.Errorf("capabilities set before the user")
@@ -124,7 +128,7 @@ func (f *flow) prctl(in *Insn) error {
 func (f *flow) ambientSet(op uint64) error {
 	switch {
 	case op == sys.PrCapAmbientClearAll:
-		f.do(ambient)
+		f.do(ambient | unambient)
 	case !f.has(caps | ambient):
 		return fmt.Errorf("ambient set changed before the capabilities are set and it was cleared")
 	}

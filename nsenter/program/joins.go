@@ -35,6 +35,7 @@ func (f *flow) setns(s *Arg, flags uint64) error {
 			return fmt.Errorf("to a user namespace that the owner of the mount namespace was not compared with")
 		}
 		f.do(inUser)
+		f.reveal()
 	}
 	if flags&sys.CloneNewNs == 0 {
 		return nil

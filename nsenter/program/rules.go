@@ -16,6 +16,9 @@ func (f *flow) apply(in *Insn, sig *signature) error {
 		}
 		return fmt.Errorf("between close_range and exec")
 	}
+	if err := f.unseen(in); err != nil {
+		return err
+	}
 	if sig.paths {
 		for a := range in.Args {
 			if err := f.path(in, sig, a); err != nil {
@@ -33,6 +36,25 @@ func (f *flow) apply(in *Insn, sig *signature) error {
 		f.made(in)
 	}
 	return err
+}
+
+// unseen holds a change of ids to be followed by PR_SET_DUMPABLE: commit_creds in kernel/cred.c gives the process the dumpable of
+// fs.suid_dumpable then.
+func (f *flow) unseen(in *Insn) error {
+	if !f.may(idsChanged) {
+		return nil
+	}
+	if in.Op != OpSyscall || in.Nr != sys.SysPrctl || in.Args[0].Val != sys.PrSetDumpable {
+		return fmt.Errorf("right after a change of ids, which may have opened the process to be looked into")
+	}
+	f.seen &^= idsChanged
+	return nil
+}
+
+// reveal records that in has changed ids.
+func (f *flow) reveal() {
+	f.undo(undumpable)
+	f.do(idsChanged)
 }
 
 // late reports whether in may come after close_range or a filter: the last steps before the workload.
@@ -293,8 +315,14 @@ func (f *flow) namespaces(in *Insn) error {
 	if f.may(entered) {
 		return fmt.Errorf("after the change of root")
 	}
+	if !f.has(unambient) {
+		return fmt.Errorf("with the ambient capabilities of the caller")
+	}
 	if in.Nr == sys.SysSetns {
 		return f.setns(&in.Args[0], in.Args[1].Val)
+	}
+	if in.Args[0].Val&sys.CloneNewUser != 0 {
+		f.reveal()
 	}
 	return nil
 }
@@ -333,6 +361,12 @@ func (f *flow) builtin(in *Insn) error {
 	case OpHook:
 		if in.Args[1].Val == 0 {
 			return fmt.Errorf("without arguments")
+		}
+		if !f.has(undumpable) {
+			return fmt.Errorf("while the process can be looked into")
+		}
+		if !f.has(unambient) {
+			return fmt.Errorf("with the ambient capabilities of the caller")
 		}
 		// As with exec: it is looked up in the container, and what it is may be a script.
 		if s := f.foreign(); s >= 0 && f.may(entered) {

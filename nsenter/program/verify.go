@@ -21,6 +21,7 @@ import (
 //   - a path of the host, or below a descriptor from outside, after the change of root
 //   - namespaces joined or made, or a fork, while the process can be looked into (not yet undumpable); namespaces
 //     after the change of root
+//   - anything between a change of ids and making the process undumpable again; namespaces or hooks with the caller's ambient set
 //   - a mount namespace joined without its owner having been compared with the user namespace that the process is in at exec
 //   - a write to a file that was not opened strictly below a checked filesystem, unless the parent opened it
 //   - capabilities set before the user, groups or the bounding set changed after; a filter that would not load

@@ -239,13 +239,31 @@ func TestWriteRules(t *testing.T) {
 
 func TestNamespaceRules(t *testing.T) {
 	hidden := func(b *scene) { b.Prctl(sys.PrSetDumpable, 0) }
+	cleared := func(b *scene) { hidden(b); b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll) }
 	checkRules(t, []rule{
 		{name: "setns while dumpable", at: atStart, want: "setns: while the process can be looked into",
 			bad:  func(b *scene) { b.Setns(b.in, sys.CloneNewNet) },
-			good: func(b *scene) { hidden(b); b.Setns(b.in, sys.CloneNewNet) }},
+			good: func(b *scene) { cleared(b); b.Setns(b.in, sys.CloneNewNet) }},
 		{name: "unshare while dumpable", at: atStart, want: "unshare: while the process can be looked into",
 			bad:  func(b *scene) { b.Unshare(sys.CloneNewNet) },
-			good: func(b *scene) { hidden(b); b.Unshare(sys.CloneNewNet) }},
+			good: func(b *scene) { cleared(b); b.Unshare(sys.CloneNewNet) }},
+		{name: "setns with ambient capabilities", at: atHost, skip: skip{came: true}, want: "setns: with the ambient capabilities of the caller",
+			bad:  func(b *scene) { b.Setns(b.in, sys.CloneNewNet) },
+			good: func(b *scene) { b.Setns(b.in, sys.CloneNewNet) }},
+		{name: "unshare with ambient capabilities", at: atHost, skip: skip{came: true}, want: "unshare: with the ambient capabilities of the caller",
+			bad:  func(b *scene) { b.Unshare(sys.CloneNewNet) },
+			good: func(b *scene) { b.Unshare(sys.CloneNewNet) }},
+		{name: "hook with ambient capabilities", at: atHost, skip: skip{came: true}, want: "hook: with the ambient capabilities of the caller",
+			bad:  func(b *scene) { b.Hook("/h", []string{"h"}, nil, b.in, b.in, 0) },
+			good: func(b *scene) { b.Hook("/h", []string{"h"}, nil, b.in, b.in, 0) }},
+		{name: "ambient capabilities cleared on one way only", at: atHost, skip: skip{came: true}, want: "unshare: with the ambient capabilities",
+			bad: func(b *scene) {
+				b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll)
+				b.Ignore(syscall.EINVAL)
+				b.Unshare(sys.CloneNewNet)
+			}},
+		{name: "hook while dumpable", at: atHost, skip: skip{dumpable: true}, want: "hook: while the process can be looked into",
+			bad: func(b *scene) { b.Hook("/h", []string{"h"}, nil, b.in, b.in, 0) }},
 		{name: "fork while dumpable", at: atStart, want: "fork: while the process can be looked into",
 			bad:  func(b *scene) { b.Fork(b.in, 0) },
 			good: func(b *scene) { hidden(b); b.Fork(b.in, 0) }},
@@ -300,6 +318,27 @@ func TestIdentityRules(t *testing.T) {
 			bad: func(b *scene) { b.raw(sys.SysSetresuid, num(0), num(0), num(1)) }},
 		{name: "group ids that differ", at: atEntered, want: "setresgid: to ids that differ",
 			bad: func(b *scene) { b.raw(sys.SysSetresgid, num(1), num(0), num(0)) }},
+		{name: "group and dumpable", at: atEntered, want: "setresuid: right after a change of ids",
+			bad:  func(b *scene) { b.Builder.Setresgid(0); b.Setresuid(0) },
+			good: func(b *scene) { b.Setresgid(0); b.Setresuid(0) }},
+		{name: "user and dumpable", at: atEntered, want: "umask: right after a change of ids",
+			bad:  func(b *scene) { b.Builder.Setresuid(0); b.Umask(0) },
+			good: func(b *scene) { b.Setresuid(0); b.Umask(0) }},
+		{name: "user and dumpable after another prctl", at: atEntered, want: "prctl: right after a change of ids",
+			bad: func(b *scene) { b.Builder.Setresuid(0); b.Prctl(sys.PrSetKeepcaps, 0); b.Prctl(sys.PrSetDumpable, 0) }},
+		{name: "user namespace and dumpable", at: atHost, want: "setns: right after a change of ids",
+			bad:  func(b *scene) { b.Builder.Setns(b.in, sys.CloneNewUser); b.Setns(b.in, sys.CloneNewNet) },
+			good: func(b *scene) { b.Setns(b.in, sys.CloneNewUser); b.Setns(b.in, sys.CloneNewNet) }},
+		{name: "new user namespace and dumpable", at: atHost, want: "umask: right after a change of ids",
+			bad:  func(b *scene) { b.Unshare(sys.CloneNewUser); b.Umask(0) },
+			good: func(b *scene) { b.Unshare(sys.CloneNewUser); b.Prctl(sys.PrSetDumpable, 0); b.Umask(0) }},
+		{name: "dumpable on one way", at: atEntered, want: "umask: right after a change of ids",
+			bad: func(b *scene) {
+				b.Builder.Setresuid(0)
+				b.Prctl(sys.PrSetDumpable, 0)
+				b.Ignore(syscall.EINVAL)
+				b.Umask(0)
+			}},
 		{name: "seccomp that loads no filter", at: atEntered, want: "seccomp: request 0 is none that programs use",
 			bad: func(b *scene) { b.raw(sys.SysSeccomp, num(0), num(0), Arg{Kind: Prog, Text: "12345678"}) }},
 		{name: "groups after the user", at: atUser, want: "setgroups: groups changed after the user",

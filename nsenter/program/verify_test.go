@@ -32,7 +32,7 @@ type scene struct {
 
 // skip leaves steps of the sound program out.
 type skip struct {
-	dumpable, signals, root, keepcaps, user, caps, ambient, cwd, left, closed bool
+	dumpable, came, signals, root, keepcaps, user, caps, ambient, cwd, left, closed bool
 }
 
 // assemble builds the sound program with put at place p.
@@ -53,6 +53,7 @@ func assemble(p place, s skip, put func(b *scene)) *Program {
 	}
 	at(atStart)
 	do(s.dumpable, func() { b.Prctl(sys.PrSetDumpable, 0) })
+	do(s.came, func() { b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll) })
 	do(s.signals, b.SigReset)
 	b.dir = b.Openat2(Host, "/dir", How{Flags: sys.OPath})
 	at(atHost)
@@ -81,6 +82,17 @@ func (b *scene) closeAll() {
 	for s := b.dir; int(s) < b.p.Slots; s++ {
 		b.Close(s)
 		b.Ignore(syscall.EBADF)
+	}
+}
+
+// Setresgid, Setresuid and Setns are what a sound program makes of them.
+func (b *scene) Setresgid(gid uint32) { b.Builder.Setresgid(gid); b.Prctl(sys.PrSetDumpable, 0) }
+func (b *scene) Setresuid(uid uint32) { b.Builder.Setresuid(uid); b.Prctl(sys.PrSetDumpable, 0) }
+
+func (b *scene) Setns(s Slot, flags uint64) {
+	b.Builder.Setns(s, flags)
+	if flags&sys.CloneNewUser != 0 {
+		b.Prctl(sys.PrSetDumpable, 0)
 	}
 }
 
