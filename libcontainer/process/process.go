@@ -18,6 +18,8 @@ type Config struct {
 	Process *specs.Process
 	Caps    Caps
 	LastCap int // the highest capability the kernel knows
+	// Grantable is what the process has before any of the program's doing.
+	Grantable uint64
 
 	Filter      []byte // compiled seccomp filter, or nil
 	FilterFlags uint64
@@ -96,9 +98,10 @@ func Released(b *program.Builder) {
 	b.Prctl(sys.PrSetPdeathsig, 0)
 }
 
-// Session gives the process its own session and keyring, and the terminal slave as its standard streams, or the
+// Session drops the capabilities that are of no more use, and gives the process its own session and keyring, and the terminal slave as its standard streams, or the
 // streams it has to its user.
 func (c *Config) Session(b *program.Builder, slave program.Slot) {
+	c.narrow(b)
 	b.At("", "start a session")
 	b.Setsid()
 	c.keyring(b)
@@ -257,7 +260,7 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 		c.BeforeExec()
 	}
 	c.lateRlimits(b)
-	if c.Process.NoNewPrivileges || c.Filter == nil {
+	if !c.keepsAdmin() {
 		capset(b, c.Caps)
 		c.closeFds(b)
 		c.seccomp(b)
@@ -272,6 +275,9 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 	}
 	b.At("process.args", What(c.Process.Args[0]))
 }
+
+// keepsAdmin: a filter takes CAP_SYS_ADMIN to load, unless there is no_new_privs (seccomp(2)).
+func (c *Config) keepsAdmin() bool { return c.Filter != nil && !c.Process.NoNewPrivileges }
 
 // What is what the last instruction says of itself.
 func What(arg0 string) string { return "exec " + quote(arg0) }

@@ -19,7 +19,7 @@ func config(do func(c *Config)) *Config {
 	c := &Config{
 		Process: &specs.Process{Args: []string{"true"}, Cwd: "/", Env: []string{"PATH=/bin", "HOME=/"}},
 		Caps:    Caps{Bounding: all, Effective: all, Permitted: all},
-		LastCap: 40,
+		LastCap: 40, Grantable: 1<<41 - 1,
 	}
 	if do != nil {
 		do(c)

@@ -24,6 +24,7 @@ const (
 	ownOwner                    // its owner was compared with the user namespace that the process was started in
 	inUser                      // a user namespace was joined
 	unambient                   // the ambient set that the process came with was cleared
+	narrowed                    // no more capabilities than the last steps take
 	idsChanged                  // the last instruction changed ids: the process may be looked into again
 )
 

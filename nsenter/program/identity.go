@@ -36,11 +36,14 @@ func (f *flow) identity(in *Insn) error {
 		}
 		f.reveal()
 	case sys.SysCapset:
-		if !f.has(user) {
-			return fmt.Errorf("capabilities set before the user")
-		}
 		if len(in.Args[0].Text) != 8 || len(in.Args[1].Text) != 24 {
 			return fmt.Errorf("sets of %d bytes", len(in.Args[1].Text))
+		}
+		if !f.may(user) {
+			return f.narrow(in)
+		}
+		if !f.has(user) {
+			return fmt.Errorf("capabilities set before the user")
 		}
 		f.undo(admin | ambient)
 		f.do(caps)
@@ -62,6 +65,27 @@ func (f *flow) identity(in *Insn) error {
 		}
 		f.do(closed)
 	}
+	return nil
+}
+
+// LastCaps are the capabilities that the steps after 'ready' take: to open what is the image's, to give streams to the user, to end
+// hooks, to drop from the bounding set, and to become the user.
+const LastCaps = 1<<sys.CapChown | 1<<sys.CapDacOverride | 1<<sys.CapDacReadSearch | 1<<sys.CapKill |
+	1<<sys.CapSetgid | 1<<sys.CapSetuid | 1<<sys.CapSetpcap
+
+// narrow checks and records that the effective set is what the last steps take. The permitted one may hold what the workload or the
+// filter is to have yet.
+func (f *flow) narrow(in *Insn) error {
+	sets, ne := []byte(in.Args[1].Text), binary.NativeEndian
+	switch {
+	case !f.has(rooted):
+		return fmt.Errorf("capabilities set in the root of the host")
+	case (uint64(ne.Uint32(sets[12:]))<<32|uint64(ne.Uint32(sets)))&^LastCaps != 0:
+		return fmt.Errorf("capabilities set before the user")
+	case ne.Uint32(sets[8:])|ne.Uint32(sets[20:]) != 0:
+		return fmt.Errorf("capabilities inherited before the user is set")
+	}
+	f.do(narrowed)
 	return nil
 }
 

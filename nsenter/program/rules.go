@@ -19,6 +19,9 @@ func (f *flow) apply(in *Insn, sig *signature) error {
 	if err := f.unseen(in); err != nil {
 		return err
 	}
+	if sig.takes && f.may(narrowed) {
+		return fmt.Errorf("after the capabilities that it takes went")
+	}
 	if sig.paths {
 		for a := range in.Args {
 			if err := f.path(in, sig, a); err != nil {
@@ -357,6 +360,9 @@ func (f *flow) builtin(in *Insn) error {
 	case OpSync:
 		if in.Args[1].Val == ByteForked {
 			return fmt.Errorf("with the byte that is fork's")
+		}
+		if in.Args[1].Val == ByteReady && !f.has(narrowed) {
+			return fmt.Errorf("of readiness with more capabilities than the last steps take")
 		}
 	case OpHook:
 		if in.Args[1].Val == 0 {

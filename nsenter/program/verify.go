@@ -24,6 +24,7 @@ import (
 //   - anything between a change of ids and making the process undumpable again; namespaces or hooks with the caller's ambient set
 //   - a mount namespace joined without its owner having been compared with the user namespace that the process is in at exec
 //   - a write to a file that was not opened strictly below a checked filesystem, unless the parent opened it
+//   - readiness with more capabilities than the last steps take, and what takes more after they went
 //   - capabilities set before the user, groups or the bounding set changed after; a filter that would not load
 //   - anything but capabilities and the exec after a filter; anything that makes a descriptor after close_range
 //   - an exec before the root, the user, the capabilities, the working directory, the signals and the descriptors are
