@@ -64,6 +64,7 @@ type flow struct {
 	owner Slot // the user namespace, to be joined, that an owner was compared with on some way, or None
 
 	places bitset // mounts that some way has put on a place and holds
+	covers bitset // masked and read-only paths that some way has not looked up again
 	tracks *tracks
 }
 
@@ -71,12 +72,13 @@ const flowSets = 11
 
 func newFlow(p *Program, t *tracks) *flow {
 	n := (p.Slots + 63) / 64
-	w := make([]uint64, flowSets*n+(t.moves+63)/64)
+	places := flowSets*n + (t.moves+63)/64
+	w := make([]uint64, places+(t.covering+63)/64)
 	return &flow{
 		tracks: t, inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
 		open: w[5*n : 6*n], placed: w[6*n : 7*n], procfs: w[7*n : 8*n], nodev: w[8*n : 9*n],
 		owned: w[9*n : 10*n], ownUser: w[10*n : 11*n], owner: None,
-		places: w[11*n:],
+		places: w[11*n : places], covers: w[places:],
 	}
 }
 
@@ -96,6 +98,9 @@ func (f *flow) meet(g *flow) {
 	}
 	for i := range f.places {
 		f.places[i] |= g.places[i]
+	}
+	for i := range f.covers {
+		f.covers[i] |= g.covers[i]
 	}
 	f.set.keep(g.set)
 	f.mount.keep(g.mount)

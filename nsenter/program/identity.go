@@ -182,6 +182,9 @@ func (f *flow) exec(in *Insn) error {
 	if err := f.underOwner(); err != nil {
 		return err
 	}
+	if err := f.uncovered(); err != nil {
+		return err
+	}
 	// What is executed may be named by a path through a descriptor, and that is looked up before exec closes them.
 	if s := f.foreign(); s >= 0 {
 		return fmt.Errorf("slot s%d, from outside, is still open", s)

@@ -88,6 +88,10 @@ func (f *flow) path(in *Insn, sig *signature, a int) error {
 			return f.hostPath(in, arg.Text)
 		}
 		return f.below(in, a)
+	case aSeen:
+		if !strings.HasPrefix(arg.Text, "/") {
+			return fmt.Errorf("path %q is relative to nothing", arg.Text)
+		}
 	case aInside:
 		if err := f.inside(in.Args[a-1].Val, arg.Text); err != nil {
 			return err
@@ -256,8 +260,10 @@ func (f *flow) order(in *Insn) error {
 			f.placed.add(s.Val)
 		}
 		f.mounted(in)
+		f.covered(in)
 	case sys.SysMountSetattr:
 		f.attributes(in)
+		f.covered(in)
 	case sys.SysFchdir:
 		if f.may(entered) {
 			return fmt.Errorf("to a directory that may be outside, after the change of root")
@@ -364,6 +370,9 @@ func (f *flow) builtin(in *Insn) error {
 		if in.Args[1].Val == ByteReady && !f.has(narrowed) {
 			return fmt.Errorf("of readiness with more capabilities than the last steps take")
 		}
+		if in.Args[1].Val == ByteReady {
+			return f.uncovered()
+		}
 	case OpHook:
 		if in.Args[1].Val == 0 {
 			return fmt.Errorf("without arguments")
@@ -390,6 +399,8 @@ func (f *flow) builtin(in *Insn) error {
 		return f.listen(in)
 	case OpCheckOwner:
 		return f.checkOwner(in)
+	case OpCheckCover:
+		return f.checkCover(in)
 	case OpCheckRoot:
 		// Anywhere else the root is whatever the parent's was.
 		if f.has(moved) {

@@ -41,6 +41,9 @@ const (
 	aMask           // a buffer, or NULL
 	aKey            // the name of a keyring, or the session keyring
 	aCopies         // what Copy copies
+	aIdent          // which number Identify has
+	aNumber         // a slot with a number that may be missing, or none
+	aSeen           // a path that is looked up in the container's root
 )
 
 // kinds is the kinds of argument that a type may have, as bits.
@@ -51,7 +54,7 @@ var kinds = [...]uint8{
 	aAttr: 1 << Imm, aLen: 1 << Len, aCmd: 1 << Imm, aPrctl: 1 << Imm, aRoot: 1 << Use, aInside: 1 << Str,
 	aWant: 1 << Imm, aLike: 1<<Use | 1<<Imm, aByte: 1 << Imm, aVec: 1 << Vec,
 	aMask: 1<<Buf | 1<<Imm, aKey: 1<<Str | 1<<Imm,
-	aCopies: 1 << Imm,
+	aCopies: 1 << Imm, aIdent: 1 << Imm, aNumber: 1<<Use | 1<<Imm, aSeen: 1 << Str,
 }
 
 // takes reports whether a, which is of one of the kinds of t, has a value that t may have.
@@ -69,7 +72,9 @@ func (t argType) takes(a *Arg) bool {
 		return a.Kind == Str || a.Val == sessionKeyring
 	case aWant:
 		return a.Val&^uint64(wantAll) == 0
-	case aLike:
+	case aIdent:
+		return a.Val <= uint64(Inode)
+	case aLike, aNumber:
 		return a.Kind == Use || a.Val == noFd
 	case aByte:
 		return a.Val <= 0xff
@@ -87,9 +92,10 @@ func (t argType) takes(a *Arg) bool {
 type result uint8
 
 const (
-	noResult  result = iota
-	makesFd          // a descriptor
-	mayMakeFd        // a descriptor, for some requests
+	noResult    result = iota
+	makesFd            // a descriptor
+	makesNumber        // a number
+	mayMakeFd          // a descriptor, for some requests
 )
 
 // signature is what the printer and the verifier know of a system call or a built-in instruction.
@@ -245,6 +251,9 @@ var builtins = [opEnd]signature{
 
 	OpCheckOwner: {name: "check_owner", args: []argType{aFd, aFd}},
 	OpCheckRoot:  {name: "check_root", args: []argType{aNum, aNum, aNum}},
+
+	OpIdentify:   {name: "identify", args: []argType{aFd, aIdent}, result: makesNumber},
+	OpCheckCover: {name: "check_cover", args: []argType{aSeen, aNumber, aNumber, aNumber, aNumber}, paths: true},
 }
 
 // hasNUL reports whether a string of a cannot be passed to the kernel.

@@ -79,7 +79,14 @@ func assemble(p place, s skip, put func(b *scene)) *Program {
 
 // closeAll closes what the parts have left open.
 func (b *scene) closeAll() {
+	numbers := map[Slot]bool{}
+	for i := range b.p.Insns {
+		numbers[b.p.Insns[i].Out] = numbers[b.p.Insns[i].Out] || b.p.Insns[i].Op == OpIdentify
+	}
 	for s := b.dir; int(s) < b.p.Slots; s++ {
+		if numbers[s] {
+			continue
+		}
 		b.Close(s)
 		b.Ignore(syscall.EBADF)
 	}
@@ -207,7 +214,7 @@ func TestShapeRules(t *testing.T) {
 			bad: func(b *scene) { b.add(Insn{Op: OpSyscall, Nr: sys.SysSetsid, Out: b.slot()}) }},
 		{name: "result of a builtin with none", at: atHost, want: "result of sync, which has none",
 			bad: func(b *scene) { b.add(Insn{Op: OpSync, Out: b.slot()}, fd(b.in), num(1), num(1)) }},
-		{name: "descriptor that no slot keeps", at: atHost, want: "descriptor of fsopen that no slot keeps",
+		{name: "descriptor that no slot keeps", at: atHost, want: "result of fsopen that no slot keeps",
 			bad:  func(b *scene) { b.raw(sys.SysFsopen, str("tmpfs"), num(sys.FsopenCloexec)) },
 			good: func(b *scene) { b.Fsopen("tmpfs") }},
 	})
