@@ -168,7 +168,7 @@ func (c *initCompiler) timeNamespace() {
 	if len(c.s.Linux.TimeOffsets) > 0 {
 		b.Sync(c.control, program.ByteOffsets, program.ByteOffsets)
 	}
-	s := b.Openat2(program.Host, "/proc/self/ns/time_for_children", program.How{})
+	s := b.Openat2(program.Host, "/proc/self/ns/time_for_children", program.How{Flags: sys.ONonblock})
 	b.Setns(s, sys.CloneNewTime)
 	b.Close(s)
 }

@@ -78,7 +78,7 @@ func (ns *namespaces) open(inputs map[string]int) error {
 		if path == "" {
 			continue
 		}
-		fd, err := sys.Openat(sys.AtFdcwd, path, sys.ORdonly, 0)
+		fd, err := sys.Openat(sys.AtFdcwd, path, sys.ORdonly|sys.ONonblock|sys.ONoctty, 0)
 		if err != nil {
 			return fmt.Errorf("%s.path: open %s: %w", ns.where[flag], path, err)
 		}

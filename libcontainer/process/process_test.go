@@ -39,7 +39,7 @@ func whole(c *Config) *program.Program {
 	b.Setns(control, sys.CloneNewNs)
 	b.CheckRoot(1, 2, 3)
 	if c.Process.Terminal {
-		slave = b.Openat2(program.Host, "/dev/tty", program.How{Flags: sys.ORdwr})
+		slave = b.Openat2(program.Host, "/dev/tty", program.How{Flags: sys.OPath})
 	}
 	c.Session(b, slave)
 	c.Limits(b)

@@ -164,7 +164,7 @@ func (b *Builder) CheckOwner(mnt, user Slot) {
 }
 
 // OwnUser opens the user namespace that the process is in.
-func (b *Builder) OwnUser() Slot { return b.Openat2(Host, ownUser, How{}) }
+func (b *Builder) OwnUser() Slot { return b.Openat2(Host, ownUser, How{Flags: sys.ONonblock}) }
 
 const ownUser = "/proc/self/ns/user"
 

@@ -61,6 +61,9 @@ type flow struct {
 	owned   bitset   // mount namespaces whose owner was checked
 	ownUser bitset   // the user namespace that the process was started in
 
+	devpts bitset // directories that were checked to be on a devpts
+	nulls  bitset // files that were checked to be the null device
+
 	owner Slot // the user namespace, to be joined, that an owner was compared with on some way, or None
 
 	places bitset // mounts that some way has put on a place and holds
@@ -68,7 +71,7 @@ type flow struct {
 	tracks *tracks
 }
 
-const flowSets = 11
+const flowSets = 13
 
 func newFlow(p *Program, t *tracks) *flow {
 	n := (p.Slots + 63) / 64
@@ -78,7 +81,8 @@ func newFlow(p *Program, t *tracks) *flow {
 		tracks: t, inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
 		open: w[5*n : 6*n], placed: w[6*n : 7*n], procfs: w[7*n : 8*n], nodev: w[8*n : 9*n],
 		owned: w[9*n : 10*n], ownUser: w[10*n : 11*n], owner: None,
-		places: w[11*n : places], covers: w[places:],
+		devpts: w[11*n : 12*n], nulls: w[12*n : 13*n],
+		places: w[flowSets*n : places], covers: w[places:],
 	}
 }
 
@@ -109,6 +113,8 @@ func (f *flow) meet(g *flow) {
 	f.nodev.keep(g.nodev)
 	f.owned.keep(g.owned)
 	f.ownUser.keep(g.ownUser)
+	f.devpts.keep(g.devpts)
+	f.nulls.keep(g.nulls)
 	if f.owner != g.owner && f.owner != None && g.owner != None {
 		clear(f.owned)
 	}
@@ -136,6 +142,8 @@ func (f *flow) fill(s uint64) {
 	f.nodev.del(s)
 	f.owned.del(s)
 	f.ownUser.del(s)
+	f.devpts.del(s)
+	f.nulls.del(s)
 	f.strict.del(s)
 	f.open.del(s)
 	f.placed.del(s)

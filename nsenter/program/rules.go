@@ -220,6 +220,7 @@ func (f *flow) order(in *Insn) error {
 		if how(in).Flags&sys.OCloexec == 0 {
 			return fmt.Errorf("without close-on-exec")
 		}
+		return f.opens(in)
 	case sys.SysWrite:
 		if s := &in.Args[0]; !f.mayWrite(s) {
 			return fmt.Errorf("to a file that was not opened strictly below a checked filesystem")
@@ -349,7 +350,14 @@ func (f *flow) dup3(in *Insn) error {
 
 func (f *flow) builtin(in *Insn) error {
 	switch in.Op {
+	case OpCheckDev:
+		if s := &in.Args[0]; s.Kind == Use && in.Args[1].Val == sys.SIfchr && in.Args[2].Val == nullDev {
+			f.nulls.add(s.Val)
+		}
 	case OpCheckFs:
+		if s := &in.Args[0]; s.Kind == Use && in.Args[1].Val == sys.DevptsSuperMagic {
+			f.devpts.add(s.Val)
+		}
 		if s := &in.Args[0]; s.Kind == Use && f.mount.has(s.Val) {
 			f.checked.add(s.Val)
 			if in.Args[1].Val == sys.ProcSuperMagic {

@@ -185,38 +185,41 @@ func TestWriteRules(t *testing.T) {
 		return b.Openat2(dir, "sys/x", How{Flags: sys.OWronly, Resolve: resolve})
 	}
 	const want = "write: to a file that was not opened strictly below a checked filesystem"
+	const wide = "openat2: neither by O_PATH, nor read-only and O_NONBLOCK"
 	checkRules(t, []rule{
-		{name: "write to a file of the host", at: atHost, want: want,
+		{name: "write to a file of the host", at: atHost, want: wide,
 			bad:  func(b *scene) { b.Write(b.Openat2(Host, "/proc/sys/x", How{Flags: sys.OWronly}), "1") },
 			good: func(b *scene) { b.Write(b.in, "0") }},
+		{name: "write to a file that was opened for something else", at: atHost, want: want,
+			bad: func(b *scene) { b.Write(b.Openat2(Host, "/proc/sys/x", How{Flags: sys.ONonblock}), "1") }},
 		{name: "write to a standard stream", at: atHost, want: want,
 			bad: func(b *scene) {
 				b.add(Insn{Op: OpSyscall, Nr: sys.SysWrite, Out: None, Whole: true}, num(1), buf("x"), lenOf(1))
 			}},
-		{name: "write below an unchecked mount", at: atHost, want: want,
+		{name: "write below an unchecked mount", at: atHost, want: wide,
 			bad: func(b *scene) {
 				b.Write(open(b, b.Fsmount(b.Fsopen("proc"), 0), Strict), "1")
 			},
 			good: func(b *scene) { b.Write(open(b, procOf(b), Strict), "1") }},
-		{name: "write through a symlink of proc but self", at: atHost, want: want,
+		{name: "write through a symlink of proc but self", at: atHost, want: wide,
 			bad: func(b *scene) {
 				b.Write(b.Openat2(procOf(b), "mounts/x", How{Flags: sys.OWronly, Resolve: OwnProc}), "1")
 			},
 			good: func(b *scene) {
 				b.Write(b.Openat2(procOf(b), "self/attr/exec", How{Flags: sys.OWronly, Resolve: OwnProc}), "1")
 			}},
-		{name: "write through self and out of it", at: atHost, want: want,
+		{name: "write through self and out of it", at: atHost, want: wide,
 			bad: func(b *scene) {
 				b.Write(b.Openat2(procOf(b), "self/attr/../../sys/kernel/core_pattern", How{Flags: sys.OWronly, Resolve: OwnProc}), "1")
 			},
 			good: func(b *scene) {
 				b.Write(b.Openat2(procOf(b), "sys/kernel/core_pattern", How{Flags: sys.OWronly, Resolve: Strict}), "1")
 			}},
-		{name: "write not strictly below", at: atHost, want: want,
+		{name: "write not strictly below", at: atHost, want: wide,
 			bad: func(b *scene) { b.Write(open(b, procOf(b), InRoot), "1") }},
-		{name: "write below what was there", at: atHost, want: want,
+		{name: "write below what was there", at: atHost, want: wide,
 			bad: func(b *scene) { b.CheckFs(b.dir, sys.ProcSuperMagic); b.Write(open(b, b.dir, Strict), "1") }},
-		{name: "write where the check failed", at: atHost, want: want,
+		{name: "write where the check failed", at: atHost, want: wide,
 			bad: func(b *scene) {
 				proc := b.Fsmount(b.Fsopen("proc"), 0)
 				b.CheckFs(proc, sys.ProcSuperMagic)

@@ -103,6 +103,14 @@ func (b *scene) Setns(s Slot, flags uint64) {
 	}
 }
 
+// Openat2 opens by O_PATH what a case does not say how to open.
+func (b *scene) Openat2(dir Slot, path string, how How) Slot {
+	if how.Flags == 0 {
+		how.Flags = sys.OPath
+	}
+	return b.Builder.Openat2(dir, path, how)
+}
+
 // raw adds a system call as no method of Builder would.
 func (b *scene) raw(nr uint16, args ...Arg) { b.call(nr, args...) }
 
