@@ -271,7 +271,7 @@ func (c *creation) outside() error {
 		}
 		toFill = false
 	}
-	if err := c.awaitInit(c.ns.forks()); err != nil {
+	if err := c.awaitInit(c.ns.forks() && !c.facts.pidsLate); err != nil {
 		return err
 	}
 	c.cgroup.release()
@@ -307,6 +307,11 @@ func (c *creation) outside() error {
 	}
 	if c.hasHooks() {
 		if err := c.sync(program.ByteHooks, c.runtimeHooks); err != nil {
+			return err
+		}
+	}
+	if c.facts.pidsLate {
+		if err := c.awaitFork(); err != nil {
 			return err
 		}
 	}
@@ -362,6 +367,15 @@ func (c *creation) findInit() error {
 	}
 	c.state.Init = store.Process{Pid: c.init.Pid, Start: start}
 	return nil
+}
+
+// awaitFork waits for the process that goes on in the pid namespace that is joined, and notes which it is.
+func (c *creation) awaitFork() error {
+	if err := c.init.Join(); err != nil {
+		return c.explain(err)
+	}
+	c.r.Log.Debugf("process %d went on", c.init.Pid)
+	return c.findInit()
 }
 
 // created commits: the record first, so that a container that init reports ready is known as such, then init's

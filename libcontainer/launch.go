@@ -44,6 +44,9 @@ func (c *creation) launch() error {
 			return err
 		}
 	}
+	if ns, joined := c.inputs[inputName(sys.CloneNewPid)]; joined {
+		c.facts.pidsLate = c.ns.entersLate(c.spec, sys.NamesPids(ns))
+	}
 	c.step("ask about the process")
 	if err := c.processFacts(); err != nil {
 		return err

@@ -28,6 +28,8 @@ type Config struct {
 	// "mounts[i].source".
 	Sources map[string]program.Slot
 
+	// Pids is the pid namespace that a procfs is of, program.None for that of the process.
+	Pids    program.Slot
 	Cgroups Cgroups
 	// EnterCgroupNS is called before the first cgroup is mounted.
 	EnterCgroupNS func()

@@ -46,7 +46,7 @@ func spec(do func(s *specs.Spec)) *Config {
 	if do != nil {
 		do(s)
 	}
-	return &Config{Spec: s, Bundle: "/bundle"}
+	return &Config{Spec: s, Bundle: "/bundle", Pids: program.None}
 }
 
 // TestGoldenPhases has what each phase adds to a program that only enters the root.

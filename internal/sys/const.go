@@ -86,6 +86,7 @@ const (
 
 	FsconfigSetFlag     = unix.FSCONFIG_SET_FLAG
 	FsconfigSetString   = unix.FSCONFIG_SET_STRING
+	FsconfigSetFd       = unix.FSCONFIG_SET_FD
 	FsconfigCreate      = unix.FSCONFIG_CMD_CREATE
 	FsconfigReconfigure = unix.FSCONFIG_CMD_RECONFIGURE
 

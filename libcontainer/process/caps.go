@@ -53,9 +53,9 @@ func capList(m uint64) string {
 	return strings.Join(list, ", ")
 }
 
-// narrow takes away what the rest of the program does not need, before the process waits at its gate: of what may be done (the
+// Narrow takes away what the rest of the program does not need, before the process waits at its gate: of what may be done (the
 // effective set) all but program.LastCaps, for good (the permitted one) what neither the workload nor its filter is to have.
-func (c *Config) narrow(b *program.Builder) {
+func (c *Config) Narrow(b *program.Builder) {
 	last := program.LastCaps & c.Grantable
 	keep := last | c.Caps.Permitted | c.Caps.Effective | c.Caps.Inheritable | c.Caps.Ambient
 	if c.keepsAdmin() {

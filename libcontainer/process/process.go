@@ -98,10 +98,9 @@ func Released(b *program.Builder) {
 	b.Prctl(sys.PrSetPdeathsig, 0)
 }
 
-// Session drops the capabilities that are of no more use, and gives the process its own session and keyring, and the terminal slave as its standard streams, or the
+// Session gives the process its own session and keyring, and the terminal slave as its standard streams, or the
 // streams it has to its user.
 func (c *Config) Session(b *program.Builder, slave program.Slot) {
-	c.narrow(b)
 	b.At("", "start a session")
 	b.Setsid()
 	c.keyring(b)

@@ -41,6 +41,7 @@ func whole(c *Config) *program.Program {
 	if c.Process.Terminal {
 		slave = b.Openat2(program.Host, "/dev/tty", program.How{Flags: sys.OPath})
 	}
+	c.Narrow(b)
 	c.Session(b, slave)
 	c.Limits(b)
 	Released(b)

@@ -25,6 +25,7 @@ const (
 	inUser                      // a user namespace was joined
 	unambient                   // the ambient set that the process came with was cleared
 	narrowed                    // no more capabilities than the last steps take
+	pidsJoined                  // children are to be born in another pid namespace than the process is in
 	idsChanged                  // the last instruction changed ids: the process may be looked into again
 )
 
@@ -61,8 +62,9 @@ type flow struct {
 	owned   bitset   // mount namespaces whose owner was checked
 	ownUser bitset   // the user namespace that the process was started in
 
-	devpts bitset // directories that were checked to be on a devpts
-	nulls  bitset // files that were checked to be the null device
+	devpts  bitset // directories that were checked to be on a devpts
+	hostPid bitset // procfs of another pid namespace than the one that was joined, and their mounts
+	nulls   bitset // files that were checked to be the null device
 
 	owner Slot // the user namespace, to be joined, that an owner was compared with on some way, or None
 
@@ -71,7 +73,7 @@ type flow struct {
 	tracks *tracks
 }
 
-const flowSets = 13
+const flowSets = 14
 
 func newFlow(p *Program, t *tracks) *flow {
 	n := (p.Slots + 63) / 64
@@ -81,7 +83,7 @@ func newFlow(p *Program, t *tracks) *flow {
 		tracks: t, inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
 		open: w[5*n : 6*n], placed: w[6*n : 7*n], procfs: w[7*n : 8*n], nodev: w[8*n : 9*n],
 		owned: w[9*n : 10*n], ownUser: w[10*n : 11*n], owner: None,
-		devpts: w[11*n : 12*n], nulls: w[12*n : 13*n],
+		devpts: w[11*n : 12*n], nulls: w[12*n : 13*n], hostPid: w[13*n : 14*n],
 		places: w[flowSets*n : places], covers: w[places:],
 	}
 }
@@ -99,6 +101,7 @@ func (f *flow) meet(g *flow) {
 		f.outside[i] |= g.outside[i]
 		f.open[i] |= g.open[i]
 		f.placed[i] |= g.placed[i]
+		f.hostPid[i] |= g.hostPid[i]
 	}
 	for i := range f.places {
 		f.places[i] |= g.places[i]
@@ -144,6 +147,7 @@ func (f *flow) fill(s uint64) {
 	f.ownUser.del(s)
 	f.devpts.del(s)
 	f.nulls.del(s)
+	f.hostPid.del(s)
 	f.strict.del(s)
 	f.open.del(s)
 	f.placed.del(s)

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 
@@ -182,7 +183,7 @@ func (f *flow) exec(in *Insn) error {
 	if err := f.underOwner(); err != nil {
 		return err
 	}
-	if err := f.uncovered(); err != nil {
+	if err := cmp.Or(f.uncovered(), f.inPids()); err != nil {
 		return err
 	}
 	// What is executed may be named by a path through a descriptor, and that is looked up before exec closes them.

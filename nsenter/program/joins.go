@@ -37,6 +37,10 @@ func (f *flow) setns(s *Arg, flags uint64) error {
 		f.do(inUser)
 		f.reveal()
 	}
+	if flags&sys.CloneNewPid != 0 {
+		f.do(pidsJoined)
+		f.tracks.pids = *s
+	}
 	if flags&sys.CloneNewNs == 0 {
 		return nil
 	}
@@ -56,3 +60,33 @@ func (f *flow) underOwner() error {
 	}
 	return nil
 }
+
+// inPids checks that the process is in the pid namespace that it has joined or made.
+func (f *flow) inPids() error {
+	if f.may(pidsJoined) {
+		return fmt.Errorf("outside of the pid namespace that was joined or made")
+	}
+	return nil
+}
+
+// fsconfig checks an option that is a descriptor: it says which pid namespace a procfs is of (Linux 6.18), else that of the process
+// that opens it.
+func (f *flow) fsconfig(in *Insn) error {
+	key, s := &in.Args[2], &in.Args[4]
+	if (s.Kind == Use) != (in.Args[1].Val == sys.FsconfigSetFd) {
+		return fmt.Errorf("descriptor for an option that takes none, or none for one that does")
+	}
+	if s.Kind != Use {
+		return nil
+	}
+	if key.Text != optionPids || s.Val != f.tracks.pids.Val || f.tracks.pids.Kind != Use {
+		return fmt.Errorf("option %q with a descriptor that is not the pid namespace that was joined", key.Text)
+	}
+	if in.Args[0].Kind == Use {
+		f.hostPid.del(in.Args[0].Val)
+	}
+	return nil
+}
+
+// optionPids is the option of a procfs that names its pid namespace.
+const optionPids = "pidns"

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -256,8 +257,15 @@ func (f *flow) order(in *Insn) error {
 		if s := &in.Args[0]; s.Kind != Use || !f.mount.has(s.Val) {
 			return fmt.Errorf("of a filesystem that the program has not mounted itself")
 		}
+	case sys.SysFsconfig:
+		if err := f.fsconfig(in); err != nil {
+			return err
+		}
 	case sys.SysMoveMount:
 		if s := &in.Args[0]; s.Kind == Use {
+			if f.hostPid.has(s.Val) {
+				return fmt.Errorf("of a procfs of another pid namespace than the one that was joined")
+			}
 			f.placed.add(s.Val)
 		}
 		f.mounted(in)
@@ -334,6 +342,9 @@ func (f *flow) namespaces(in *Insn) error {
 	if in.Args[0].Val&sys.CloneNewUser != 0 {
 		f.reveal()
 	}
+	if in.Args[0].Val&sys.CloneNewPid != 0 {
+		f.do(pidsJoined)
+	}
 	return nil
 }
 
@@ -371,6 +382,7 @@ func (f *flow) builtin(in *Insn) error {
 		if in.Args[1].Val&^sys.CloneParent != 0 {
 			return fmt.Errorf("with flags %#x", in.Args[1].Val)
 		}
+		f.seen &^= pidsJoined
 	case OpSync:
 		if in.Args[1].Val == ByteForked {
 			return fmt.Errorf("with the byte that is fork's")
@@ -379,7 +391,7 @@ func (f *flow) builtin(in *Insn) error {
 			return fmt.Errorf("of readiness with more capabilities than the last steps take")
 		}
 		if in.Args[1].Val == ByteReady {
-			return f.uncovered()
+			return cmp.Or(f.uncovered(), f.inPids())
 		}
 	case OpHook:
 		if in.Args[1].Val == 0 {
@@ -390,6 +402,9 @@ func (f *flow) builtin(in *Insn) error {
 		}
 		if !f.has(unambient) {
 			return fmt.Errorf("with the ambient capabilities of the caller")
+		}
+		if err := f.inPids(); err != nil {
+			return err
 		}
 		// As with exec: it is looked up in the container, and what it is may be a script.
 		if s := f.foreign(); s >= 0 && f.may(entered) {
@@ -445,7 +460,14 @@ func (f *flow) made(in *Insn) {
 	switch in.Nr {
 	case sys.SysOpenat2, sys.SysOpenTree:
 		f.open.add(s)
+	case sys.SysFsopen:
+		if f.may(pidsJoined) && in.Args[0].Text == "proc" {
+			f.hostPid.add(s)
+		}
 	case sys.SysFsmount:
+		if in.Args[0].Kind == Use && f.hostPid.has(in.Args[0].Val) {
+			f.hostPid.add(s)
+		}
 		f.open.add(s)
 		f.mount.add(s)
 	}

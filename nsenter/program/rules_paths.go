@@ -32,6 +32,7 @@ type tracks struct {
 	places []point  // at most as many as there are moves
 	last   []int32  // by slot: its last place, or noPlace
 	moves  int
+	pids   Arg // the pid namespace that is joined
 
 	covers   []cover // at most as many as there are instructions that cover
 	covering int

@@ -41,6 +41,7 @@ const (
 	aMask           // a buffer, or NULL
 	aKey            // the name of a keyring, or the session keyring
 	aCopies         // what Copy copies
+	aAux            // the last argument of fsconfig: a descriptor, or 0
 	aIdent          // which number Identify has
 	aNumber         // a slot with a number that may be missing, or none
 	aSeen           // a path that is looked up in the container's root
@@ -54,7 +55,7 @@ var kinds = [...]uint8{
 	aAttr: 1 << Imm, aLen: 1 << Len, aCmd: 1 << Imm, aPrctl: 1 << Imm, aRoot: 1 << Use, aInside: 1 << Str,
 	aWant: 1 << Imm, aLike: 1<<Use | 1<<Imm, aByte: 1 << Imm, aVec: 1 << Vec,
 	aMask: 1<<Buf | 1<<Imm, aKey: 1<<Str | 1<<Imm,
-	aCopies: 1 << Imm, aIdent: 1 << Imm, aNumber: 1<<Use | 1<<Imm, aSeen: 1 << Str,
+	aCopies: 1 << Imm, aAux: 1<<Use | 1<<Imm, aIdent: 1 << Imm, aNumber: 1<<Use | 1<<Imm, aSeen: 1 << Str,
 }
 
 // takes reports whether a, which is of one of the kinds of t, has a value that t may have.
@@ -72,6 +73,8 @@ func (t argType) takes(a *Arg) bool {
 		return a.Kind == Str || a.Val == sessionKeyring
 	case aWant:
 		return a.Val&^uint64(wantAll) == 0
+	case aAux:
+		return a.Kind == Use || a.Val == 0
 	case aIdent:
 		return a.Val <= uint64(Inode)
 	case aLike, aNumber:
@@ -195,7 +198,7 @@ var signatures = [...]signature{
 	sigFchdir:        {name: "fchdir", args: []argType{aFd}},
 	sigFchown:        {name: "fchown", args: []argType{aFd, aNum, aNum}},
 	sigFchownat:      {name: "fchownat", args: []argType{aDirFd, aPath, aNum, aNum, aTree}, paths: true},
-	sigFsconfig:      {name: "fsconfig", args: []argType{aFd, aCmd, aName, aName, aNum}, takes: true},
+	sigFsconfig:      {name: "fsconfig", args: []argType{aFd, aCmd, aName, aName, aAux}, takes: true},
 	sigFsetxattr:     {name: "fsetxattr", args: []argType{aFd, aName, aText, aLen, aHex}},
 	sigFsmount:       {name: "fsmount", args: []argType{aFd, aHex, aAttr}, result: makesFd, cloexec: 1, flag: sys.FsmountCloexec, takes: true},
 	sigFsopen:        {name: "fsopen", args: []argType{aName, aHex}, result: makesFd, cloexec: 1, flag: sys.FsopenCloexec, takes: true},

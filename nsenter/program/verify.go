@@ -23,6 +23,7 @@ import (
 //     after the change of root
 //   - anything between a change of ids and making the process undumpable again; namespaces or hooks with the caller's ambient set
 //   - a mount namespace joined without its owner having been compared with the user namespace that the process is in at exec
+//   - a hook, readiness or an exec in another pid namespace than the one that was joined or made; a procfs of another attached
 //   - a file that may be anything opened otherwise than by O_PATH, or read-only without waiting
 //   - readiness, or an exec, with a masked or a read-only path that was not looked up again in the final root
 //   - a write to a file that was not opened strictly below a checked filesystem, unless the parent opened it
