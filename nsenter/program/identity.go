@@ -8,6 +8,25 @@ import (
 	"teu/internal/sys"
 )
 
+// unseen holds a change of ids to be followed by PR_SET_DUMPABLE: commit_creds in kernel/cred.c gives the process the dumpable of
+// fs.suid_dumpable then.
+func (f *flow) unseen(in *Insn) error {
+	if !f.may(idsChanged) {
+		return nil
+	}
+	if in.Op != OpSyscall || in.Nr != sys.SysPrctl || in.Args[0].Val != sys.PrSetDumpable {
+		return fmt.Errorf("right after a change of ids, which may have opened the process to be looked into")
+	}
+	f.seen &^= idsChanged
+	return nil
+}
+
+// reveal records that in has changed ids.
+func (f *flow) reveal() {
+	f.undo(undumpable)
+	f.do(idsChanged)
+}
+
 // identity checks and records the last steps: who the process is and what it may do.
 func (f *flow) identity(in *Insn) error {
 	switch in.Nr {

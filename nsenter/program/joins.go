@@ -6,6 +6,28 @@ import (
 	"teu/internal/sys"
 )
 
+func (f *flow) namespaces(in *Insn) error {
+	if !f.has(undumpable) {
+		return fmt.Errorf("while the process can be looked into")
+	}
+	if f.may(entered) {
+		return fmt.Errorf("after the change of root")
+	}
+	if !f.has(unambient) {
+		return fmt.Errorf("with the ambient capabilities of the caller")
+	}
+	if in.Nr == sys.SysSetns {
+		return f.setns(&in.Args[0], in.Args[1].Val)
+	}
+	if in.Args[0].Val&sys.CloneNewUser != 0 {
+		f.reveal()
+	}
+	if in.Args[0].Val&sys.CloneNewPid != 0 {
+		f.do(pidsJoined)
+	}
+	return nil
+}
+
 // checkOwner records that the owner of a mount namespace was compared with a user namespace. Which one the process is going to be
 // in shows later: setns and exec hold it to that.
 func (f *flow) checkOwner(in *Insn) error {

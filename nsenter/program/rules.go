@@ -42,25 +42,6 @@ func (f *flow) apply(in *Insn, sig *signature) error {
 	return err
 }
 
-// unseen holds a change of ids to be followed by PR_SET_DUMPABLE: commit_creds in kernel/cred.c gives the process the dumpable of
-// fs.suid_dumpable then.
-func (f *flow) unseen(in *Insn) error {
-	if !f.may(idsChanged) {
-		return nil
-	}
-	if in.Op != OpSyscall || in.Nr != sys.SysPrctl || in.Args[0].Val != sys.PrSetDumpable {
-		return fmt.Errorf("right after a change of ids, which may have opened the process to be looked into")
-	}
-	f.seen &^= idsChanged
-	return nil
-}
-
-// reveal records that in has changed ids.
-func (f *flow) reveal() {
-	f.undo(undumpable)
-	f.do(idsChanged)
-}
-
 // late reports whether in may come after close_range or a filter: the last steps before the workload.
 func late(in *Insn) bool {
 	switch in.Op {
@@ -253,26 +234,8 @@ func (f *flow) order(in *Insn) error {
 		f.enter()
 		f.do(entered | rooted)
 		f.undo(cwdChecked)
-	case sys.SysFspick:
-		if s := &in.Args[0]; s.Kind != Use || !f.mount.has(s.Val) {
-			return fmt.Errorf("of a filesystem that the program has not mounted itself")
-		}
-	case sys.SysFsconfig:
-		if err := f.fsconfig(in); err != nil {
-			return err
-		}
-	case sys.SysMoveMount:
-		if s := &in.Args[0]; s.Kind == Use {
-			if f.hostPid.has(s.Val) {
-				return fmt.Errorf("of a procfs of another pid namespace than the one that was joined")
-			}
-			f.placed.add(s.Val)
-		}
-		f.mounted(in)
-		f.covered(in)
-	case sys.SysMountSetattr:
-		f.attributes(in)
-		f.covered(in)
+	case sys.SysFspick, sys.SysFsconfig, sys.SysMoveMount, sys.SysMountSetattr:
+		return f.mounts(in)
 	case sys.SysFchdir:
 		if f.may(entered) {
 			return fmt.Errorf("to a directory that may be outside, after the change of root")
@@ -284,68 +247,8 @@ func (f *flow) order(in *Insn) error {
 	return f.identity(in)
 }
 
-func keyctl(in *Insn) error {
-	switch req, key, perm := in.Args[0].Val, in.Args[1].Kind, in.Args[2].Val; {
-	case req == sys.KeyctlJoinSessionKeyring && key == Str && perm == 0:
-	case req == sys.KeyctlSetperm && key == Imm && perm != 0:
-	default:
-		return fmt.Errorf("request %d is none that programs use", req)
-	}
-	return nil
-}
-
 func (f *flow) mayWrite(s *Arg) bool {
 	return s.Kind == Use && (s.Val < f.inputs || f.strict.has(s.Val))
-}
-
-// ioctl checks the request; only one of them makes a descriptor.
-func ioctl(in *Insn) error {
-	req, arg := in.Args[1].Val, &in.Args[2]
-	want := 0
-	switch req {
-	case sys.Tiocgptpeer:
-		if in.Out == None {
-			return fmt.Errorf("descriptor that no slot keeps")
-		}
-	case sys.Tiocsctty:
-	case sys.Tiocsptlck:
-		want = 4
-	case sys.Tiocswinsz:
-		want = 8
-	case sys.Siocsifflags:
-		want = 40
-	default:
-		return fmt.Errorf("request %#x is none that programs use", req)
-	}
-	if in.Out != None && req != sys.Tiocgptpeer {
-		return fmt.Errorf("result of request %#x, which has none", req)
-	}
-	if (want > 0) != (arg.Kind == Buf) || len(arg.Text) != want {
-		return fmt.Errorf("request %#x with %d bytes, want %d", req, len(arg.Text), want)
-	}
-	return nil
-}
-
-func (f *flow) namespaces(in *Insn) error {
-	if !f.has(undumpable) {
-		return fmt.Errorf("while the process can be looked into")
-	}
-	if f.may(entered) {
-		return fmt.Errorf("after the change of root")
-	}
-	if !f.has(unambient) {
-		return fmt.Errorf("with the ambient capabilities of the caller")
-	}
-	if in.Nr == sys.SysSetns {
-		return f.setns(&in.Args[0], in.Args[1].Val)
-	}
-	if in.Args[0].Val&sys.CloneNewUser != 0 {
-		f.reveal()
-	}
-	if in.Args[0].Val&sys.CloneNewPid != 0 {
-		f.do(pidsJoined)
-	}
-	return nil
 }
 
 // dup3 puts a descriptor where it survives exec: a standard stream, and no file from outside the root.
@@ -361,20 +264,6 @@ func (f *flow) dup3(in *Insn) error {
 
 func (f *flow) builtin(in *Insn) error {
 	switch in.Op {
-	case OpCheckDev:
-		if s := &in.Args[0]; s.Kind == Use && in.Args[1].Val == sys.SIfchr && in.Args[2].Val == nullDev {
-			f.nulls.add(s.Val)
-		}
-	case OpCheckFs:
-		if s := &in.Args[0]; s.Kind == Use && in.Args[1].Val == sys.DevptsSuperMagic {
-			f.devpts.add(s.Val)
-		}
-		if s := &in.Args[0]; s.Kind == Use && f.mount.has(s.Val) {
-			f.checked.add(s.Val)
-			if in.Args[1].Val == sys.ProcSuperMagic {
-				f.procfs.add(s.Val)
-			}
-		}
 	case OpFork:
 		if !f.has(undumpable) {
 			return fmt.Errorf("while the process can be looked into")
@@ -420,15 +309,8 @@ func (f *flow) builtin(in *Insn) error {
 		return f.exec(in)
 	case OpListen:
 		return f.listen(in)
-	case OpCheckOwner:
-		return f.checkOwner(in)
-	case OpCheckCover:
-		return f.checkCover(in)
-	case OpCheckRoot:
-		// Anywhere else the root is whatever the parent's was.
-		if f.has(moved) {
-			f.do(rooted)
-		}
+	case OpCheckDev, OpCheckFs, OpCheckOwner, OpCheckCover, OpCheckRoot:
+		return f.check(in)
 	case OpFind:
 		if !f.has(rooted) {
 			return fmt.Errorf("in the root of the host")
