@@ -207,6 +207,7 @@ func brokenImages(t *testing.T) [][]byte {
 	add(func(s *specs.Spec, f *initFacts) {
 		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
 		s.Process.NoNewPrivileges, f.process.Filter = true, fakeFilter
+		s.Linux.ReadonlyPaths = append(s.Linux.ReadonlyPaths, "/")
 		f.process.Caps.Bounding, f.process.Caps.Ambient, f.process.Caps.Inheritable = 7, 1, 1
 	})
 	return out

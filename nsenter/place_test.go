@@ -160,3 +160,44 @@ func TestIdentifyOfNoFile(t *testing.T) {
 		t.Errorf("identify no file: got %v, want %v", got, syscall.EBADF)
 	}
 }
+
+// TestProcOfAnotherPidNamespace mounts a procfs of a pid namespace that the process has joined and is not in yet.
+func TestProcOfAnotherPidNamespace(t *testing.T) {
+	needRoot(t)
+	other := "/proc/" + strconv.Itoa(sleeper(t, syscall.CLONE_NEWPID)) + "/ns/pid"
+	fd, err := sys.Openat(sys.AtFdcwd, other, sys.ORdonly, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(fd)
+	if !sys.NamesPids(fd) {
+		t.Skip("a procfs cannot be told its pid namespace before Linux 6.18")
+	}
+	me := strconv.Itoa(os.Getpid())
+	for name, c := range map[string]struct {
+		named bool
+		pid   string
+		want  syscall.Errno
+	}{
+		"its first":                 {true, "1", reached},
+		"a process of ours":         {true, me, syscall.ENOENT},
+		"itself":                    {true, "self", syscall.ENOENT},
+		"a process of ours, in our": {false, me, reached},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := outcome(t, func(b *program.Builder, _ program.Slot) {
+				ns := b.Openat2(program.Host, other, program.How{})
+				b.Setns(ns, sys.CloneNewPid)
+				fs := b.Fsopen("proc")
+				if c.named {
+					b.FsSetFd(fs, "pidns", ns)
+				}
+				b.FsCreate(fs)
+				b.Openat2(b.Fsmount(fs, 0), c.pid+"/status", program.How{Flags: sys.OPath})
+			})
+			if got != c.want {
+				t.Errorf("open %s/status: got %v, want %v", c.pid, got, c.want)
+			}
+		})
+	}
+}
