@@ -40,6 +40,7 @@ type initFacts struct {
 	noPivot   bool
 	revealing []string // rootfs.Config.Revealing
 	gate      bool     // create, not run
+	pidsLate  bool     // the pid namespace that is joined is entered late, see namespaces.entersLate
 	userFirst bool     // the user namespace is joined before the others, see joinNamespaces
 }
 
@@ -66,8 +67,8 @@ func (f *initFacts) join(b *program.Builder, where string, slots []program.Slot)
 
 func becomeRoot(b *program.Builder, where string) {
 	b.At(where, "become root of the user namespace")
-	b.Setresgid(0)
-	b.Setresuid(0)
+	process.Become(b, 0, 0)
+	process.OwnedByParent(b)
 }
 
 // enterPidNamespace goes on in a child, which is the parent's: setns(2) and unshare(2) move only children.
@@ -141,7 +142,11 @@ func (c *initCompiler) begin() {
 	b := c.b
 	process.Begin(b)
 	c.f.process.OpenProc(b)
-	c.f.joinNamespaces(b, c.slots, func(flag uint64) { b.At(c.ns.where[flag]+".path", "join "+c.ns.paths[flag]) })
+	keep := uint64(0)
+	if c.f.pidsLate {
+		keep = sys.CloneNewPid
+	}
+	c.f.joinNamespaces(b, c.slots, keep, func(flag uint64) { b.At(c.ns.where[flag]+".path", "join "+c.ns.paths[flag]) })
 	fresh := c.ns.fresh &^ c.ns.cloned() &^ (sys.CloneNewCgroup | sys.CloneNewTime)
 	if c.ns.inUserNS() && !c.ns.newUser() {
 		becomeRoot(b, c.ns.where[sys.CloneNewUser])
@@ -150,7 +155,7 @@ func (c *initCompiler) begin() {
 		b.At("linux.namespaces", "make "+program.CloneFlags(fresh))
 		b.Unshare(fresh)
 	}
-	if c.ns.paths[sys.CloneNewPid] != "" || fresh&sys.CloneNewPid != 0 {
+	if c.ns.paths[sys.CloneNewPid] != "" && !c.f.pidsLate || fresh&sys.CloneNewPid != 0 {
 		enterPidNamespace(b, c.ns.where[sys.CloneNewPid], c.control)
 	}
 	c.timeNamespace()
@@ -168,7 +173,7 @@ func (c *initCompiler) timeNamespace() {
 	if len(c.s.Linux.TimeOffsets) > 0 {
 		b.Sync(c.control, program.ByteOffsets, program.ByteOffsets)
 	}
-	s := b.Openat2(program.Host, "/proc/self/ns/time_for_children", program.How{})
+	s := b.Openat2(program.Host, "/proc/self/ns/time_for_children", program.How{Flags: sys.ONonblock})
 	b.Setns(s, sys.CloneNewTime)
 	b.Close(s)
 }
@@ -214,7 +219,7 @@ func (c *initCompiler) files(sources map[string]program.Slot) error {
 	}
 	fs := rootfs.New(b, &rootfs.Config{
 		Spec: c.s, Bundle: c.f.bundle, UserNS: c.ns.inUserNS(), Sources: sources,
-		Cgroups: c.f.cgroups, EnterCgroupNS: c.cgroup, NoPivot: c.f.noPivot, Revealing: c.f.revealing,
+		Pids: c.pids(), Cgroups: c.f.cgroups, EnterCgroupNS: c.cgroup, NoPivot: c.f.noPivot, Revealing: c.f.revealing,
 	})
 	c.f.process.NoDev = rootfs.DevIsBound(c.s)
 	fs.Root()
@@ -241,8 +246,23 @@ func (c *initCompiler) files(sources map[string]program.Slot) error {
 		b.SendFd(c.console, master, "/dev/ptmx")
 		b.Close(master, c.console)
 	}
+	if c.f.pidsLate {
+		b.Close(c.slots[sys.CloneNewPid])
+	}
+	c.f.process.Narrow(b)
+	if c.f.pidsLate {
+		enterPidNamespace(b, c.ns.where[sys.CloneNewPid], c.control)
+	}
 	c.f.process.Session(b, slave)
 	return nil
+}
+
+// pids is the pid namespace that a procfs is to be of, when the process is in another one as yet.
+func (c *initCompiler) pids() program.Slot {
+	if !c.f.pidsLate {
+		return program.None
+	}
+	return c.slots[sys.CloneNewPid]
 }
 
 // chroot is all there is to do for a container in the host's mount namespace: anything mounted would be mounted on
@@ -265,6 +285,7 @@ func (c *initCompiler) chroot() error {
 	b.Chroot(".")
 	b.Chdir("/")
 	c.f.process.NoDev = true
+	c.f.process.Narrow(b)
 	c.f.process.Session(b, program.None)
 	return nil
 }

@@ -42,7 +42,7 @@ func compileExec(p *specs.Process, f *initFacts, w way) *program.Program {
 	process.Begin(b)
 	f.process.OpenProc(b)
 	f.join(b, "", joins)
-	f.joinNamespaces(b, slots, func(uint64) { b.At("", "join the container's namespaces") })
+	f.joinNamespaces(b, slots, 0, func(uint64) { b.At("", "join the container's namespaces") })
 	if w.joined&sys.CloneNewUser != 0 {
 		becomeRoot(b, "")
 	}
@@ -50,12 +50,14 @@ func compileExec(p *specs.Process, f *initFacts, w way) *program.Program {
 	if w.joined&sys.CloneNewNs == 0 {
 		f.process.NoDev = true
 	}
-	if w.joined&sys.CloneNewPid != 0 {
-		enterPidNamespace(b, "", control)
-	}
 	slave := program.None
 	if p.Terminal {
 		slave = execConsole(b, p, consoleSock)
+	}
+	f.process.Narrow(b)
+	if w.joined&sys.CloneNewPid != 0 {
+		// Last, and with no more than is needed: the container's processes see it from here on, and may stop or trace it.
+		enterPidNamespace(b, "", control)
 	}
 	f.process.Session(b, slave)
 	f.process.Attributes(b)

@@ -271,7 +271,7 @@ func (c *creation) outside() error {
 		}
 		toFill = false
 	}
-	if err := c.awaitInit(c.ns.forks()); err != nil {
+	if err := c.awaitInit(c.ns.forks() && !c.facts.pidsLate); err != nil {
 		return err
 	}
 	c.cgroup.release()
@@ -310,10 +310,7 @@ func (c *creation) outside() error {
 			return err
 		}
 	}
-	if err := c.expect(program.ByteReady); err != nil {
-		return err
-	}
-	if err := c.recordSeat(); err != nil {
+	if err := c.ready(); err != nil {
 		return err
 	}
 	if !c.hasHooks() { // a hook may put it where it likes
@@ -352,17 +349,6 @@ func (c *creation) moveInto(cg *cgroup) error {
 
 // explain is explainAt without an executable in sight.
 func (c *creation) explain(err error) error { return c.explainAt(err, -1) }
-
-// findInit notes which process it is. The record says so only when the container is created: until then init ends
-// with its parent, and holds the lock as long as it has not.
-func (c *creation) findInit() error {
-	start, err := host.StartTime(c.init.Pid)
-	if err != nil {
-		return c.explain(c.init.Failure())
-	}
-	c.state.Init = store.Process{Pid: c.init.Pid, Start: start}
-	return nil
-}
 
 // created commits: the record first, so that a container that init reports ready is known as such, then init's
 // release, then the pid file, which is what callers wait for.

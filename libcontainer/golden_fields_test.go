@@ -56,6 +56,12 @@ var namespaceFields = []with{
 	{"ipc-joined", joined(specs.IPCNamespace, "/proc/7/ns/ipc")},
 	{"uts-joined", joined(specs.UTSNamespace, "/proc/7/ns/uts")},
 	{"pid-joined", joined(specs.PIDNamespace, "/proc/7/ns/pid")},
+	{"pid-joined-late", func(s *specs.Spec, f *initFacts) {
+		joined(specs.PIDNamespace, "/proc/7/ns/pid")(s, f)
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/proc", Type: "proc", Source: "proc"})
+		s.Linux.MaskedPaths = []string{"/proc/kcore"}
+		f.pidsLate = true
+	}},
 	{"mnt-joined", joined(specs.MountNamespace, "/proc/7/ns/mnt")},
 	{"cgroup-new", newNamespace(specs.CgroupNamespace)},
 	{"cgroup-joined", joined(specs.CgroupNamespace, "/proc/7/ns/cgroup")},

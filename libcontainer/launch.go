@@ -44,6 +44,9 @@ func (c *creation) launch() error {
 			return err
 		}
 	}
+	if ns, joined := c.inputs[inputName(sys.CloneNewPid)]; joined {
+		c.facts.pidsLate = c.ns.entersLate(c.spec, sys.NamesPids(ns))
+	}
 	c.step("ask about the process")
 	if err := c.processFacts(); err != nil {
 		return err
@@ -160,6 +163,34 @@ func (c *creation) awaitInit(forks bool) error {
 	}
 	c.r.Log.Debugf("spawned process %d", c.init.Pid)
 	return nil
+}
+
+// findInit notes which process it is. The record says so only when the container is created: until then init ends
+// with its parent, and holds the lock as long as it has not.
+func (c *creation) findInit() error {
+	start, err := host.StartTime(c.init.Pid)
+	if err != nil {
+		return c.explain(c.init.Failure())
+	}
+	c.state.Init = store.Process{Pid: c.init.Pid, Start: start}
+	return nil
+}
+
+// ready waits until the container is complete. The process that enters the pid namespace that is joined is another one.
+func (c *creation) ready() error {
+	if c.facts.pidsLate {
+		if err := c.init.Join(); err != nil {
+			return c.explain(err)
+		}
+		c.r.Log.Debugf("process %d went on", c.init.Pid)
+		if err := c.findInit(); err != nil {
+			return err
+		}
+	}
+	if err := c.expect(program.ByteReady); err != nil {
+		return err
+	}
+	return c.recordSeat()
 }
 
 // sync waits for init to ask for b, does what it asks for and answers.

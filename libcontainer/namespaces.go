@@ -2,11 +2,14 @@ package libcontainer
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/process"
 	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
@@ -61,6 +64,31 @@ func (ns *namespaces) forks() bool {
 	return ns.paths[sys.CloneNewPid] != "" || ns.fresh&^ns.cloned()&sys.CloneNewPid != 0
 }
 
+// entersLate reports whether the process enters the pid namespace that it joins only when the container is complete, so that whoever
+// else is in there cannot stop it, or trace it, between two mounts. canName says whether a procfs can be told its pid namespace
+// (Linux 6.18); otherwise it is that of the process that mounts it. Hooks are told the pid, and a path through /proc/self leads
+// nowhere before.
+func (ns *namespaces) entersLate(s *specs.Spec, canName bool) bool {
+	if ns.paths[sys.CloneNewPid] == "" || !ns.has(sys.CloneNewNs) {
+		return false
+	}
+	if h := s.Hooks; h != nil && len(h.Prestart)+len(h.CreateRuntime)+len(h.CreateContainer)+len(h.StartContainer) > 0 { //nolint:staticcheck // deprecated, and in use
+		return false
+	}
+	// In a user namespace the procfs that sysctls are written through has to belong to that.
+	if ns.inUserNS() && len(s.Linux.Sysctl) > 0 {
+		return false
+	}
+	for _, list := range [...][]string{s.Linux.MaskedPaths, s.Linux.ReadonlyPaths} {
+		for _, p := range list {
+			if strings.HasPrefix(p, "/proc/self") || strings.HasPrefix(p, "/proc/thread-self") {
+				return false
+			}
+		}
+	}
+	return canName || !slices.ContainsFunc(s.Mounts, func(m specs.Mount) bool { return m.Type == "proc" })
+}
+
 // joinOrder lists the namespaces that are joined. The user namespace comes last: before it the runtime's own privileges open
 // the others.
 var joinOrder = [...]uint64{
@@ -77,7 +105,7 @@ func (ns *namespaces) open(inputs map[string]int) error {
 		if path == "" {
 			continue
 		}
-		fd, err := sys.Openat(sys.AtFdcwd, path, sys.ORdonly, 0)
+		fd, err := sys.Openat(sys.AtFdcwd, path, sys.ORdonly|sys.ONonblock|sys.ONoctty, 0)
 		if err != nil {
 			return fmt.Errorf("%s.path: open %s: %w", ns.where[flag], path, err)
 		}
@@ -105,8 +133,8 @@ func (ns *namespaces) inputs(b *program.Builder) map[uint64]program.Slot {
 }
 
 // joinNamespaces joins the namespaces at slots, of which at says what they are. A runtime without privileges has them only in
-// the user namespace, and joins that first; what does not belong to that one it cannot join.
-func (f *initFacts) joinNamespaces(b *program.Builder, slots map[uint64]program.Slot, at func(flag uint64)) {
+// the user namespace, and joins that first; what does not belong to that one it cannot join. Those of keep stay open.
+func (f *initFacts) joinNamespaces(b *program.Builder, slots map[uint64]program.Slot, keep uint64, at func(flag uint64)) {
 	mnt, mounts := slots[sys.CloneNewNs]
 	user, users := slots[sys.CloneNewUser]
 	if mounts {
@@ -121,8 +149,14 @@ func (f *initFacts) joinNamespaces(b *program.Builder, slots map[uint64]program.
 	}
 	join := func(flag uint64) {
 		at(flag)
-		b.Setns(slots[flag], flag)
-		b.Close(slots[flag])
+		if flag == sys.CloneNewUser {
+			process.JoinUser(b, slots[flag])
+		} else {
+			b.Setns(slots[flag], flag)
+		}
+		if flag&keep == 0 {
+			b.Close(slots[flag])
+		}
 	}
 	if users && f.userFirst {
 		join(sys.CloneNewUser)

@@ -66,6 +66,7 @@ func (c *creation) identity(proc *specs.Process, inUserNS bool) error {
 		return err
 	}
 	var warnings []string
+	p.Grantable = grantable
 	p.Caps, warnings = process.ParseCaps(proc.Capabilities, grantable)
 	for _, w := range warnings {
 		c.r.Log.Warnf("%s", w)

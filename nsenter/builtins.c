@@ -5,7 +5,8 @@
  *   fork        clone3, sendto   sync        sendto, read     send_fd     sendmsg
  *   sig_reset   rt_sigaction, rt_sigprocmask
  *   exec        execve for each candidate      find        fstatat, until one is executable
- *   gate is in gate.c, hook in hook.c, copy and copy_link in copy.c, listen in listener.c, check_owner and check_root in place.c,
+ *   gate is in gate.c, hook in hook.c, copy and copy_link in copy.c, listen in listener.c, check_owner, check_root, identify and check_cover in
+ *   place.c,
  *   target in target.c
  */
 #define _GNU_SOURCE
@@ -196,6 +197,10 @@ int64_t builtin(struct vm *vm, const struct call *c)
 		return check_owner(c);
 	case OP_CHECK_ROOT:
 		return check_root(c);
+	case OP_IDENTIFY:
+		return identify(c);
+	case OP_CHECK_COVER:
+		return check_cover(c);
 	}
 	return -ENOSYS;
 }

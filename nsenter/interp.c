@@ -21,6 +21,7 @@ static const char *const builtin_args[] = {
 	[OP_GATE] = "n",      [OP_HOOK] = "svvnnn",    [OP_SIG_RESET] = "",     [OP_CHECK_CWD] = "",
 	[OP_COPY] = "nnn",    [OP_COPY_LINK] = "nns",  [OP_EXEC] = "vvv",       [OP_LISTEN] = "nnnb",
 	[OP_FIND] = "v",      [OP_CHECK_OWNER] = "nn", [OP_CHECK_ROOT] = "nnn",
+	[OP_IDENTIFY] = "nn", [OP_CHECK_COVER] = "snnnn",
 };
 
 static int check_builtin(const struct insn *in)

@@ -41,6 +41,8 @@ enum op {
 	OP_FIND,
 	OP_CHECK_OWNER,
 	OP_CHECK_ROOT,
+	OP_IDENTIFY,
+	OP_CHECK_COVER,
 	OP_END,
 };
 
@@ -134,6 +136,10 @@ int64_t copy_link(const struct call *c);
 /* check_owner and check_root are the instructions of those names (place.c). */
 int64_t check_owner(const struct call *c);
 int64_t check_root(const struct call *c);
+
+/* identify and check_cover too. */
+int64_t identify(const struct call *c);
+int64_t check_cover(const struct call *c);
 
 /* sc makes a system call: its result, or a negative errno. The fuzzer brings its own. */
 int64_t sc(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f);

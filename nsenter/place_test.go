@@ -92,3 +92,112 @@ func TestRoots(t *testing.T) {
 		})
 	}
 }
+
+// TestCovers looks at files of all kinds as though they were masked, or made read-only.
+func TestCovers(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	lay(t, dir, "file f", "dir d", "dir cover", "symlink to-f f", "symlink magic /proc/self/exe")
+	const null, zero = "/dev/null", "/dev/zero"
+	for name, c := range map[string]struct {
+		path        string
+		dirs, nulls string // whose devices are those of masks; "" for none
+		file        string // what was made read-only
+		readonly    bool   // the mount of dir
+		want        syscall.Errno
+	}{
+		"directory":                        {path: dir + "/d", dirs: dir, want: reached},
+		"directory elsewhere":              {path: dir + "/d", dirs: "/proc", want: syscall.ESTALE},
+		"directory, none was masked":       {path: dir + "/d", want: syscall.ESTALE},
+		"file on the filesystem of masks":  {path: dir + "/f", dirs: dir, want: syscall.ESTALE},
+		"null device":                      {path: null, nulls: "/dev", want: reached},
+		"null device elsewhere":            {path: null, nulls: "/proc", want: syscall.ESTALE},
+		"another device":                   {path: zero, nulls: "/dev", want: syscall.ESTALE},
+		"nothing":                          {path: dir + "/none", want: reached},
+		"nothing below a file":             {path: dir + "/f/none", want: syscall.ENOTDIR},
+		"through a magic link":             {path: "/proc/self/root" + dir + "/none", want: syscall.ELOOP},
+		"file that is writable":            {path: dir + "/f", file: dir + "/f", want: syscall.EROFS},
+		"file by a symlink, writable":      {path: dir + "/to-f", file: dir + "/f", want: syscall.EROFS},
+		"other file, writable":             {path: dir + "/d", file: dir + "/f", want: syscall.ESTALE},
+		"file that was not there":          {path: dir + "/f", want: syscall.ESTALE},
+		"file that is read-only":           {path: dir + "/f", file: dir + "/f", readonly: true, want: reached},
+		"directory that is read-only":      {path: dir + "/d", file: dir + "/d", readonly: true, want: reached},
+		"other file, read-only":            {path: dir + "/d", file: dir + "/f", readonly: true, want: syscall.ESTALE},
+		"read-only that is a mask by now":  {path: dir + "/d", dirs: dir, file: dir + "/f", want: reached},
+		"read-only that is a null device":  {path: null, nulls: "/dev", file: dir + "/f", want: reached},
+		"read-only that is nothing by now": {path: dir + "/none", file: dir + "/f", want: reached},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := outcome(t, func(b *program.Builder, _ program.Slot) {
+				number := func(name string, which program.Ident) program.Slot {
+					if name == "" {
+						return b.Slot()
+					}
+					return b.Identify(path(b, name), which)
+				}
+				cover := program.Cover{Dirs: number(c.dirs, program.Device), Nulls: number(c.nulls, program.Device)}
+				cover.Dev, cover.Ino = number(c.file, program.Device), number(c.file, program.Inode)
+				if c.readonly {
+					b.Unshare(sys.CloneNewNs)
+					b.MountSetattrPath("/", sys.AtRecursive, program.MountAttr{Propagation: sys.MsPrivate})
+					at := path(b, dir)
+					mnt := b.CloneTree(at, 0)
+					b.MountSetattr(mnt, 0, program.MountAttr{Set: sys.MountAttrRdonly})
+					b.MoveMount(mnt, at)
+				}
+				b.CheckCover(c.path, cover)
+			})
+			if got != c.want {
+				t.Errorf("check %s: got %v, want %v", c.path, got, c.want)
+			}
+		})
+	}
+}
+
+func TestIdentifyOfNoFile(t *testing.T) {
+	got := outcome(t, func(b *program.Builder, _ program.Slot) { b.Identify(program.None, program.Inode) })
+	if got != syscall.EBADF {
+		t.Errorf("identify no file: got %v, want %v", got, syscall.EBADF)
+	}
+}
+
+// TestProcOfAnotherPidNamespace mounts a procfs of a pid namespace that the process has joined and is not in yet.
+func TestProcOfAnotherPidNamespace(t *testing.T) {
+	needRoot(t)
+	other := "/proc/" + strconv.Itoa(sleeper(t, syscall.CLONE_NEWPID)) + "/ns/pid"
+	fd, err := sys.Openat(sys.AtFdcwd, other, sys.ORdonly, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sys.Close(fd)
+	if !sys.NamesPids(fd) {
+		t.Skip("a procfs cannot be told its pid namespace before Linux 6.18")
+	}
+	me := strconv.Itoa(os.Getpid())
+	for name, c := range map[string]struct {
+		named bool
+		pid   string
+		want  syscall.Errno
+	}{
+		"its first":                 {true, "1", reached},
+		"a process of ours":         {true, me, syscall.ENOENT},
+		"itself":                    {true, "self", syscall.ENOENT},
+		"a process of ours, in our": {false, me, reached},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := outcome(t, func(b *program.Builder, _ program.Slot) {
+				ns := b.Openat2(program.Host, other, program.How{})
+				b.Setns(ns, sys.CloneNewPid)
+				fs := b.Fsopen("proc")
+				if c.named {
+					b.FsSetFd(fs, "pidns", ns)
+				}
+				b.FsCreate(fs)
+				b.Openat2(b.Fsmount(fs, 0), c.pid+"/status", program.How{Flags: sys.OPath})
+			})
+			if got != c.want {
+				t.Errorf("open %s/status: got %v, want %v", c.pid, got, c.want)
+			}
+		})
+	}
+}

@@ -197,6 +197,9 @@ func (c *Compiler) propagateAs(mnt program.Slot, list []propagation) {
 func (c *Compiler) newFilesystem(fstype, source string, data []string, attrs uint64) program.Slot {
 	b := c.b
 	fs := b.Fsopen(fstype)
+	if fstype == "proc" && c.c.Pids != program.None {
+		b.FsSetFd(fs, "pidns", c.c.Pids)
+	}
 	label, by := mountLabel(c.c.Spec, fstype, data)
 	if by == labelOption {
 		b.FsSet(fs, "context", label)

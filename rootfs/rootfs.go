@@ -28,6 +28,8 @@ type Config struct {
 	// "mounts[i].source".
 	Sources map[string]program.Slot
 
+	// Pids is the pid namespace that a procfs is of, program.None for that of the process.
+	Pids    program.Slot
 	Cgroups Cgroups
 	// EnterCgroupNS is called before the first cgroup is mounted.
 	EnterCgroupNS func()
@@ -61,6 +63,8 @@ type Compiler struct {
 	root program.Slot
 	cut  uint64   // how mounts of the host's are cut off from it: the propagation they get, or 0
 	late []func() // what has to wait until everything is in its place
+
+	covered []coverage // what is to be checked once the root is entered
 
 	held    map[string]held        // what lookups start from, by its destination
 	holding []program.Slot         // what is closed in the end
@@ -179,7 +183,7 @@ func (c *Compiler) Finish() {
 	}
 }
 
-// Enter makes the root the process's own and lets go of the host's.
+// Enter makes the root the process's own, lets go of the host's, and checks what was masked.
 //
 // After pivot_root(".", ".") the old root lies on top of the new one (pivot_root(2), "pivot_root(".", ".")"), and is
 // taken off. Mounts that are still peers of the host's have to be made slaves first: the host would lose them too.
@@ -207,6 +211,7 @@ func (c *Compiler) Enter() {
 	}
 	b.Chdir("/")
 	c.propagation()
+	c.checkMasks()
 }
 
 // hideRevealing takes the procfs and the sysfs of the host away. As long as the mount namespace holds one with nothing

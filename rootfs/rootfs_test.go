@@ -32,6 +32,7 @@ func finish(b *program.Builder) *program.Program {
 	b.At("", "rest")
 	b.Prctl(sys.PrSetKeepcaps, 1)
 	b.Setresuid(0)
+	b.Prctl(sys.PrSetDumpable, 0)
 	b.CheckCwd()
 	b.Capset(0, 0, 0)
 	b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll)
@@ -45,7 +46,7 @@ func spec(do func(s *specs.Spec)) *Config {
 	if do != nil {
 		do(s)
 	}
-	return &Config{Spec: s, Bundle: "/bundle"}
+	return &Config{Spec: s, Bundle: "/bundle", Pids: program.None}
 }
 
 // TestGoldenPhases has what each phase adds to a program that only enters the root.
@@ -71,7 +72,10 @@ func TestGoldenPhases(t *testing.T) {
 			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = []string{"/proc/a", "/sys/b"}, []string{"/proc/c"}
 		}), func(fs *Compiler) error { fs.Masks(); return nil }},
 		"masks-twice": {spec(func(s *specs.Spec) {
-			s.Linux.MaskedPaths = []string{"/a", "/a/b", "//a/../a/", "/ab", "/", "/c"}
+			s.Linux.MaskedPaths = []string{"/a", "/a/b", "//a/../a/", "/ab", "/c"}
+		}), func(fs *Compiler) error { fs.Masks(); return nil }},
+		"masks-of-readonly": {spec(func(s *specs.Spec) {
+			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = []string{"/proc/a"}, []string{"/proc/a", "/", "/proc/a/b", "/proc"}
 		}), func(fs *Compiler) error { fs.Masks(); return nil }},
 		"masks-below-mounts": {spec(func(s *specs.Spec) {
 			s.Mounts = []specs.Mount{{Destination: "/proc", Type: "proc"}}

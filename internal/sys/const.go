@@ -86,6 +86,7 @@ const (
 
 	FsconfigSetFlag     = unix.FSCONFIG_SET_FLAG
 	FsconfigSetString   = unix.FSCONFIG_SET_STRING
+	FsconfigSetFd       = unix.FSCONFIG_SET_FD
 	FsconfigCreate      = unix.FSCONFIG_CMD_CREATE
 	FsconfigReconfigure = unix.FSCONFIG_CMD_RECONFIGURE
 
@@ -156,8 +157,15 @@ const (
 
 	CapVersion3 = unix.LINUX_CAPABILITY_VERSION_3
 
-	CapSysAdmin    = unix.CAP_SYS_ADMIN
-	CapSysResource = unix.CAP_SYS_RESOURCE
+	CapChown         = unix.CAP_CHOWN
+	CapDacOverride   = unix.CAP_DAC_OVERRIDE
+	CapDacReadSearch = unix.CAP_DAC_READ_SEARCH
+	CapKill          = unix.CAP_KILL
+	CapSetgid        = unix.CAP_SETGID
+	CapSetuid        = unix.CAP_SETUID
+	CapSetpcap       = unix.CAP_SETPCAP
+	CapSysAdmin      = unix.CAP_SYS_ADMIN
+	CapSysResource   = unix.CAP_SYS_RESOURCE
 )
 
 // File types of stat(2), and magic numbers of statfs(2).

@@ -144,3 +144,13 @@ func FsName(magic int64) string {
 	}
 	return "0x" + strconv.FormatInt(magic, 16)
 }
+
+// NamesPids reports whether a procfs can be told that it is one of the pid namespace ns (option pidns, Linux 6.18).
+func NamesPids(ns int) bool {
+	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return false
+	}
+	defer Close(fs)
+	return unix.FsconfigSetFd(fs, "pidns", ns) == nil
+}

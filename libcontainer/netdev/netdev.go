@@ -75,7 +75,7 @@ func (m *Mover) open(pid int) (err error) {
 }
 
 func openNS(path string) (int, error) {
-	fd, err := sys.Openat(sys.AtFdcwd, path, sys.ORdonly, 0)
+	fd, err := sys.Openat(sys.AtFdcwd, path, sys.ORdonly|sys.ONonblock|sys.ONoctty, 0)
 	if err != nil {
 		return -1, fmt.Errorf("open %s: %w", path, err)
 	}

@@ -53,6 +53,18 @@ func capList(m uint64) string {
 	return strings.Join(list, ", ")
 }
 
+// Narrow takes away what the rest of the program does not need, before the process waits at its gate: of what may be done (the
+// effective set) all but program.LastCaps, for good (the permitted one) what neither the workload nor its filter is to have.
+func (c *Config) Narrow(b *program.Builder) {
+	last := program.LastCaps & c.Grantable
+	keep := last | c.Caps.Permitted | c.Caps.Effective | c.Caps.Inheritable | c.Caps.Ambient
+	if c.keepsAdmin() {
+		keep |= 1 << sys.CapSysAdmin
+	}
+	b.At("process.capabilities", "drop what is not needed any more")
+	b.Capset(last, keep, 0)
+}
+
 // bounding drops what the bounding set must not hold. It comes before the user changes: it takes CAP_SETPCAP.
 func bounding(b *program.Builder, c Caps, last int) {
 	b.At("process.capabilities.bounding", "drop from the bounding set")

@@ -18,6 +18,8 @@ type Config struct {
 	Process *specs.Process
 	Caps    Caps
 	LastCap int // the highest capability the kernel knows
+	// Grantable is what the process has before any of the program's doing.
+	Grantable uint64
 
 	Filter      []byte // compiled seccomp filter, or nil
 	FilterFlags uint64
@@ -59,10 +61,30 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // have the parent's signals and umask, and must not be looked into.
 func Begin(b *program.Builder) {
 	b.At("", "start init")
-	b.Prctl(sys.PrSetDumpable, 0)
+	undumpable(b)
 	OwnedByParent(b)
+	// A caller may have capabilities that go through every execve(2), that of a hook too.
+	b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll)
 	b.SigReset()
 	b.Umask(0)
+}
+
+// undumpable keeps others from looking into the process: ptrace(2) and what /proc/PID has for its owner.
+func undumpable(b *program.Builder) { b.Prctl(sys.PrSetDumpable, 0) }
+
+// Become changes the ids of the process. Each change makes it as dumpable as fs.suid_dumpable says, which may be wholly, and takes
+// the signal at the parent's end away (commit_creds in kernel/cred.c; prctl(2)).
+func Become(b *program.Builder, uid, gid uint32) {
+	b.Setresgid(gid)
+	undumpable(b)
+	b.Setresuid(uid)
+	undumpable(b)
+}
+
+// JoinUser joins the user namespace s, which may change what Become changes too.
+func JoinUser(b *program.Builder, s program.Slot) {
+	b.Setns(s, sys.CloneNewUser)
+	undumpable(b)
 }
 
 // OwnedByParent makes the process die with its parent. A new process has to ask for it anew.
@@ -237,7 +259,7 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 		c.BeforeExec()
 	}
 	c.lateRlimits(b)
-	if c.Process.NoNewPrivileges || c.Filter == nil {
+	if !c.keepsAdmin() {
 		capset(b, c.Caps)
 		c.closeFds(b)
 		c.seccomp(b)
@@ -252,6 +274,9 @@ func (c *Config) tail(b *program.Builder, chdir bool) {
 	}
 	b.At("process.args", What(c.Process.Args[0]))
 }
+
+// keepsAdmin: a filter takes CAP_SYS_ADMIN to load, unless there is no_new_privs (seccomp(2)).
+func (c *Config) keepsAdmin() bool { return c.Filter != nil && !c.Process.NoNewPrivileges }
 
 // What is what the last instruction says of itself.
 func What(arg0 string) string { return "exec " + quote(arg0) }
@@ -282,8 +307,7 @@ func (c *Config) user(b *program.Builder) {
 	}
 	b.At("process.user", "become the user")
 	b.Prctl(sys.PrSetKeepcaps, 1)
-	b.Setresgid(u.GID)
-	b.Setresuid(u.UID)
+	Become(b, u.UID, u.GID)
 	b.Prctl(sys.PrSetKeepcaps, 0)
 }
 

@@ -19,7 +19,7 @@ func config(do func(c *Config)) *Config {
 	c := &Config{
 		Process: &specs.Process{Args: []string{"true"}, Cwd: "/", Env: []string{"PATH=/bin", "HOME=/"}},
 		Caps:    Caps{Bounding: all, Effective: all, Permitted: all},
-		LastCap: 40,
+		LastCap: 40, Grantable: 1<<41 - 1,
 	}
 	if do != nil {
 		do(c)
@@ -39,8 +39,9 @@ func whole(c *Config) *program.Program {
 	b.Setns(control, sys.CloneNewNs)
 	b.CheckRoot(1, 2, 3)
 	if c.Process.Terminal {
-		slave = b.Openat2(program.Host, "/dev/tty", program.How{Flags: sys.ORdwr})
+		slave = b.Openat2(program.Host, "/dev/tty", program.How{Flags: sys.OPath})
 	}
+	c.Narrow(b)
 	c.Session(b, slave)
 	c.Limits(b)
 	Released(b)

@@ -87,6 +87,12 @@ func mountRules() []rule {
 			good: func(s *specs.Spec) { s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = []string{"/a"}, []string{"/"} },
 		},
 		{
+			name: "mask on the root",
+			bad:  func(s *specs.Spec) { s.Linux.MaskedPaths = []string{"/a/..", "/b"} },
+			want: []string{`linux.maskedPaths[0]: got "/a/..", want a path below the root`},
+			good: func(s *specs.Spec) { s.Linux.MaskedPaths = []string{"/a/../b"} },
+		},
+		{
 			name: "device in place of the root",
 			bad:  func(s *specs.Spec) { s.Linux.Devices = []specs.LinuxDevice{{Path: "/a/..", Type: "p"}} },
 			want: []string{`linux.devices[0].path: got "/a/..", want a path below the root`},

@@ -103,6 +103,12 @@ func (c *checker) rootfs() {
 	}
 	c.paths("linux.maskedPaths", l.MaskedPaths)
 	c.paths("linux.readonlyPaths", l.ReadonlyPaths)
+	for i, p := range l.MaskedPaths {
+		// With the root masked there would be nothing to execute.
+		if absolute(p) && filepath.Clean(p) == "/" {
+			c.bad(at("linux.maskedPaths", i), quote(p), "a path below the root")
+		}
+	}
 }
 
 func (c *checker) paths(list string, paths []string) {

@@ -164,7 +164,7 @@ func (b *Builder) CheckOwner(mnt, user Slot) {
 }
 
 // OwnUser opens the user namespace that the process is in.
-func (b *Builder) OwnUser() Slot { return b.Openat2(Host, ownUser, How{}) }
+func (b *Builder) OwnUser() Slot { return b.Openat2(Host, ownUser, How{Flags: sys.ONonblock}) }
 
 const ownUser = "/proc/self/ns/user"
 
@@ -172,6 +172,35 @@ const ownUser = "/proc/self/ns/user"
 // sys.Directory has them.
 func (b *Builder) CheckRoot(dev, ino, mount uint64) {
 	b.add(Insn{Op: OpCheckRoot, Out: None}, num(dev), num(ino), num(mount))
+}
+
+// Ident says which number of a file Identify is about.
+type Ident uint64
+
+// The numbers of a file, of stat(2), without the highest bit: a result is never negative.
+const (
+	Device Ident = iota
+	Inode
+)
+
+// Identify has a number of the file s as its result, which is for CheckCover and no descriptor.
+func (b *Builder) Identify(s Slot, which Ident) Slot {
+	out := b.slot()
+	b.add(Insn{Op: OpIdentify, Out: out}, fd(s), num(uint64(which)))
+	return out
+}
+
+// Cover is what may be found at a path that was masked or made read-only. Each is a slot that Identify fills, if something has
+// led there, or None.
+type Cover struct {
+	Dirs, Nulls Slot // the devices of the filesystems with the directory and the null device that masks are made of
+	Dev, Ino    Slot // the file that is to be read-only
+}
+
+// CheckCover looks path up, an absolute one, in the root that the process is in, through no magic link. It fails with ESTALE when
+// something else is found than what c says, with EROFS when the file is not read-only. Nothing at all is as good as a mask.
+func (b *Builder) CheckCover(path string, c Cover) {
+	b.add(Insn{Op: OpCheckCover, Out: None}, str(path), fd(c.Dirs), fd(c.Nulls), fd(c.Dev), fd(c.Ino))
 }
 
 // Exec tries the candidates in turn as execvp(3) does and replaces the process by the first that runs.

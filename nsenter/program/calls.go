@@ -92,6 +92,11 @@ func (b *Builder) FsSet(fs Slot, key, value string) {
 	b.call(sys.SysFsconfig, fd(fs), num(uint64(sys.FsconfigSetString)), str(key), str(value), num(0))
 }
 
+// FsSetFd sets the option key to the file s.
+func (b *Builder) FsSetFd(fs Slot, key string, s Slot) {
+	b.call(sys.SysFsconfig, fd(fs), num(uint64(sys.FsconfigSetFd)), str(key), num(0), fd(s))
+}
+
 // FsFlag sets the option key, which takes no value.
 func (b *Builder) FsFlag(fs Slot, key string) {
 	b.call(sys.SysFsconfig, fd(fs), num(uint64(sys.FsconfigSetFlag)), str(key), num(0), num(0))

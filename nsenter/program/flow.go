@@ -3,7 +3,7 @@ package program
 import "math/bits"
 
 // duty is a set of things that a program has done.
-type duty uint16
+type duty uint32
 
 // The duties. Some have to be done on every way to an instruction, of some it matters that no way has done them yet.
 const (
@@ -23,6 +23,10 @@ const (
 	moved                       // a mount namespace was joined
 	ownOwner                    // its owner was compared with the user namespace that the process was started in
 	inUser                      // a user namespace was joined
+	unambient                   // the ambient set that the process came with was cleared
+	narrowed                    // no more capabilities than the last steps take
+	pidsJoined                  // children are to be born in another pid namespace than the process is in
+	idsChanged                  // the last instruction changed ids: the process may be looked into again
 )
 
 // bitset is a set of slots.
@@ -58,22 +62,29 @@ type flow struct {
 	owned   bitset   // mount namespaces whose owner was checked
 	ownUser bitset   // the user namespace that the process was started in
 
+	devpts  bitset // directories that were checked to be on a devpts
+	hostPid bitset // procfs of another pid namespace than the one that was joined, and their mounts
+	nulls   bitset // files that were checked to be the null device
+
 	owner Slot // the user namespace, to be joined, that an owner was compared with on some way, or None
 
 	places bitset // mounts that some way has put on a place and holds
+	covers bitset // masked and read-only paths that some way has not looked up again
 	tracks *tracks
 }
 
-const flowSets = 11
+const flowSets = 14
 
 func newFlow(p *Program, t *tracks) *flow {
 	n := (p.Slots + 63) / 64
-	w := make([]uint64, flowSets*n+(t.moves+63)/64)
+	places := flowSets*n + (t.moves+63)/64
+	w := make([]uint64, places+(t.covering+63)/64)
 	return &flow{
 		tracks: t, inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
 		open: w[5*n : 6*n], placed: w[6*n : 7*n], procfs: w[7*n : 8*n], nodev: w[8*n : 9*n],
 		owned: w[9*n : 10*n], ownUser: w[10*n : 11*n], owner: None,
-		places: w[11*n:],
+		devpts: w[11*n : 12*n], nulls: w[12*n : 13*n], hostPid: w[13*n : 14*n],
+		places: w[flowSets*n : places], covers: w[places:],
 	}
 }
 
@@ -90,9 +101,13 @@ func (f *flow) meet(g *flow) {
 		f.outside[i] |= g.outside[i]
 		f.open[i] |= g.open[i]
 		f.placed[i] |= g.placed[i]
+		f.hostPid[i] |= g.hostPid[i]
 	}
 	for i := range f.places {
 		f.places[i] |= g.places[i]
+	}
+	for i := range f.covers {
+		f.covers[i] |= g.covers[i]
 	}
 	f.set.keep(g.set)
 	f.mount.keep(g.mount)
@@ -101,6 +116,8 @@ func (f *flow) meet(g *flow) {
 	f.nodev.keep(g.nodev)
 	f.owned.keep(g.owned)
 	f.ownUser.keep(g.ownUser)
+	f.devpts.keep(g.devpts)
+	f.nulls.keep(g.nulls)
 	if f.owner != g.owner && f.owner != None && g.owner != None {
 		clear(f.owned)
 	}
@@ -128,6 +145,9 @@ func (f *flow) fill(s uint64) {
 	f.nodev.del(s)
 	f.owned.del(s)
 	f.ownUser.del(s)
+	f.devpts.del(s)
+	f.nulls.del(s)
+	f.hostPid.del(s)
 	f.strict.del(s)
 	f.open.del(s)
 	f.placed.del(s)

@@ -1,11 +1,31 @@
 package program
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 
 	"teu/internal/sys"
 )
+
+// unseen holds a change of ids to be followed by PR_SET_DUMPABLE: commit_creds in kernel/cred.c gives the process the dumpable of
+// fs.suid_dumpable then.
+func (f *flow) unseen(in *Insn) error {
+	if !f.may(idsChanged) {
+		return nil
+	}
+	if in.Op != OpSyscall || in.Nr != sys.SysPrctl || in.Args[0].Val != sys.PrSetDumpable {
+		return fmt.Errorf("right after a change of ids, which may have opened the process to be looked into")
+	}
+	f.seen &^= idsChanged
+	return nil
+}
+
+// reveal records that in has changed ids.
+func (f *flow) reveal() {
+	f.undo(undumpable)
+	f.do(idsChanged)
+}
 
 // identity checks and records the last steps: who the process is and what it may do.
 func (f *flow) identity(in *Insn) error {
@@ -20,6 +40,9 @@ func (f *flow) identity(in *Insn) error {
 		if in.Nr == sys.SysSetgroups && uint64(len(in.Args[1].Text)) != 4*in.Args[0].Val {
 			return fmt.Errorf("%d groups in %d bytes", in.Args[0].Val, len(in.Args[1].Text))
 		}
+		if in.Nr == sys.SysSetresgid {
+			f.reveal()
+		}
 	case sys.SysSetresuid:
 		if !sameIDs(in) {
 			return fmt.Errorf("to ids that differ")
@@ -31,12 +54,16 @@ func (f *flow) identity(in *Insn) error {
 		if f.has(keepcaps) {
 			f.do(user)
 		}
+		f.reveal()
 	case sys.SysCapset:
-		if !f.has(user) {
-			return fmt.Errorf("capabilities set before the user")
-		}
 		if len(in.Args[0].Text) != 8 || len(in.Args[1].Text) != 24 {
 			return fmt.Errorf("sets of %d bytes", len(in.Args[1].Text))
+		}
+		if !f.may(user) {
+			return f.narrow(in)
+		}
+		if !f.has(user) {
+			return fmt.Errorf("capabilities set before the user")
 		}
 		f.undo(admin | ambient)
 		f.do(caps)
@@ -58,6 +85,27 @@ func (f *flow) identity(in *Insn) error {
 		}
 		f.do(closed)
 	}
+	return nil
+}
+
+// LastCaps are the capabilities that the steps after 'ready' take: to open what is the image's, to give streams to the user, to end
+// hooks, to drop from the bounding set, and to become the user.
+const LastCaps = 1<<sys.CapChown | 1<<sys.CapDacOverride | 1<<sys.CapDacReadSearch | 1<<sys.CapKill |
+	1<<sys.CapSetgid | 1<<sys.CapSetuid | 1<<sys.CapSetpcap
+
+// narrow checks and records that the effective set is what the last steps take. The permitted one may hold what the workload or the
+// filter is to have yet.
+func (f *flow) narrow(in *Insn) error {
+	sets, ne := []byte(in.Args[1].Text), binary.NativeEndian
+	switch {
+	case !f.has(rooted):
+		return fmt.Errorf("capabilities set in the root of the host")
+	case (uint64(ne.Uint32(sets[12:]))<<32|uint64(ne.Uint32(sets)))&^LastCaps != 0:
+		return fmt.Errorf("capabilities set before the user")
+	case ne.Uint32(sets[8:])|ne.Uint32(sets[20:]) != 0:
+		return fmt.Errorf("capabilities inherited before the user is set")
+	}
+	f.do(narrowed)
 	return nil
 }
 
@@ -124,7 +172,7 @@ func (f *flow) prctl(in *Insn) error {
 func (f *flow) ambientSet(op uint64) error {
 	switch {
 	case op == sys.PrCapAmbientClearAll:
-		f.do(ambient)
+		f.do(ambient | unambient)
 	case !f.has(caps | ambient):
 		return fmt.Errorf("ambient set changed before the capabilities are set and it was cleared")
 	}
@@ -152,6 +200,9 @@ func (f *flow) exec(in *Insn) error {
 		}
 	}
 	if err := f.underOwner(); err != nil {
+		return err
+	}
+	if err := cmp.Or(f.uncovered(), f.inPids()); err != nil {
 		return err
 	}
 	// What is executed may be named by a path through a descriptor, and that is looked up before exec closes them.

@@ -56,6 +56,10 @@ const (
 	OpCheckOwner
 	// OpCheckRoot checks which directory the root is.
 	OpCheckRoot
+	// OpIdentify has a number of a file as its result.
+	OpIdentify
+	// OpCheckCover checks that a path is masked or read-only.
+	OpCheckCover
 	opEnd
 )
 

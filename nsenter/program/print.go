@@ -140,8 +140,10 @@ func printNum(v uint64, t argType) string {
 			s += "|" + flagNames(v, wantFlags)
 		}
 		return s
-	case aLike:
+	case aLike, aNumber:
 		return "NONE"
+	case aIdent:
+		return [...]string{"DEVICE", "INODE"}[v&1]
 	case aByte:
 		if v != 0 {
 			return strconv.QuoteRune(rune(v & 0xff))

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -15,6 +16,12 @@ func (f *flow) apply(in *Insn, sig *signature) error {
 			return fmt.Errorf("after a filter that may refuse it")
 		}
 		return fmt.Errorf("between close_range and exec")
+	}
+	if err := f.unseen(in); err != nil {
+		return err
+	}
+	if sig.takes && f.may(narrowed) {
+		return fmt.Errorf("after the capabilities that it takes went")
 	}
 	if sig.paths {
 		for a := range in.Args {
@@ -63,6 +70,10 @@ func (f *flow) path(in *Insn, sig *signature, a int) error {
 			return f.hostPath(in, arg.Text)
 		}
 		return f.below(in, a)
+	case aSeen:
+		if !strings.HasPrefix(arg.Text, "/") {
+			return fmt.Errorf("path %q is relative to nothing", arg.Text)
+		}
 	case aInside:
 		if err := f.inside(in.Args[a-1].Val, arg.Text); err != nil {
 			return err
@@ -191,6 +202,7 @@ func (f *flow) order(in *Insn) error {
 		if how(in).Flags&sys.OCloexec == 0 {
 			return fmt.Errorf("without close-on-exec")
 		}
+		return f.opens(in)
 	case sys.SysWrite:
 		if s := &in.Args[0]; !f.mayWrite(s) {
 			return fmt.Errorf("to a file that was not opened strictly below a checked filesystem")
@@ -222,17 +234,8 @@ func (f *flow) order(in *Insn) error {
 		f.enter()
 		f.do(entered | rooted)
 		f.undo(cwdChecked)
-	case sys.SysFspick:
-		if s := &in.Args[0]; s.Kind != Use || !f.mount.has(s.Val) {
-			return fmt.Errorf("of a filesystem that the program has not mounted itself")
-		}
-	case sys.SysMoveMount:
-		if s := &in.Args[0]; s.Kind == Use {
-			f.placed.add(s.Val)
-		}
-		f.mounted(in)
-	case sys.SysMountSetattr:
-		f.attributes(in)
+	case sys.SysFspick, sys.SysFsconfig, sys.SysMoveMount, sys.SysMountSetattr:
+		return f.mounts(in)
 	case sys.SysFchdir:
 		if f.may(entered) {
 			return fmt.Errorf("to a directory that may be outside, after the change of root")
@@ -244,59 +247,8 @@ func (f *flow) order(in *Insn) error {
 	return f.identity(in)
 }
 
-func keyctl(in *Insn) error {
-	switch req, key, perm := in.Args[0].Val, in.Args[1].Kind, in.Args[2].Val; {
-	case req == sys.KeyctlJoinSessionKeyring && key == Str && perm == 0:
-	case req == sys.KeyctlSetperm && key == Imm && perm != 0:
-	default:
-		return fmt.Errorf("request %d is none that programs use", req)
-	}
-	return nil
-}
-
 func (f *flow) mayWrite(s *Arg) bool {
 	return s.Kind == Use && (s.Val < f.inputs || f.strict.has(s.Val))
-}
-
-// ioctl checks the request; only one of them makes a descriptor.
-func ioctl(in *Insn) error {
-	req, arg := in.Args[1].Val, &in.Args[2]
-	want := 0
-	switch req {
-	case sys.Tiocgptpeer:
-		if in.Out == None {
-			return fmt.Errorf("descriptor that no slot keeps")
-		}
-	case sys.Tiocsctty:
-	case sys.Tiocsptlck:
-		want = 4
-	case sys.Tiocswinsz:
-		want = 8
-	case sys.Siocsifflags:
-		want = 40
-	default:
-		return fmt.Errorf("request %#x is none that programs use", req)
-	}
-	if in.Out != None && req != sys.Tiocgptpeer {
-		return fmt.Errorf("result of request %#x, which has none", req)
-	}
-	if (want > 0) != (arg.Kind == Buf) || len(arg.Text) != want {
-		return fmt.Errorf("request %#x with %d bytes, want %d", req, len(arg.Text), want)
-	}
-	return nil
-}
-
-func (f *flow) namespaces(in *Insn) error {
-	if !f.has(undumpable) {
-		return fmt.Errorf("while the process can be looked into")
-	}
-	if f.may(entered) {
-		return fmt.Errorf("after the change of root")
-	}
-	if in.Nr == sys.SysSetns {
-		return f.setns(&in.Args[0], in.Args[1].Val)
-	}
-	return nil
 }
 
 // dup3 puts a descriptor where it survives exec: a standard stream, and no file from outside the root.
@@ -312,13 +264,6 @@ func (f *flow) dup3(in *Insn) error {
 
 func (f *flow) builtin(in *Insn) error {
 	switch in.Op {
-	case OpCheckFs:
-		if s := &in.Args[0]; s.Kind == Use && f.mount.has(s.Val) {
-			f.checked.add(s.Val)
-			if in.Args[1].Val == sys.ProcSuperMagic {
-				f.procfs.add(s.Val)
-			}
-		}
 	case OpFork:
 		if !f.has(undumpable) {
 			return fmt.Errorf("while the process can be looked into")
@@ -326,13 +271,29 @@ func (f *flow) builtin(in *Insn) error {
 		if in.Args[1].Val&^sys.CloneParent != 0 {
 			return fmt.Errorf("with flags %#x", in.Args[1].Val)
 		}
+		f.seen &^= pidsJoined
 	case OpSync:
 		if in.Args[1].Val == ByteForked {
 			return fmt.Errorf("with the byte that is fork's")
 		}
+		if in.Args[1].Val == ByteReady && !f.has(narrowed) {
+			return fmt.Errorf("of readiness with more capabilities than the last steps take")
+		}
+		if in.Args[1].Val == ByteReady {
+			return cmp.Or(f.uncovered(), f.inPids())
+		}
 	case OpHook:
 		if in.Args[1].Val == 0 {
 			return fmt.Errorf("without arguments")
+		}
+		if !f.has(undumpable) {
+			return fmt.Errorf("while the process can be looked into")
+		}
+		if !f.has(unambient) {
+			return fmt.Errorf("with the ambient capabilities of the caller")
+		}
+		if err := f.inPids(); err != nil {
+			return err
 		}
 		// As with exec: it is looked up in the container, and what it is may be a script.
 		if s := f.foreign(); s >= 0 && f.may(entered) {
@@ -348,13 +309,8 @@ func (f *flow) builtin(in *Insn) error {
 		return f.exec(in)
 	case OpListen:
 		return f.listen(in)
-	case OpCheckOwner:
-		return f.checkOwner(in)
-	case OpCheckRoot:
-		// Anywhere else the root is whatever the parent's was.
-		if f.has(moved) {
-			f.do(rooted)
-		}
+	case OpCheckDev, OpCheckFs, OpCheckOwner, OpCheckCover, OpCheckRoot:
+		return f.check(in)
 	case OpFind:
 		if !f.has(rooted) {
 			return fmt.Errorf("in the root of the host")
@@ -386,7 +342,14 @@ func (f *flow) made(in *Insn) {
 	switch in.Nr {
 	case sys.SysOpenat2, sys.SysOpenTree:
 		f.open.add(s)
+	case sys.SysFsopen:
+		if f.may(pidsJoined) && in.Args[0].Text == "proc" {
+			f.hostPid.add(s)
+		}
 	case sys.SysFsmount:
+		if in.Args[0].Kind == Use && f.hostPid.has(in.Args[0].Val) {
+			f.hostPid.add(s)
+		}
 		f.open.add(s)
 		f.mount.add(s)
 	}

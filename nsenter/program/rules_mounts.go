@@ -35,3 +35,30 @@ func (f *flow) copy(in *Insn) error {
 	}
 	return nil
 }
+
+// mounts checks and records what in does to a mount or to a filesystem.
+func (f *flow) mounts(in *Insn) error {
+	switch in.Nr {
+	case sys.SysFspick:
+		if s := &in.Args[0]; s.Kind != Use || !f.mount.has(s.Val) {
+			return fmt.Errorf("of a filesystem that the program has not mounted itself")
+		}
+	case sys.SysFsconfig:
+		if err := f.fsconfig(in); err != nil {
+			return err
+		}
+	case sys.SysMoveMount:
+		if s := &in.Args[0]; s.Kind == Use {
+			if f.hostPid.has(s.Val) {
+				return fmt.Errorf("of a procfs of another pid namespace than the one that was joined")
+			}
+			f.placed.add(s.Val)
+		}
+		f.mounted(in)
+		f.covered(in)
+	case sys.SysMountSetattr:
+		f.attributes(in)
+		f.covered(in)
+	}
+	return nil
+}

@@ -32,6 +32,10 @@ type tracks struct {
 	places []point  // at most as many as there are moves
 	last   []int32  // by slot: its last place, or noPlace
 	moves  int
+	pids   Arg // the pid namespace that is joined
+
+	covers   []cover // at most as many as there are instructions that cover
+	covering int
 }
 
 func newTracks(p *Program) *tracks {
@@ -42,6 +46,9 @@ func newTracks(p *Program) *tracks {
 	for i := range p.Insns {
 		if p.Insns[i].Op == OpSyscall && p.Insns[i].Nr == sys.SysMoveMount {
 			t.moves++
+		}
+		if p.Insns[i].covers() {
+			t.covering++
 		}
 	}
 	return t

@@ -41,6 +41,10 @@ const (
 	aMask           // a buffer, or NULL
 	aKey            // the name of a keyring, or the session keyring
 	aCopies         // what Copy copies
+	aAux            // the last argument of fsconfig: a descriptor, or 0
+	aIdent          // which number Identify has
+	aNumber         // a slot with a number that may be missing, or none
+	aSeen           // a path that is looked up in the container's root
 )
 
 // kinds is the kinds of argument that a type may have, as bits.
@@ -51,7 +55,7 @@ var kinds = [...]uint8{
 	aAttr: 1 << Imm, aLen: 1 << Len, aCmd: 1 << Imm, aPrctl: 1 << Imm, aRoot: 1 << Use, aInside: 1 << Str,
 	aWant: 1 << Imm, aLike: 1<<Use | 1<<Imm, aByte: 1 << Imm, aVec: 1 << Vec,
 	aMask: 1<<Buf | 1<<Imm, aKey: 1<<Str | 1<<Imm,
-	aCopies: 1 << Imm,
+	aCopies: 1 << Imm, aAux: 1<<Use | 1<<Imm, aIdent: 1 << Imm, aNumber: 1<<Use | 1<<Imm, aSeen: 1 << Str,
 }
 
 // takes reports whether a, which is of one of the kinds of t, has a value that t may have.
@@ -69,7 +73,11 @@ func (t argType) takes(a *Arg) bool {
 		return a.Kind == Str || a.Val == sessionKeyring
 	case aWant:
 		return a.Val&^uint64(wantAll) == 0
-	case aLike:
+	case aAux:
+		return a.Kind == Use || a.Val == 0
+	case aIdent:
+		return a.Val <= uint64(Inode)
+	case aLike, aNumber:
 		return a.Kind == Use || a.Val == noFd
 	case aByte:
 		return a.Val <= 0xff
@@ -87,9 +95,10 @@ func (t argType) takes(a *Arg) bool {
 type result uint8
 
 const (
-	noResult  result = iota
-	makesFd          // a descriptor
-	mayMakeFd        // a descriptor, for some requests
+	noResult    result = iota
+	makesFd            // a descriptor
+	makesNumber        // a number
+	mayMakeFd          // a descriptor, for some requests
 )
 
 // signature is what the printer and the verifier know of a system call or a built-in instruction.
@@ -100,6 +109,7 @@ type signature struct {
 	cloexec int8   // index of the argument that must hold the close-on-exec flag, when there is a flag
 	flag    uint64 // close-on-exec
 	paths   bool   // some argument is a path
+	takes   bool   // it takes other capabilities than LastCaps
 }
 
 // signatureOf finds a system call among those a program may hold. A call that is not here is refused by the verifier.
@@ -181,43 +191,43 @@ var signatureAt = [...]uint8{
 var signatures = [...]signature{
 	sigCapset:        {name: "capset", args: []argType{aBuf, aBuf}},
 	sigChdir:         {name: "chdir", args: []argType{aAbs}, paths: true},
-	sigChroot:        {name: "chroot", args: []argType{aAbs}, paths: true},
+	sigChroot:        {name: "chroot", args: []argType{aAbs}, paths: true, takes: true},
 	sigClose:         {name: "close", args: []argType{aFd}},
 	sigCloseRange:    {name: "close_range", args: []argType{aNum, aHex, aHex}},
 	sigDup3:          {name: "dup3", args: []argType{aFd, aNum, aHex}},
 	sigFchdir:        {name: "fchdir", args: []argType{aFd}},
 	sigFchown:        {name: "fchown", args: []argType{aFd, aNum, aNum}},
 	sigFchownat:      {name: "fchownat", args: []argType{aDirFd, aPath, aNum, aNum, aTree}, paths: true},
-	sigFsconfig:      {name: "fsconfig", args: []argType{aFd, aCmd, aName, aName, aNum}},
+	sigFsconfig:      {name: "fsconfig", args: []argType{aFd, aCmd, aName, aName, aAux}, takes: true},
 	sigFsetxattr:     {name: "fsetxattr", args: []argType{aFd, aName, aText, aLen, aHex}},
-	sigFsmount:       {name: "fsmount", args: []argType{aFd, aHex, aAttr}, result: makesFd, cloexec: 1, flag: sys.FsmountCloexec},
-	sigFsopen:        {name: "fsopen", args: []argType{aName, aHex}, result: makesFd, cloexec: 1, flag: sys.FsopenCloexec},
-	sigFspick:        {name: "fspick", args: []argType{aDirFd, aPath, aHex}, result: makesFd, cloexec: 2, flag: sys.FspickCloexec, paths: true},
+	sigFsmount:       {name: "fsmount", args: []argType{aFd, aHex, aAttr}, result: makesFd, cloexec: 1, flag: sys.FsmountCloexec, takes: true},
+	sigFsopen:        {name: "fsopen", args: []argType{aName, aHex}, result: makesFd, cloexec: 1, flag: sys.FsopenCloexec, takes: true},
+	sigFspick:        {name: "fspick", args: []argType{aDirFd, aPath, aHex}, result: makesFd, cloexec: 2, flag: sys.FspickCloexec, paths: true, takes: true},
 	sigIoctl:         {name: "ioctl", args: []argType{aFd, aHex, aReq}, result: mayMakeFd, cloexec: 2, flag: sys.OCloexec},
 	sigKeyctl:        {name: "keyctl", args: []argType{aNum, aKey, aHex}},
-	sigMknodat:       {name: "mknodat", args: []argType{aDirFd, aPath, aMode, aDev}, paths: true},
-	sigMountSetattr:  {name: "mount_setattr", args: []argType{aDirFd, aPath, aTree, aMntSet, aLen}, paths: true},
-	sigMoveMount:     {name: "move_mount", args: []argType{aDirFd, aPath, aDirFd, aPath, aMove}, paths: true},
+	sigMknodat:       {name: "mknodat", args: []argType{aDirFd, aPath, aMode, aDev}, paths: true, takes: true},
+	sigMountSetattr:  {name: "mount_setattr", args: []argType{aDirFd, aPath, aTree, aMntSet, aLen}, paths: true, takes: true},
+	sigMoveMount:     {name: "move_mount", args: []argType{aDirFd, aPath, aDirFd, aPath, aMove}, paths: true, takes: true},
 	sigOpenat2:       {name: "openat2", args: []argType{aDirFd, aPath, aHow, aLen}, result: makesFd, paths: true},
-	sigOpenTree:      {name: "open_tree", args: []argType{aDirFd, aPath, aTree}, result: makesFd, cloexec: 2, flag: sys.OpenTreeCloexec, paths: true},
+	sigOpenTree:      {name: "open_tree", args: []argType{aDirFd, aPath, aTree}, result: makesFd, cloexec: 2, flag: sys.OpenTreeCloexec, paths: true, takes: true},
 	sigPersonality:   {name: "personality", args: []argType{aHex}},
-	sigPivotRoot:     {name: "pivot_root", args: []argType{aAbs, aAbs}, paths: true},
+	sigPivotRoot:     {name: "pivot_root", args: []argType{aAbs, aAbs}, paths: true, takes: true},
 	sigPrctl:         {name: "prctl", args: []argType{aPrctl, aNum, aNum, aNum, aNum}},
 	sigPrlimit64:     {name: "prlimit64", args: []argType{aNum, aNum, aBuf, aNum}},
 	sigSeccomp:       {name: "seccomp", args: []argType{aNum, aHex, aFilter}},
 	sigSetMempolicy:  {name: "set_mempolicy", args: []argType{aHex, aMask, aNum}},
-	sigSetdomainname: {name: "setdomainname", args: []argType{aText, aLen}},
-	sigSethostname:   {name: "sethostname", args: []argType{aText, aLen}},
+	sigSetdomainname: {name: "setdomainname", args: []argType{aText, aLen}, takes: true},
+	sigSethostname:   {name: "sethostname", args: []argType{aText, aLen}, takes: true},
 	sigSetgroups:     {name: "setgroups", args: []argType{aNum, aBuf}},
-	sigSetns:         {name: "setns", args: []argType{aFd, aClone}},
+	sigSetns:         {name: "setns", args: []argType{aFd, aClone}, takes: true},
 	sigSetresgid:     {name: "setresgid", args: []argType{aNum, aNum, aNum}},
 	sigSetresuid:     {name: "setresuid", args: []argType{aNum, aNum, aNum}},
 	sigSetsid:        {name: "setsid"},
 	sigSocket:        {name: "socket", args: []argType{aNum, aHex, aNum}, result: makesFd, cloexec: 1, flag: sys.OCloexec},
 	sigSymlinkat:     {name: "symlinkat", args: []argType{aName, aDirFd, aPath}, paths: true},
 	sigUmask:         {name: "umask", args: []argType{aMode}},
-	sigUmount2:       {name: "umount2", args: []argType{aAbs, aHex}, paths: true},
-	sigUnshare:       {name: "unshare", args: []argType{aClone}},
+	sigUmount2:       {name: "umount2", args: []argType{aAbs, aHex}, paths: true, takes: true},
+	sigUnshare:       {name: "unshare", args: []argType{aClone}, takes: true},
 	sigWrite:         {name: "write", args: []argType{aFd, aText, aLen}},
 }
 
@@ -244,6 +254,9 @@ var builtins = [opEnd]signature{
 
 	OpCheckOwner: {name: "check_owner", args: []argType{aFd, aFd}},
 	OpCheckRoot:  {name: "check_root", args: []argType{aNum, aNum, aNum}},
+
+	OpIdentify:   {name: "identify", args: []argType{aFd, aIdent}, result: makesNumber},
+	OpCheckCover: {name: "check_cover", args: []argType{aSeen, aNumber, aNumber, aNumber, aNumber}, paths: true},
 }
 
 // hasNUL reports whether a string of a cannot be passed to the kernel.

@@ -21,8 +21,13 @@ import (
 //   - a path of the host, or below a descriptor from outside, after the change of root
 //   - namespaces joined or made, or a fork, while the process can be looked into (not yet undumpable); namespaces
 //     after the change of root
+//   - anything between a change of ids and making the process undumpable again; namespaces or hooks with the caller's ambient set
 //   - a mount namespace joined without its owner having been compared with the user namespace that the process is in at exec
+//   - a hook, readiness or an exec in another pid namespace than the one that was joined or made; a procfs of another attached
+//   - a file that may be anything opened otherwise than by O_PATH, or read-only without waiting
+//   - readiness, or an exec, with a masked or a read-only path that was not looked up again in the final root
 //   - a write to a file that was not opened strictly below a checked filesystem, unless the parent opened it
+//   - readiness with more capabilities than the last steps take, and what takes more after they went
 //   - capabilities set before the user, groups or the bounding set changed after; a filter that would not load
 //   - anything but capabilities and the exec after a filter; anything that makes a descriptor after close_range
 //   - an exec before the root, the user, the capabilities, the working directory, the signals and the descriptors are
@@ -49,10 +54,11 @@ func (p *Program) Verify() error {
 }
 
 type verifier struct {
-	p    *Program
-	cur  *flow   // before the instruction at hand; nil: nothing leads there from the one before
-	at   []*flow // what branches further on brought, by instruction
-	free []*flow
+	p       *Program
+	numbers bitset  // slots that Identify fills
+	cur     *flow   // before the instruction at hand; nil: nothing leads there from the one before
+	at      []*flow // what branches further on brought, by instruction
+	free    []*flow
 }
 
 func (v *verifier) begin() error {
@@ -61,6 +67,7 @@ func (v *verifier) begin() error {
 		return fmt.Errorf("verify: %d inputs, %d slots, %d instructions: out of range", len(p.Inputs), p.Slots, len(p.Insns))
 	}
 	v.cur = newFlow(p, newTracks(p))
+	v.numbers = make(bitset, (p.Slots+63)/64)
 	for i := range p.Inputs {
 		v.cur.set.add(uint64(i))
 		v.cur.open.add(uint64(i))
@@ -199,8 +206,8 @@ func (v *verifier) forward(i int, l *Label) bool {
 
 func (v *verifier) result(in *Insn, sig *signature) error {
 	switch {
-	case in.Out == None && sig.result == makesFd:
-		return fmt.Errorf("descriptor of %s that no slot keeps", sig.name)
+	case in.Out == None && (sig.result == makesFd || sig.result == makesNumber):
+		return fmt.Errorf("result of %s that no slot keeps", sig.name)
 	case in.Out == None:
 		return nil
 	case sig.result == noResult:
@@ -209,6 +216,10 @@ func (v *verifier) result(in *Insn, sig *signature) error {
 		return fmt.Errorf("result slot s%d out of range", in.Out)
 	case int(in.Out) < len(v.p.Inputs):
 		return fmt.Errorf("result slot s%d is an input", in.Out)
+	case sig.result == makesNumber:
+		v.numbers.add(uint64(in.Out))
+	case v.numbers.has(uint64(in.Out)):
+		return fmt.Errorf("result slot s%d holds a number", in.Out)
 	case sig.flag != 0 && in.Args[sig.cloexec].Val&sig.flag == 0:
 		return fmt.Errorf("%s without close-on-exec", sig.name)
 	}
@@ -226,7 +237,10 @@ func (v *verifier) arg(in *Insn, sig *signature, a int) error {
 		if arg.Val >= uint64(v.p.Slots) {
 			return fmt.Errorf("slot s%d out of range", arg.Val)
 		}
-		if v.cur != nil && !v.cur.set.has(arg.Val) && !in.branchesOn(syscall.EBADF) {
+		if v.numbers.has(arg.Val) != (t == aNumber) {
+			return fmt.Errorf("slot s%d holds a number where a descriptor is to be, or a descriptor for a number", arg.Val)
+		}
+		if t != aNumber && v.cur != nil && !v.cur.set.has(arg.Val) && !in.branchesOn(syscall.EBADF) {
 			return fmt.Errorf("slot s%d is used before it is set, or after it was closed", arg.Val)
 		}
 	case Len:

@@ -79,8 +79,9 @@ func TestJoinRules(t *testing.T) {
 			bad: func(b *scene) {
 				b.CheckOwner(b.in, b.in)
 				b.Setns(b.in, sys.CloneNewNs)
-				b.Setns(b.in, sys.CloneNewUser)
+				b.Builder.Setns(b.in, sys.CloneNewUser)
 				b.Ignore(syscall.EPERM)
+				b.Prctl(sys.PrSetDumpable, 0)
 			}},
 		{name: "root of a mount namespace", at: atHost, skip: skip{root: true}, want: "exec: in the root of the host",
 			bad:  (*scene).joinMounts,
@@ -109,6 +110,7 @@ func TestTwoOwners(t *testing.T) {
 	b := New()
 	mnt, one, other := b.Input("mnt"), b.Input("one"), b.Input("other")
 	b.Prctl(sys.PrSetDumpable, 0)
+	b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll)
 	second, both := b.Label(), b.Label()
 	b.Setsid()
 	b.On(second, syscall.EPERM)

@@ -185,38 +185,41 @@ func TestWriteRules(t *testing.T) {
 		return b.Openat2(dir, "sys/x", How{Flags: sys.OWronly, Resolve: resolve})
 	}
 	const want = "write: to a file that was not opened strictly below a checked filesystem"
+	const wide = "openat2: neither by O_PATH, nor read-only and O_NONBLOCK"
 	checkRules(t, []rule{
-		{name: "write to a file of the host", at: atHost, want: want,
+		{name: "write to a file of the host", at: atHost, want: wide,
 			bad:  func(b *scene) { b.Write(b.Openat2(Host, "/proc/sys/x", How{Flags: sys.OWronly}), "1") },
 			good: func(b *scene) { b.Write(b.in, "0") }},
+		{name: "write to a file that was opened for something else", at: atHost, want: want,
+			bad: func(b *scene) { b.Write(b.Openat2(Host, "/proc/sys/x", How{Flags: sys.ONonblock}), "1") }},
 		{name: "write to a standard stream", at: atHost, want: want,
 			bad: func(b *scene) {
 				b.add(Insn{Op: OpSyscall, Nr: sys.SysWrite, Out: None, Whole: true}, num(1), buf("x"), lenOf(1))
 			}},
-		{name: "write below an unchecked mount", at: atHost, want: want,
+		{name: "write below an unchecked mount", at: atHost, want: wide,
 			bad: func(b *scene) {
 				b.Write(open(b, b.Fsmount(b.Fsopen("proc"), 0), Strict), "1")
 			},
 			good: func(b *scene) { b.Write(open(b, procOf(b), Strict), "1") }},
-		{name: "write through a symlink of proc but self", at: atHost, want: want,
+		{name: "write through a symlink of proc but self", at: atHost, want: wide,
 			bad: func(b *scene) {
 				b.Write(b.Openat2(procOf(b), "mounts/x", How{Flags: sys.OWronly, Resolve: OwnProc}), "1")
 			},
 			good: func(b *scene) {
 				b.Write(b.Openat2(procOf(b), "self/attr/exec", How{Flags: sys.OWronly, Resolve: OwnProc}), "1")
 			}},
-		{name: "write through self and out of it", at: atHost, want: want,
+		{name: "write through self and out of it", at: atHost, want: wide,
 			bad: func(b *scene) {
 				b.Write(b.Openat2(procOf(b), "self/attr/../../sys/kernel/core_pattern", How{Flags: sys.OWronly, Resolve: OwnProc}), "1")
 			},
 			good: func(b *scene) {
 				b.Write(b.Openat2(procOf(b), "sys/kernel/core_pattern", How{Flags: sys.OWronly, Resolve: Strict}), "1")
 			}},
-		{name: "write not strictly below", at: atHost, want: want,
+		{name: "write not strictly below", at: atHost, want: wide,
 			bad: func(b *scene) { b.Write(open(b, procOf(b), InRoot), "1") }},
-		{name: "write below what was there", at: atHost, want: want,
+		{name: "write below what was there", at: atHost, want: wide,
 			bad: func(b *scene) { b.CheckFs(b.dir, sys.ProcSuperMagic); b.Write(open(b, b.dir, Strict), "1") }},
-		{name: "write where the check failed", at: atHost, want: want,
+		{name: "write where the check failed", at: atHost, want: wide,
 			bad: func(b *scene) {
 				proc := b.Fsmount(b.Fsopen("proc"), 0)
 				b.CheckFs(proc, sys.ProcSuperMagic)
@@ -239,13 +242,31 @@ func TestWriteRules(t *testing.T) {
 
 func TestNamespaceRules(t *testing.T) {
 	hidden := func(b *scene) { b.Prctl(sys.PrSetDumpable, 0) }
+	cleared := func(b *scene) { hidden(b); b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll) }
 	checkRules(t, []rule{
 		{name: "setns while dumpable", at: atStart, want: "setns: while the process can be looked into",
 			bad:  func(b *scene) { b.Setns(b.in, sys.CloneNewNet) },
-			good: func(b *scene) { hidden(b); b.Setns(b.in, sys.CloneNewNet) }},
+			good: func(b *scene) { cleared(b); b.Setns(b.in, sys.CloneNewNet) }},
 		{name: "unshare while dumpable", at: atStart, want: "unshare: while the process can be looked into",
 			bad:  func(b *scene) { b.Unshare(sys.CloneNewNet) },
-			good: func(b *scene) { hidden(b); b.Unshare(sys.CloneNewNet) }},
+			good: func(b *scene) { cleared(b); b.Unshare(sys.CloneNewNet) }},
+		{name: "setns with ambient capabilities", at: atHost, skip: skip{came: true}, want: "setns: with the ambient capabilities of the caller",
+			bad:  func(b *scene) { b.Setns(b.in, sys.CloneNewNet) },
+			good: func(b *scene) { b.Setns(b.in, sys.CloneNewNet) }},
+		{name: "unshare with ambient capabilities", at: atHost, skip: skip{came: true}, want: "unshare: with the ambient capabilities of the caller",
+			bad:  func(b *scene) { b.Unshare(sys.CloneNewNet) },
+			good: func(b *scene) { b.Unshare(sys.CloneNewNet) }},
+		{name: "hook with ambient capabilities", at: atHost, skip: skip{came: true}, want: "hook: with the ambient capabilities of the caller",
+			bad:  func(b *scene) { b.Hook("/h", []string{"h"}, nil, b.in, b.in, 0) },
+			good: func(b *scene) { b.Hook("/h", []string{"h"}, nil, b.in, b.in, 0) }},
+		{name: "ambient capabilities cleared on one way only", at: atHost, skip: skip{came: true}, want: "unshare: with the ambient capabilities",
+			bad: func(b *scene) {
+				b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll)
+				b.Ignore(syscall.EINVAL)
+				b.Unshare(sys.CloneNewNet)
+			}},
+		{name: "hook while dumpable", at: atHost, skip: skip{dumpable: true}, want: "hook: while the process can be looked into",
+			bad: func(b *scene) { b.Hook("/h", []string{"h"}, nil, b.in, b.in, 0) }},
 		{name: "fork while dumpable", at: atStart, want: "fork: while the process can be looked into",
 			bad:  func(b *scene) { b.Fork(b.in, 0) },
 			good: func(b *scene) { hidden(b); b.Fork(b.in, 0) }},
@@ -300,6 +321,27 @@ func TestIdentityRules(t *testing.T) {
 			bad: func(b *scene) { b.raw(sys.SysSetresuid, num(0), num(0), num(1)) }},
 		{name: "group ids that differ", at: atEntered, want: "setresgid: to ids that differ",
 			bad: func(b *scene) { b.raw(sys.SysSetresgid, num(1), num(0), num(0)) }},
+		{name: "group and dumpable", at: atEntered, want: "setresuid: right after a change of ids",
+			bad:  func(b *scene) { b.Builder.Setresgid(0); b.Setresuid(0) },
+			good: func(b *scene) { b.Setresgid(0); b.Setresuid(0) }},
+		{name: "user and dumpable", at: atEntered, want: "umask: right after a change of ids",
+			bad:  func(b *scene) { b.Builder.Setresuid(0); b.Umask(0) },
+			good: func(b *scene) { b.Setresuid(0); b.Umask(0) }},
+		{name: "user and dumpable after another prctl", at: atEntered, want: "prctl: right after a change of ids",
+			bad: func(b *scene) { b.Builder.Setresuid(0); b.Prctl(sys.PrSetKeepcaps, 0); b.Prctl(sys.PrSetDumpable, 0) }},
+		{name: "user namespace and dumpable", at: atHost, want: "setns: right after a change of ids",
+			bad:  func(b *scene) { b.Builder.Setns(b.in, sys.CloneNewUser); b.Setns(b.in, sys.CloneNewNet) },
+			good: func(b *scene) { b.Setns(b.in, sys.CloneNewUser); b.Setns(b.in, sys.CloneNewNet) }},
+		{name: "new user namespace and dumpable", at: atHost, want: "umask: right after a change of ids",
+			bad:  func(b *scene) { b.Unshare(sys.CloneNewUser); b.Umask(0) },
+			good: func(b *scene) { b.Unshare(sys.CloneNewUser); b.Prctl(sys.PrSetDumpable, 0); b.Umask(0) }},
+		{name: "dumpable on one way", at: atEntered, want: "umask: right after a change of ids",
+			bad: func(b *scene) {
+				b.Builder.Setresuid(0)
+				b.Prctl(sys.PrSetDumpable, 0)
+				b.Ignore(syscall.EINVAL)
+				b.Umask(0)
+			}},
 		{name: "seccomp that loads no filter", at: atEntered, want: "seccomp: request 0 is none that programs use",
 			bad: func(b *scene) { b.raw(sys.SysSeccomp, num(0), num(0), Arg{Kind: Prog, Text: "12345678"}) }},
 		{name: "groups after the user", at: atUser, want: "setgroups: groups changed after the user",
@@ -317,11 +359,28 @@ func TestIdentityRules(t *testing.T) {
 			bad:  func(b *scene) { user(b); b.Prctl(sys.PrCapbsetDrop, 1) },
 			good: func(b *scene) { b.Prctl(sys.PrCapbsetDrop, 1) }},
 		// Root of a user namespace that was joined goes on to drop from its bounding set.
-		{name: "bounding set of a joined user namespace", at: atHost, want: "capset: capabilities set before the user",
+		{name: "bounding set of a joined user namespace", at: atHost, want: "capset: capabilities set in the root of the host",
 			bad:  func(b *scene) { b.Setresgid(0); b.Setresuid(0); b.Capset(0, 0, 0) },
 			good: func(b *scene) { b.Setresgid(0); b.Setresuid(0); b.Prctl(sys.PrCapbsetDrop, 1) }},
 		{name: "capabilities before the user", at: atEntered, want: "capset: capabilities set before the user",
+			bad:  func(b *scene) { b.Capset(1<<sys.CapSysAdmin, 1<<sys.CapSysAdmin, 0) },
+			good: func(b *scene) { b.Capset(LastCaps, LastCaps|1<<sys.CapSysAdmin, 0) }},
+		{name: "capabilities of the upper half before the user", at: atEntered, want: "capset: capabilities set before the user",
+			bad: func(b *scene) { b.Capset(1<<40, 1<<40, 0) }},
+		{name: "capabilities in the root of the host", at: atHost, want: "capset: capabilities set in the root of the host",
+			bad: func(b *scene) { b.Capset(LastCaps, LastCaps, 0) }},
+		{name: "capabilities inherited before the user", at: atEntered, want: "capset: capabilities inherited before the user is set",
+			bad: func(b *scene) { b.Capset(LastCaps, LastCaps, 1<<40) }},
+		{name: "capabilities set before the user only", skip: skip{caps: true, ambient: true}, at: atEntered, want: "exec: before the capabilities are set",
 			bad: func(b *scene) { b.Capset(0, 0, 0) }},
+		{name: "ready with all capabilities", at: atEntered, want: "sync: of readiness with more capabilities",
+			bad:  func(b *scene) { b.Sync(b.in, ByteReady, ByteReady) },
+			good: func(b *scene) { b.Capset(LastCaps, LastCaps, 0); b.Sync(b.in, ByteReady, ByteReady) }},
+		{name: "ready with fewer capabilities on one way", at: atEntered, want: "sync: of readiness with more capabilities",
+			bad: func(b *scene) { b.Capset(0, 0, 0); b.Ignore(syscall.EPERM); b.Sync(b.in, ByteReady, ByteReady) }},
+		{name: "mount after the capabilities went", at: atEntered, want: "fsopen: after the capabilities that it takes went",
+			bad:  func(b *scene) { b.Capset(LastCaps, LastCaps, 0); b.Fsopen("tmpfs") },
+			good: func(b *scene) { b.Fsopen("tmpfs"); b.Capset(LastCaps, LastCaps, 0) }},
 		{name: "capabilities of the wrong size", at: atUser, want: "capset: sets of 12 bytes",
 			bad:  func(b *scene) { b.raw(sys.SysCapset, buf("12345678"), buf("123456789012")) },
 			good: func(b *scene) { b.Capset(1, 2, 3) }},

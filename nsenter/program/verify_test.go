@@ -32,7 +32,7 @@ type scene struct {
 
 // skip leaves steps of the sound program out.
 type skip struct {
-	dumpable, signals, root, keepcaps, user, caps, ambient, cwd, left, closed bool
+	dumpable, came, signals, root, keepcaps, user, caps, ambient, cwd, left, closed bool
 }
 
 // assemble builds the sound program with put at place p.
@@ -53,6 +53,7 @@ func assemble(p place, s skip, put func(b *scene)) *Program {
 	}
 	at(atStart)
 	do(s.dumpable, func() { b.Prctl(sys.PrSetDumpable, 0) })
+	do(s.came, func() { b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll) })
 	do(s.signals, b.SigReset)
 	b.dir = b.Openat2(Host, "/dir", How{Flags: sys.OPath})
 	at(atHost)
@@ -78,10 +79,36 @@ func assemble(p place, s skip, put func(b *scene)) *Program {
 
 // closeAll closes what the parts have left open.
 func (b *scene) closeAll() {
+	numbers := map[Slot]bool{}
+	for i := range b.p.Insns {
+		numbers[b.p.Insns[i].Out] = numbers[b.p.Insns[i].Out] || b.p.Insns[i].Op == OpIdentify
+	}
 	for s := b.dir; int(s) < b.p.Slots; s++ {
+		if numbers[s] {
+			continue
+		}
 		b.Close(s)
 		b.Ignore(syscall.EBADF)
 	}
+}
+
+// Setresgid, Setresuid and Setns are what a sound program makes of them.
+func (b *scene) Setresgid(gid uint32) { b.Builder.Setresgid(gid); b.Prctl(sys.PrSetDumpable, 0) }
+func (b *scene) Setresuid(uid uint32) { b.Builder.Setresuid(uid); b.Prctl(sys.PrSetDumpable, 0) }
+
+func (b *scene) Setns(s Slot, flags uint64) {
+	b.Builder.Setns(s, flags)
+	if flags&sys.CloneNewUser != 0 {
+		b.Prctl(sys.PrSetDumpable, 0)
+	}
+}
+
+// Openat2 opens by O_PATH what a case does not say how to open.
+func (b *scene) Openat2(dir Slot, path string, how How) Slot {
+	if how.Flags == 0 {
+		how.Flags = sys.OPath
+	}
+	return b.Builder.Openat2(dir, path, how)
 }
 
 // raw adds a system call as no method of Builder would.
@@ -195,7 +222,7 @@ func TestShapeRules(t *testing.T) {
 			bad: func(b *scene) { b.add(Insn{Op: OpSyscall, Nr: sys.SysSetsid, Out: b.slot()}) }},
 		{name: "result of a builtin with none", at: atHost, want: "result of sync, which has none",
 			bad: func(b *scene) { b.add(Insn{Op: OpSync, Out: b.slot()}, fd(b.in), num(1), num(1)) }},
-		{name: "descriptor that no slot keeps", at: atHost, want: "descriptor of fsopen that no slot keeps",
+		{name: "descriptor that no slot keeps", at: atHost, want: "result of fsopen that no slot keeps",
 			bad:  func(b *scene) { b.raw(sys.SysFsopen, str("tmpfs"), num(sys.FsopenCloexec)) },
 			good: func(b *scene) { b.Fsopen("tmpfs") }},
 	})

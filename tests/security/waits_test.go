@@ -101,7 +101,10 @@ func TestPodMateStopsCreate(t *testing.T) {
 					n.Path = pod
 				}
 				return n
-			}))
+			}), func(s *specs.Spec) {
+				// It enters the pid namespace before anything else for its hooks, which are told its pid.
+				s.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: "/bin/true", Args: []string{"true"}}}}
+			})
 			h := hold(b, view, nil, verb, b.ID)
 			b.Until("init is stopped", func() bool {
 				return child(h.cmd.Process.Pid, func(_ int, state string) bool { return state == "T" }) != 0
