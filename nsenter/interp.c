@@ -16,12 +16,13 @@
  * b a buffer, v an array of strings. A system call's are the kernel's to check.
  */
 static const char *const builtin_args[] = {
-	[OP_JUMP] = "n",      [OP_FAIL] = "n",         [OP_TARGET] = "nsnnnn",  [OP_CHECK_DEV] = "nnn",
-	[OP_CHECK_FS] = "nn", [OP_FORK] = "nn",        [OP_SYNC] = "nnn",       [OP_SEND_FD] = "nnbn",
-	[OP_GATE] = "n",      [OP_HOOK] = "svvnnn",    [OP_SIG_RESET] = "",     [OP_CHECK_CWD] = "",
-	[OP_COPY] = "nnn",    [OP_COPY_LINK] = "nns",  [OP_EXEC] = "vvv",       [OP_LISTEN] = "nnnb",
-	[OP_FIND] = "v",      [OP_CHECK_OWNER] = "nn", [OP_CHECK_ROOT] = "nnn",
-	[OP_IDENTIFY] = "nn", [OP_CHECK_COVER] = "snnnn",
+	[OP_JUMP] = "n",         [OP_FAIL] = "n",        [OP_TARGET] = "nsnnnn",
+	[OP_CHECK_DEV] = "nnn",  [OP_CHECK_FS] = "nn",   [OP_FORK] = "nn",
+	[OP_SYNC] = "nnn",       [OP_SEND_FD] = "nnbn",  [OP_GATE] = "n",
+	[OP_HOOK] = "svvnnn",    [OP_SIG_RESET] = "",    [OP_CHECK_CWD] = "",
+	[OP_COPY] = "nnn",       [OP_COPY_LINK] = "nns", [OP_EXEC] = "vvv",
+	[OP_LISTEN] = "nnnb",    [OP_FIND] = "v",        [OP_CHECK_OWNER] = "nn",
+	[OP_CHECK_ROOT] = "nnn", [OP_IDENTIFY] = "nn",   [OP_CHECK_COVER] = "snnnn",
 };
 
 static int check_builtin(const struct insn *in)

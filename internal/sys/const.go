@@ -147,6 +147,7 @@ const (
 	Tiocgptpeer  = unix.TIOCGPTPEER
 	Tiocswinsz   = unix.TIOCSWINSZ
 	Siocsifflags = unix.SIOCSIFFLAGS
+	Fionbio      = 0x5421 // asm-generic/ioctls.h; x/sys has none
 
 	CloseRangeCloexec = unix.CLOSE_RANGE_CLOEXEC
 

@@ -149,6 +149,7 @@ func (c *Config) ownNull(b *program.Builder) {
 	null := b.Openat2(root, "dev/null", program.How{Flags: sys.ORdwr | sys.ONoctty | sys.ONonblock, Resolve: program.InRoot})
 	b.On(other, syscall.ENOENT, syscall.EACCES, syscall.EPERM, syscall.EAGAIN)
 	b.CheckDev(null, sys.SIfchr, NullDev)
+	b.Ioctl(null, sys.Fionbio, make([]byte, 4)) // the process gets it as anybody opens it
 	for n := range 3 {
 		next := b.Label()
 		b.CheckStdioDev(n, sys.SIfchr, NullDev)

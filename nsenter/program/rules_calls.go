@@ -26,7 +26,7 @@ func ioctl(in *Insn) error {
 			return fmt.Errorf("descriptor that no slot keeps")
 		}
 	case sys.Tiocsctty:
-	case sys.Tiocsptlck:
+	case sys.Tiocsptlck, sys.Fionbio:
 		want = 4
 	case sys.Tiocswinsz:
 		want = 8
