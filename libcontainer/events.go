@@ -37,10 +37,7 @@ func (r *Runtime) Events(id string, interval time.Duration, each func(*Event) er
 		return err
 	}
 	defer oom.Close()
-	var counted *oomCount
-	if cg.Manager != nil && cg.HasUnit() {
-		counted = countOOM(cg, cg)
-	}
+	counted := firstCount(cg)
 	for next := time.Now().Add(interval); ; {
 		fds := []sys.PollFD{{Fd: int32(pidfd), Events: sys.PollIn}, oom.PollFD()}
 		if _, err := sys.PollUntil(fds, next); err != nil {
@@ -72,6 +69,14 @@ func (r *Runtime) Events(id string, interval time.Duration, each func(*Event) er
 			}
 		}
 	}
+}
+
+// firstCount counts what systemd may remove before it could be asked; nil where that cannot be.
+func firstCount(cg *cgroup) *oomCount {
+	if cg.Manager == nil || !cg.HasUnit() {
+		return nil
+	}
+	return countOOM(cg, cg)
 }
 
 // watchOOM watches whether the container runs out of memory, where the host can tell.

@@ -63,14 +63,18 @@ func decode(data []byte) (*State, error) {
 	if !s.end() {
 		return nil, fmt.Errorf("offset %d: %w", s.Stop.At, s.failure())
 	}
+	return st, st.plausible()
+}
+
+func (st *State) plausible() error {
 	if st.ID == "" {
-		return nil, errors.New("no id")
+		return errors.New("no id")
 	}
 	switch st.Phase {
 	case Creating, Created, Running:
-		return st, nil
+		return nil
 	}
-	return nil, fmt.Errorf("phase %.16q is none of creating, created, running", st.Phase)
+	return fmt.Errorf("phase %.16q is none of creating, created, running", st.Phase)
 }
 
 var (

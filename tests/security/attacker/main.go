@@ -56,7 +56,7 @@ func main() {
 		}
 		os.Exit(1)
 	case len(os.Args) == 2 && os.Args[1] == "burn":
-		for {
+		for n := 0; ; n++ {
 		}
 	case len(os.Args) != 3:
 		stranger()
