@@ -33,7 +33,7 @@ func TestMounts(t *testing.T) {
 		{name: "an unknown flag", spec: mount(tmpfs("colourful")), want: []string{"mounts[7]: mount tmpfs on /x", "invalid argument", "colourful"}},
 		{name: "a wrong value", spec: mount(tmpfs("size=large")), want: []string{"mounts[7]: mount tmpfs on /x", "invalid argument", "size"}},
 		{name: "proc over a symlink", spec: func(s *specs.Spec) { s.Mounts[0].Destination = "/link" }, set: func(b *kit.Bundle) { b.Symlink("tmp", "/link") },
-			want: []string{"mounts[0]: mount proc on /link", "not a directory"}},
+			want: []string{"mounts[0]: mount proc on /link: a symlink is in the way: too many levels of symbolic links"}},
 		{name: "a destination of links that never end", spec: mount(specs.Mount{Destination: "/a/x", Type: "tmpfs"}), set: func(b *kit.Bundle) {
 			b.Symlink("b", "/a")
 			b.Symlink("a", "/b")

@@ -89,7 +89,9 @@ func TestListSurvives(t *testing.T) {
 	if !strings.Contains(res.Stderr, "torn") {
 		t.Errorf("%v, want a warning of the torn state", res)
 	}
-	check(t, os.Remove(b.Root+"/plain"))
+	for _, name := range []string{"plain", "torn", "empty"} {
+		check(t, os.RemoveAll(b.Root+"/"+name))
+	}
 }
 
 func TestSpec(t *testing.T) {
