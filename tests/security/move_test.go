@@ -137,7 +137,7 @@ func TestMountNamespaceOfAnother(t *testing.T) {
 	b.Fails([]string{"run", b.ID}, "linux.namespaces[", "join "+path, "the mount namespace belongs to another user namespace")
 }
 
-// The first thread of the first process has ended, and the process lives on: exec joins it by another thread, or says why not.
+// The first thread of the first process has ended, and the process lives on: exec joins it by another thread.
 func TestExecWithoutAFirstThread(t *testing.T) {
 	b := kit.New(t, process("/bin/attacker", "orphan", "4"))
 	attacker(b)
@@ -150,9 +150,8 @@ func TestExecWithoutAFirstThread(t *testing.T) {
 		check(t, err)
 		return strings.Contains(string(text), "State:\tZ")
 	})
-	res := b.Teu("exec", b.ID, kit.PayloadPath, "ls", "/")
-	if !strings.HasPrefix(res.Stdout, "bin\n") && !strings.Contains(res.Stderr, "cannot exec in container") || strings.Contains(res.Stdout, "root\n") {
-		t.Errorf("exec: %v: want the names of the container's root, or why not", res)
+	if res := b.OK("exec", b.ID, kit.PayloadPath, "ls", "/"); !strings.HasPrefix(res.Stdout, "bin\n") || strings.Contains(res.Stdout, "root\n") {
+		t.Errorf("exec: %v: want the names of the container's root", res)
 	}
 	b.Until("the process has ended", func() bool { return syscall.Kill(pid, 0) != nil })
 }
