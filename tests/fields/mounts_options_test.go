@@ -128,7 +128,7 @@ func TestRemount(t *testing.T) {
 	for want, m := range map[string]specs.Mount{
 		"mounts[7]: remount /tmp, which has to be a mount": {Destination: "/tmp", Options: []string{"remount", "ro"}},
 		"may be another's as well":                         {Destination: "/sys", Type: "sysfs", Options: []string{"remount", "sync"}},
-		"mounts[7]: remount /no: no such file":    {Destination: "/no", Options: []string{"remount", "bind"}},
+		"mounts[7]: remount /no: no such file":             {Destination: "/no", Options: []string{"remount", "bind"}},
 	} {
 		b := kit.New(t, mounts(m))
 		b.Fails([]string{"run", b.ID}, strings.Replace(want, "/no: ", "/no, which has to be a mount: ", 1))
@@ -161,8 +161,8 @@ func TestSources(t *testing.T) {
 		"mounts[7]: bind /dev/null on /tmp: not a directory":                   {Destination: "/tmp", Source: "/dev/null", Options: []string{"bind"}},
 		"mounts[7].options[1]: nofail: not supported":                          {Destination: "/a", Source: "/", Options: []string{"bind", "nofail"}},
 		"mount tmpfs on /a: fsconfig: invalid argument (tmpfs: Unknown param":  {Destination: "/a", Type: "tmpfs", Options: []string{"teu=1"}},
-		"mount tmpfs on /bin/payload: not a directory":                {Destination: "/bin/payload", Type: "tmpfs"},
-		"mount tmpfs on /bin/payload/x: not a directory":              {Destination: "/bin/payload/x", Type: "tmpfs"},
+		"mount tmpfs on /bin/payload: not a directory":                         {Destination: "/bin/payload", Type: "tmpfs"},
+		"mount tmpfs on /bin/payload/x: not a directory":                       {Destination: "/bin/payload/x", Type: "tmpfs"},
 		"mounts[7].destination: /tmp/..: is the root itself: invalid argument": {Destination: "/tmp/..", Type: "tmpfs"},
 	} {
 		b := kit.New(t, mounts(m))

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,6 +109,16 @@ func Args(args ...string) func(*specs.Spec) {
 // CgroupsPath sets linux.cgroupsPath.
 func CgroupsPath(path string) func(*specs.Spec) {
 	return func(s *specs.Spec) { s.Linux.CgroupsPath = path }
+}
+
+// NoNamespace takes the type out of the list: the container stays in the host's.
+func NoNamespace(typ specs.LinuxNamespaceType) func(*specs.Spec) {
+	return func(s *specs.Spec) {
+		s.Linux.Namespaces = slices.DeleteFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == typ })
+		if typ == specs.UTSNamespace {
+			s.Hostname = ""
+		}
+	}
 }
 
 // Resources edits linux.resources.

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,18 +32,8 @@ var nsLinks = map[specs.LinuxNamespaceType]string{
 // namespace gives the container a new namespace of the type or, with a path, has it join that one.
 func namespace(typ specs.LinuxNamespaceType, path string) edit {
 	return func(s *specs.Spec) {
-		noNamespace(typ)(s)
+		kit.NoNamespace(typ)(s)
 		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: typ, Path: path})
-	}
-}
-
-// noNamespace takes the type out of the list: the container stays in the host's.
-func noNamespace(typ specs.LinuxNamespaceType) edit {
-	return func(s *specs.Spec) {
-		s.Linux.Namespaces = slices.DeleteFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == typ })
-		if typ == specs.UTSNamespace {
-			s.Hostname = ""
-		}
 	}
 }
 

@@ -29,7 +29,7 @@ func TestNames(t *testing.T) {
 		edit edit
 		want string
 	}{
-		{all(noNamespace(specs.UTSNamespace), func(s *specs.Spec) { s.Hostname = "x" }), "hostname"},
+		{all(kit.NoNamespace(specs.UTSNamespace), func(s *specs.Spec) { s.Hostname = "x" }), "hostname"},
 		{func(s *specs.Spec) { s.Domainname = "x" }, "domainname"},
 		{all(namespace(specs.UTSNamespace, "/proc/self/ns/uts"), func(s *specs.Spec) { s.Domainname, s.Hostname = "", "x" }), "hostname"},
 		{all(namespace(specs.UTSNamespace, ""), func(s *specs.Spec) { s.Hostname = strings.Repeat("x", 65) }), "hostname"},
@@ -69,7 +69,7 @@ func TestSysctlErrors(t *testing.T) {
 		{"of the host", "kernel.panic", "1", nil, []string{"kernel.panic"}},
 		{"unknown", "net.wonder", "1", nil, []string{"linux.sysctl", "net.wonder", "no such file or directory"}},
 		{"bad value", "net.ipv4.ip_forward", "much", nil, []string{"linux.sysctl", "net.ipv4.ip_forward", "invalid argument"}},
-		{"without the namespace", "net.ipv4.ip_forward", "1", noNamespace(specs.NetworkNamespace), []string{"net.ipv4.ip_forward", "network"}},
+		{"without the namespace", "net.ipv4.ip_forward", "1", kit.NoNamespace(specs.NetworkNamespace), []string{"net.ipv4.ip_forward", "network"}},
 		{"in the host's by path", "net.ipv4.ip_forward", "1", namespace(specs.NetworkNamespace, "/proc/self/ns/net"), []string{"net.ipv4.ip_forward"}},
 		{"escape", "net.../.../kernel/panic", "1", nil, []string{"linux.sysctl"}},
 		{"kernel.hostname", "kernel.hostname", "x", nil, []string{"kernel.hostname"}},

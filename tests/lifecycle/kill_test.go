@@ -76,7 +76,7 @@ func TestKillCreated(t *testing.T) {
 // tree starts a container of three processes, without a pid namespace so that the end of the first leaves the others.
 func tree(t *testing.T) (b *kit.Bundle, pids []int) {
 	t.Helper()
-	b = kit.New(t, noNamespace(specs.PIDNamespace), kit.Args("spawn", "2"))
+	b = kit.New(t, kit.NoNamespace(specs.PIDNamespace), kit.Args("spawn", "2"))
 	out := b.Start().Output("]\n")
 	pids = kit.JSON[[]int](b, out)
 	return b, append(pids, b.State().Pid)

@@ -88,7 +88,7 @@ func TestDockerMounts(t *testing.T) {
 // /dev/mqueue.
 func TestHostMounts(t *testing.T) {
 	t.Parallel()
-	b := kit.New(t, noNamespace(specs.NetworkNamespace), noNamespace(specs.IPCNamespace), func(s *specs.Spec) {
+	b := kit.New(t, kit.NoNamespace(specs.NetworkNamespace), kit.NoNamespace(specs.IPCNamespace), func(s *specs.Spec) {
 		for i := range s.Mounts {
 			switch m := &s.Mounts[i]; m.Destination {
 			case "/sys":

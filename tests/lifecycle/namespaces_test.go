@@ -58,7 +58,7 @@ func TestNamespaceAbsent(t *testing.T) {
 	} {
 		t.Run(string(typ), func(t *testing.T) {
 			t.Parallel()
-			b := kit.New(t, everyNamespace, noNamespace(typ))
+			b := kit.New(t, everyNamespace, kit.NoNamespace(typ))
 			inside := b.Inspect()
 			for other, name := range nsLinks {
 				same := other == typ || other == specs.UserNamespace
@@ -73,7 +73,7 @@ func TestNamespaceAbsent(t *testing.T) {
 // TestMountNamespaceAbsent: only what mounts nothing can do without, and it is chrooted.
 func TestMountNamespaceAbsent(t *testing.T) {
 	t.Parallel()
-	b := kit.New(t, noNamespace(specs.MountNamespace), kit.Args("ls", "/"))
+	b := kit.New(t, kit.NoNamespace(specs.MountNamespace), kit.Args("ls", "/"))
 	b.Fails([]string{"run", b.ID}, "mounts", "mount namespace")
 	res := b.Run(func(s *specs.Spec) {
 		s.Mounts, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths, s.Root.Readonly = nil, nil, nil, false

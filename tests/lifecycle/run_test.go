@@ -22,7 +22,7 @@ func TestRunExitCode(t *testing.T) {
 			t.Errorf("%v, want %d", res, code)
 		}
 	}
-	b.Edit(kit.Args("sleep", "forever"), noNamespace(specs.PIDNamespace)) // as pid 1 it would not see signals before it asks for them
+	b.Edit(kit.Args("sleep", "forever"), kit.NoNamespace(specs.PIDNamespace)) // as pid 1 it would not see signals before it asks for them
 	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
 		cmd := b.Command("run", b.ID)
 		check(t, cmd.Start())
@@ -182,7 +182,7 @@ func TestRunKilled(t *testing.T) {
 // TestRunOrphans: what the container's processes leave to teu as its children is reaped while it waits.
 func TestRunOrphans(t *testing.T) {
 	t.Parallel()
-	b := kit.New(t, noNamespace(specs.PIDNamespace), kit.Args("spawn", "3"))
+	b := kit.New(t, kit.NoNamespace(specs.PIDNamespace), kit.Args("spawn", "3"))
 	for _, flag := range []string{"--no-subreaper=false", "--no-subreaper"} {
 		cmd := b.Command("run", flag, b.ID)
 		out := cmd.Stdout.(*os.File).Name()

@@ -1,11 +1,9 @@
-package lifecycle
+package security
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,9 +13,6 @@ import (
 	"teu/internal/sys"
 	"teu/tests/kit"
 )
-
-// promptly is how long a verb may take that waits for nothing but the end of a few processes.
-var promptly = kit.Limit / 4
 
 // headless is a container whose process goes on without its first thread.
 type headless struct {
@@ -80,7 +75,7 @@ func ends(t *testing.T, pid int) func(*testing.T) bool {
 
 func onPidNamespaces(t *testing.T, test func(t *testing.T, edits ...func(*specs.Spec))) {
 	t.Run("pid namespace", func(t *testing.T) { test(t) })
-	t.Run("no pid namespace", func(t *testing.T) { test(t, noNamespace(specs.PIDNamespace)) })
+	t.Run("no pid namespace", func(t *testing.T) { test(t, kit.NoNamespace(specs.PIDNamespace)) })
 }
 
 // TestHeadless: a process lives as long as one of its threads does, for every verb.
@@ -137,15 +132,11 @@ func TestHeadlessUpdate(t *testing.T) {
 	t.Parallel()
 	kit.NeedsController(t, "pids")
 	h := &headless{Bundle: kit.New(t, kit.Args("headless")), view: func(*exec.Cmd) {}}
-	pid := h.start(t)
+	h.start(t)
 	h.ok("update", "--pids-limit", "77", h.ID)
 	// The first thread is in no cgroup any more.
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	check(t, err)
-	tid, err := strconv.Atoi(tasks[len(tasks)-1].Name())
-	check(t, err)
-	if got := control(t, tid, "pids", "pids.max", "pids.max"); got != "77" {
-		t.Errorf("pids.max after update: got %q, want 77", got)
+	if stats := h.ok("events", "--stats", h.ID).Stdout; !strings.Contains(stats, `"pids":{"current":`) || !strings.Contains(stats, `"limit":77`) {
+		t.Errorf("stats after update: got %s, want a pids limit of 77", stats)
 	}
 }
 
@@ -172,7 +163,7 @@ func TestHeadlessPaused(t *testing.T) {
 func TestHeadlessChild(t *testing.T) {
 	t.Parallel()
 	kit.OnHierarchies(t, func(t *testing.T, view func(*exec.Cmd)) {
-		h := &headless{Bundle: kit.New(t, noNamespace(specs.PIDNamespace), kit.Args("headless", "child")), view: view}
+		h := &headless{Bundle: kit.New(t, kit.NoNamespace(specs.PIDNamespace), kit.Args("headless", "child")), view: view}
 		start := func() (child func(*testing.T) bool) {
 			out := h.ok("create", h.ID)
 			h.ok("start", h.ID)
