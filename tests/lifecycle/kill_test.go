@@ -130,7 +130,8 @@ func TestDeleteForce(t *testing.T) {
 	force := func() {
 		t.Helper()
 		for range 2 {
-			if res := b.OK("delete", "--force", b.ID); res.Stdout+res.Stderr != "" {
+			// systemd may be slow, which is told.
+			if res := b.OK("delete", "--force", b.ID); res.Stdout != "" || res.Stderr != "" && !strings.Contains(res.Stderr, "waiting for systemd") {
 				t.Errorf("%v, want no output", res)
 			}
 		}
