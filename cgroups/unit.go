@@ -98,7 +98,7 @@ func (m *Manager) withUnit(writes []limits.Write, rules []devices.Rule, apply fu
 	writes = m.withPeriod(writes)
 	list, idle := systemd.Limits(writes, m.now)
 	if rules != nil {
-		list = append(list, systemd.Devices(rules)...)
+		list = append(list, systemd.Devices(rules, m.v1("devices") == nil)...)
 	}
 	if err := m.bus.Set(m.rec.Unit, list); err != nil {
 		return err

@@ -242,17 +242,21 @@ func appendThrottle(list []Property, line string) []Property {
 	return list
 }
 
+// maxAllowed is how many entries of DeviceAllow systemd is given. A thousand took it some seconds on a slow machine.
+const maxAllowed = 128
+
 // allowed is an entry of DeviceAllow.
 type allowed struct{ Node, Access string }
 
 // Devices are the properties by which systemd allows at least what rules do. Its own filter is another one beside the
 // container's, and both have to let an access pass: without these a daemon-reload could bring back one that does not.
-// Whatever a unit's properties cannot say is allowed there, and left to the container's own filter.
-func Devices(rules []devices.Rule) []Property {
+// Whatever a unit's properties cannot say is allowed there, and left to the container's own filter: so is a long list where that
+// filter is a program beside systemd's (v2), for systemd answers nobody while it makes one of it.
+func Devices(rules []devices.Rule, beside bool) []Property {
+	everything := []Property{property("DevicePolicy", "auto"), property("DeviceAllow", []allowed{})}
 	l, err := devices.V1(rules)
 	if err != nil || l.AllowAll {
-		// Rules that a list cannot hold are for the container's program alone.
-		return []Property{property("DevicePolicy", "auto"), property("DeviceAllow", []allowed{})}
+		return everything
 	}
 	list, places := []allowed{}, map[string]int{}
 	for _, r := range l.Exceptions {
@@ -268,6 +272,9 @@ func Devices(rules []devices.Rule) []Property {
 				list[at].Access += string(c)
 			}
 		}
+	}
+	if beside && len(list) > maxAllowed {
+		return everything
 	}
 	// The first empties the list, to which the second adds.
 	return []Property{property("DevicePolicy", "strict"), property("DeviceAllow", []allowed{}), property("DeviceAllow", list)}

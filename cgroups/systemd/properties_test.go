@@ -185,7 +185,7 @@ func TestDevices(t *testing.T) {
 		if err != nil {
 			t.Fatalf("parse: %v", err)
 		}
-		got := text(Devices(rules))
+		got := text(Devices(rules, true))
 		if c.want == nil {
 			if got != "DevicePolicy s auto\nDeviceAllow a(ss) []" {
 				t.Errorf("%s: got %s, want auto and no rule", c.name, got)
@@ -199,6 +199,24 @@ func TestDevices(t *testing.T) {
 			if !strings.Contains(got, w) {
 				t.Errorf("%s: %s, want %s", c.name, got, w)
 			}
+		}
+	}
+}
+
+// A long list is for the container's own program, where it has one. On v1 there is one list, which systemd writes too.
+func TestManyDevices(t *testing.T) {
+	entries := make([]specs.LinuxDeviceCgroup, maxAllowed+1)
+	for i := range entries {
+		major := int64(300 + i)
+		entries[i] = specs.LinuxDeviceCgroup{Allow: true, Type: "c", Major: &major, Access: "r"}
+	}
+	rules, err := devices.Parse(entries)
+	if err != nil {
+		t.Fatalf("parse: %v", err)
+	}
+	for beside, want := range map[bool]string{true: "DevicePolicy s auto\nDeviceAllow a(ss) []", false: "DevicePolicy s strict\n"} {
+		if got := text(Devices(rules, beside)); !strings.HasPrefix(got, want) {
+			t.Errorf("%d entries, with a program of the container's own: %v: got %.200s, want %s", len(entries), beside, got, want)
 		}
 	}
 }
