@@ -1,6 +1,10 @@
 package nsenter
 
 import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"syscall"
 	"testing"
 
 	"teu/internal/sys"
@@ -61,5 +65,38 @@ func TestForkIntoAPidNamespace(t *testing.T) {
 	}
 	if pe, _ := ended(t, in); pe.Report.Errno != reached {
 		t.Errorf("got %v, want %v", pe, reached)
+	}
+}
+
+// TestForgedPid: whoever gets at the report page names a process that is not the parent's child, or the one that forked.
+func TestForgedPid(t *testing.T) {
+	for _, forged := range []func(*Init) int{
+		func(*Init) int { return os.Getppid() },
+		func(*Init) int { return os.Getpid() },
+		func(in *Init) int { return in.Pid },
+	} {
+		in := launched(t, part(func(b *program.Builder, control program.Slot) {
+			b.Fork(control, sys.CloneParent)
+			b.Sync(control, 0, 'a')
+		}), nil, 0, program.Options{})
+		if _, err := sys.PollAny(in.Control); err != nil { // it has forked, and named the other
+			t.Fatal(err)
+		}
+		first := in.Pid
+		page := os.NewFile(uintptr(in.report), "report")
+		if _, err := page.WriteAt(binary.NativeEndian.AppendUint32(nil, uint32(forged(in))), 16); err != nil {
+			t.Fatalf("forge the pid: %v", err)
+		}
+		if err := page.Truncate(0); !errors.Is(err, syscall.EPERM) {
+			t.Errorf("truncate the report page, which the parent reads: got %v, want EPERM", err)
+		}
+		if err := in.Join(); !errors.Is(err, syscall.EPROTO) {
+			t.Errorf("join with pid %d in the report: got %v, want EPROTO", forged(in), err)
+		}
+		if in.Pid != first {
+			t.Errorf("pid after it: got %d, want that of the first process, %d", in.Pid, first)
+		}
+		in.report = -1 // page closes it
+		page.Close()
 	}
 }

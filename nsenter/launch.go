@@ -1,6 +1,7 @@
 package nsenter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -211,6 +212,9 @@ func (in *Init) Run(p *program.Program, inputs map[string]int, o program.Options
 	if in.report, err = sys.Memfd("teu-report", int64(size)); err != nil {
 		return err
 	}
+	if err = sys.SealSize(in.report); err != nil {
+		return err
+	}
 	if in.mapped, err = sys.MapReport(in.report, size); err != nil {
 		return err
 	}
@@ -317,18 +321,23 @@ func (in *Init) Join() error {
 }
 
 // adopt takes over the process that went on after OpFork; it is our child because of CLONE_PARENT, so its pid is ours
-// until we reap it.
+// until we reap it. The kernel is asked whether it is: the new process shares the report page, and in the pid namespace that
+// it has entered somebody may trace it (CAP_SYS_PTRACE), and name there whom we would put into the cgroup, and kill.
 func (in *Init) adopt() error {
 	r, err := in.Report()
 	if err != nil {
 		return err
 	}
-	if r.Pid <= 0 {
+	if r.Pid <= 0 || r.Pid == in.Pid {
 		return fmt.Errorf("wait for init: no pid after fork: %w", syscall.EPROTO)
 	}
 	fd, err := sys.PidfdOpen(r.Pid)
 	if err != nil {
 		return err
+	}
+	if child, err := sys.IsChild(fd); err != nil || !child {
+		sys.Close(fd)
+		return cmp.Or(err, fmt.Errorf("wait for init: process %d, named after fork, is none of ours: %w", r.Pid, syscall.EPROTO))
 	}
 	sys.Close(in.PidFd)
 	left := in.Pid
