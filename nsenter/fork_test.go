@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"teu/internal/sys"
 	"teu/nsenter/program"
@@ -100,3 +101,45 @@ func TestForgedPid(t *testing.T) {
 		page.Close()
 	}
 }
+
+// TestKeptSocket: somebody keeps the process's end of the socket open; that it has ended is told all the same.
+func TestKeptSocket(t *testing.T) {
+	in := launched(t, part(func(b *program.Builder, control program.Slot) {
+		b.Sync(control, 'a', 'a')
+	}), nil, 0, program.Options{})
+	if err := in.Expect('a'); err != nil {
+		t.Fatalf("wait for the process: %v", err)
+	}
+	kept := keep(t, in)
+	defer sys.Close(kept)
+	if err := sys.PidfdSendSignal(in.PidFd, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for what, wait := range map[string]func() error{
+		"the next message": func() error { return in.Expect('b') }, "exec": in.WaitExec,
+	} {
+		done := make(chan error, 1)
+		go func() { done <- wait() }()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Errorf("wait for %s: got no error, want one", what)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("wait for %s: got nothing in 20s, want an error", what)
+		}
+	}
+}
+
+// keep copies the control socket of the process: its first descriptor behind the standard streams.
+func keep(t *testing.T, in *Init) int {
+	t.Helper()
+	needRoot(t) // to look into it
+	fd, _, errno := syscall.Syscall(pidfdGetfd, uintptr(in.PidFd), 3, 0)
+	if errno != 0 {
+		t.Fatalf("copy the socket: %v", errno)
+	}
+	return int(fd)
+}
+
+const pidfdGetfd = 438 // pidfd_getfd(2)

@@ -271,11 +271,24 @@ func (in *Init) Close() {
 	}
 }
 
+// recv is the next message; ok is false when the interpreter has let go of the socket, or has ended. A process that may look into
+// it, as one of the same pod, may have a copy of the socket, which keeps that open.
+func (in *Init) recv() (b byte, ok bool, err error) {
+	ready, err := sys.PollAny(in.Control, in.PidFd)
+	if err == nil && ready[0] {
+		b, ok, err = sys.RecvByte(in.Control)
+	}
+	if err != nil {
+		err = fmt.Errorf("wait for init: %w", err)
+	}
+	return b, ok, err
+}
+
 // receive is the interpreter's next message. When the interpreter failed first, the error is its report.
 func (in *Init) receive() (byte, error) {
-	got, ok, err := sys.RecvByte(in.Control)
+	got, ok, err := in.recv()
 	if err != nil {
-		return 0, fmt.Errorf("wait for init: %w", err)
+		return 0, err
 	}
 	if !ok {
 		return 0, in.Failure()
@@ -356,9 +369,9 @@ func (in *Init) Go(b byte) error {
 
 // WaitExec waits until the workload runs, which closes the control socket, or the interpreter has failed.
 func (in *Init) WaitExec() error {
-	_, ok, err := sys.RecvByte(in.Control)
+	_, ok, err := in.recv()
 	if err != nil {
-		return fmt.Errorf("wait for init: %w", err)
+		return err
 	}
 	if ok {
 		return fmt.Errorf("wait for init: message after the last: %w", syscall.EPROTO)

@@ -150,6 +150,36 @@ func TestPodMateHoldsThreads(t *testing.T) {
 	})
 }
 
+// A process of a shared pid namespace that may look into init keeps its sockets open: whoever waits there for init hears of its end.
+func TestPodMateKeepsGate(t *testing.T) {
+	t.Parallel()
+	mate := kit.New(t, caps(append(dockerCaps, "CAP_SYS_PTRACE")...))
+	attacker(mate)
+	mate.Edit(process("/bin/attacker", "take"))
+	out := mate.Start()
+	b := kit.New(t, kit.Args("sleep", "forever"), namespaces(func(n specs.LinuxNamespace) specs.LinuxNamespace {
+		if n.Type == specs.PIDNamespace {
+			n.Path = fmt.Sprintf("/proc/%d/ns/pid", mate.State().Pid)
+		}
+		return n
+	}))
+	b.OK("create", b.ID)
+	if text := out.Output("took"); strings.Contains(text, "took 0") {
+		t.Fatalf("the mate says %q: want it to have init's descriptors, or the rest proves nothing", text)
+	}
+	h := hold(b, plain, nil, "start", b.ID)
+	b.Until("start has connected to init", func() bool {
+		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", h.cmd.Process.Pid))
+		for _, link := range links {
+			if to, _ := os.Readlink(link); strings.HasPrefix(to, "socket:") {
+				return true
+			}
+		}
+		return false
+	})
+	h.deleted("init has ended")
+}
+
 // The workload that is to say READY=1 says nothing. Until it does others get at the container.
 func TestNeverReady(t *testing.T) {
 	t.Parallel()
