@@ -104,12 +104,16 @@ func killInit(st *store.State, cg *cgroup) error {
 	if err := cg.signal(syscall.SIGKILL); err != nil {
 		return err
 	}
-	done, err := sys.PidfdWait(pidfd, int(killWait.Milliseconds()))
+	done, err := host.AwaitEnd(pidfd, st.Init.Pid, killWait)
 	if err != nil {
 		return err
 	}
 	if !done {
-		return fmt.Errorf("kill container %q: process %d still there after %v", st.ID, st.Init.Pid, killWait)
+		held := ""
+		if tracer := host.Tracer(st.Init.Pid); tracer != 0 {
+			held = fmt.Sprintf(": thread %d traces it, and holds it up", tracer)
+		}
+		return fmt.Errorf("kill container %q: process %d still there after %v%s", st.ID, st.Init.Pid, killWait, held)
 	}
 	return nil
 }

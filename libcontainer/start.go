@@ -161,7 +161,10 @@ var errGone = errors.New("init has ended, or was killed")
 
 // greet receives the descriptors that init passes to each process that connects to the gate. It does not check the byte that
 // comes with them: older versions of teu sent another, and a container that one of them created may still wait.
-func (g *gateConn) greet() error {
+func (g *gateConn) greet(pidfd int) error {
+	if err := g.await(pidfd); err != nil {
+		return fmt.Errorf("greet init: %w", err)
+	}
 	var buf [1]byte
 	n, fds, err := sys.RecvFDs(g.sock, buf[:], 2)
 	if err == nil && n == 0 || errors.Is(err, syscall.ECONNRESET) {
@@ -180,6 +183,16 @@ func (g *gateConn) greet() error {
 	return nil
 }
 
+// await waits for init to say something, or to let go of the connection. The end of init is asked for, too: a process of the same
+// pod that may look into it may have a copy of its sockets, which keeps them open.
+func (g *gateConn) await(pidfd int) error {
+	ready, err := sys.PollAny(g.sock, pidfd)
+	if err == nil && !ready[0] {
+		err = errGone
+	}
+	return err
+}
+
 func openGate(entry *store.Container, late *specs.Hooks, oom *oomCount) error {
 	g, err := dialGate(int(entry.Dir().Fd()))
 	if err != nil {
@@ -191,7 +204,7 @@ func openGate(entry *store.Container, late *specs.Hooks, oom *oomCount) error {
 		return err
 	}
 	defer sys.Close(pidfd)
-	if err := g.greet(); err != nil {
+	if err := g.greet(pidfd); err != nil {
 		return err
 	}
 	if g.root, err = openRoot(entry.State.Init.Pid); err != nil {
@@ -201,7 +214,10 @@ func openGate(entry *store.Container, late *specs.Hooks, oom *oomCount) error {
 	if err != nil {
 		return fmt.Errorf("open the gate: %w", err)
 	}
-	if _, _, err := sys.RecvByte(g.sock); err != nil {
+	if err = g.await(pidfd); err == nil {
+		_, _, err = sys.RecvByte(g.sock)
+	}
+	if err != nil && !errors.Is(err, errGone) {
 		return fmt.Errorf("wait for exec: %w", err)
 	}
 	killed := func() bool { return !executed(entry.State.Init.Pid) && oom.grew() && ended(pidfd) }

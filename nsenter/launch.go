@@ -1,11 +1,11 @@
 package nsenter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"teu/internal/sys"
@@ -79,55 +79,6 @@ func (in *Init) Spawn(s *Start) error {
 	sys.Close(in.theirs)
 	in.theirs = -1
 	return nil
-}
-
-// stillborn reports whether the process was killed before it executed anything, and reaps it then. The clone returns
-// when the child has let go of this memory (CLONE_VFORK) and of the pipe, which is a moment before exec gives it its new
-// name, or its death can be waited for: one of the two is about to come.
-func (in *Init) stillborn() bool {
-	for range birthWait {
-		// One that has done its part already, as the first of two does, or that was killed later (of its memory limit,
-		// say), has taken the program along and stays to be reaped by whoever waits for it.
-		if began, err := Began(in.Pid); err != nil || began {
-			return false
-		}
-		ended, err := sys.PidfdWait(in.PidFd, 1)
-		if err != nil {
-			return false
-		}
-		if ended {
-			return in.reapStillborn()
-		}
-	}
-	return false
-}
-
-// birthWait bounds, in milliseconds, the wait for what the kernel has begun already.
-const birthWait = 1000
-
-func (in *Init) reapStillborn() bool {
-	if began, err := Began(in.Pid); err != nil || began {
-		return false
-	}
-	if sig, err := sys.KilledBy(in.Pid); err != nil || sig == 0 {
-		return false
-	}
-	if _, err := sys.Wait4(in.Pid); err != nil {
-		return false
-	}
-	sys.Close(in.PidFd)
-	in.Pid, in.PidFd = 0, -1
-	return true
-}
-
-// Began reports whether what a process executed last is the interpreter, by its name: that of the descriptor which clone
-// executes. The name stays with a process that has ended, until it is reaped.
-func Began(pid int) (bool, error) {
-	name, err := sys.ReadFileAt(sys.AtFdcwd, "/proc/"+strconv.Itoa(pid)+"/comm")
-	if err != nil {
-		return false, fmt.Errorf("read the name of process %d: %w", pid, err)
-	}
-	return strings.Trim(string(name), "0123456789\n") == "", nil
 }
 
 func (in *Init) clone(s *Start) error {
@@ -211,6 +162,9 @@ func (in *Init) Run(p *program.Program, inputs map[string]int, o program.Options
 	if in.report, err = sys.Memfd("teu-report", int64(size)); err != nil {
 		return err
 	}
+	if err = sys.SealSize(in.report); err != nil {
+		return err
+	}
 	if in.mapped, err = sys.MapReport(in.report, size); err != nil {
 		return err
 	}
@@ -267,11 +221,24 @@ func (in *Init) Close() {
 	}
 }
 
+// recv is the next message; ok is false when the interpreter has let go of the socket, or has ended. A process that may look into
+// it, as one of the same pod, may have a copy of the socket, which keeps that open.
+func (in *Init) recv() (b byte, ok bool, err error) {
+	ready, err := sys.PollAny(in.Control, in.PidFd)
+	if err == nil && ready[0] {
+		b, ok, err = sys.RecvByte(in.Control)
+	}
+	if err != nil {
+		err = fmt.Errorf("wait for init: %w", err)
+	}
+	return b, ok, err
+}
+
 // receive is the interpreter's next message. When the interpreter failed first, the error is its report.
 func (in *Init) receive() (byte, error) {
-	got, ok, err := sys.RecvByte(in.Control)
+	got, ok, err := in.recv()
 	if err != nil {
-		return 0, fmt.Errorf("wait for init: %w", err)
+		return 0, err
 	}
 	if !ok {
 		return 0, in.Failure()
@@ -317,18 +284,23 @@ func (in *Init) Join() error {
 }
 
 // adopt takes over the process that went on after OpFork; it is our child because of CLONE_PARENT, so its pid is ours
-// until we reap it.
+// until we reap it. The kernel is asked whether it is: the new process shares the report page, and in the pid namespace that
+// it has entered somebody may trace it (CAP_SYS_PTRACE), and name there whom we would put into the cgroup, and kill.
 func (in *Init) adopt() error {
 	r, err := in.Report()
 	if err != nil {
 		return err
 	}
-	if r.Pid <= 0 {
+	if r.Pid <= 0 || r.Pid == in.Pid {
 		return fmt.Errorf("wait for init: no pid after fork: %w", syscall.EPROTO)
 	}
 	fd, err := sys.PidfdOpen(r.Pid)
 	if err != nil {
 		return err
+	}
+	if child, err := sys.IsChild(fd); err != nil || !child {
+		sys.Close(fd)
+		return cmp.Or(err, fmt.Errorf("wait for init: process %d, named after fork, is none of ours: %w", r.Pid, syscall.EPROTO))
 	}
 	sys.Close(in.PidFd)
 	left := in.Pid
@@ -347,9 +319,9 @@ func (in *Init) Go(b byte) error {
 
 // WaitExec waits until the workload runs, which closes the control socket, or the interpreter has failed.
 func (in *Init) WaitExec() error {
-	_, ok, err := sys.RecvByte(in.Control)
+	_, ok, err := in.recv()
 	if err != nil {
-		return fmt.Errorf("wait for init: %w", err)
+		return err
 	}
 	if ok {
 		return fmt.Errorf("wait for init: message after the last: %w", syscall.EPROTO)

@@ -158,15 +158,14 @@ const (
 
 	CapVersion3 = unix.LINUX_CAPABILITY_VERSION_3
 
-	CapChown         = unix.CAP_CHOWN
-	CapDacOverride   = unix.CAP_DAC_OVERRIDE
-	CapDacReadSearch = unix.CAP_DAC_READ_SEARCH
-	CapKill          = unix.CAP_KILL
-	CapSetgid        = unix.CAP_SETGID
-	CapSetuid        = unix.CAP_SETUID
-	CapSetpcap       = unix.CAP_SETPCAP
-	CapSysAdmin      = unix.CAP_SYS_ADMIN
-	CapSysResource   = unix.CAP_SYS_RESOURCE
+	CapChown       = unix.CAP_CHOWN
+	CapDacOverride = unix.CAP_DAC_OVERRIDE
+	CapKill        = unix.CAP_KILL
+	CapSetgid      = unix.CAP_SETGID
+	CapSetuid      = unix.CAP_SETUID
+	CapSetpcap     = unix.CAP_SETPCAP
+	CapSysAdmin    = unix.CAP_SYS_ADMIN
+	CapSysResource = unix.CAP_SYS_RESOURCE
 )
 
 // File types of stat(2), and magic numbers of statfs(2).

@@ -47,6 +47,12 @@ func Seal(fd int) (err error) {
 	return os.NewSyscallError("fcntl F_ADD_SEALS", err)
 }
 
+// SealSize sets the seals on a memfd that keep its size: whoever has it mapped gets no SIGBUS.
+func SealSize(fd int) error {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW)
+	return os.NewSyscallError("fcntl F_ADD_SEALS", err)
+}
+
 // Sealed reports whether fd is a memfd nobody can change.
 func Sealed(fd int) bool {
 	const all = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE

@@ -93,6 +93,16 @@ func KilledBy(pid int) (unix.Signal, error) {
 	return unix.Signal(*(*int32)(unsafe.Add(unsafe.Pointer(&info), 16+8))), nil
 }
 
+// IsChild reports whether the process behind pidfd is a child of this one, ended or not, that nobody has waited for (waitid(2),
+// ECHILD).
+func IsChild(pidfd int) (bool, error) {
+	err := unix.Waitid(unix.P_PIDFD, pidfd, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, nil)
+	if err == unix.ECHILD {
+		return false, nil
+	}
+	return err == nil, os.NewSyscallError("waitid", err)
+}
+
 // Values of si_code for SIGCHLD (sigaction(2)).
 const (
 	cldKilled = 2

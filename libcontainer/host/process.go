@@ -45,8 +45,9 @@ func openProcess(pid int, start uint64) (pidfd int, st stat, err error) {
 // Ended reports whether the process behind pidfd has ended with all of its threads, reaped or not (pidfd_open(2), "poll").
 func Ended(pidfd int) (bool, error) { return sys.PidfdWait(pidfd, 0) }
 
-// Alive reports whether the process that had pid and started then still runs. One whose only thread the kernel is taking apart
-// does not: it may have let go of its descriptors already, a moment before its pidfd says so.
+// Alive reports whether the process that had pid and started then still runs. One whose threads the kernel is all taking apart
+// does not: it may have let go of its descriptors already, a moment before its pidfd says so, or as long before as somebody
+// traces one of them, see [AwaitEnd].
 func Alive(pid int, start uint64) (bool, error) {
 	pidfd, st, err := openProcess(pid, start)
 	if errors.Is(err, syscall.ESRCH) {
@@ -57,7 +58,11 @@ func Alive(pid int, start uint64) (bool, error) {
 	}
 	defer sys.Close(pidfd)
 	ended, err := Ended(pidfd)
-	return err == nil && !ended && !st.exits(), err
+	if err != nil || ended || st.flags&exiting == 0 {
+		return err == nil && !ended, err
+	}
+	exits, err := allThreads(pid, (*stat).exits)
+	return err == nil && !exits, err
 }
 
 // StartTime is when process pid started, in clock ticks since boot (field 22 of /proc/PID/stat, proc_pid_stat(5)). It is ESRCH
@@ -75,20 +80,24 @@ func Parent(pid int) (ppid int, start uint64, err error) {
 
 // stat is what is used of /proc/PID/stat.
 type stat struct {
-	parent  uint64
-	start   uint64
-	flags   uint64 // of the first thread
-	threads uint64 // those that have not been taken apart to the end
+	state  byte
+	parent uint64
+	start  uint64
+	flags  uint64
 }
 
 // exiting is PF_EXITING of the kernel's include/linux/sched.h: set before a thread lets go of its descriptors.
 const exiting = 0x4
 
-// exits reports whether the process is about to end: its first thread is, and has no other beside it that could go on.
-func (s *stat) exits() bool { return s.flags&exiting != 0 && s.threads <= 1 }
+// exits reports whether the thread is about to end: it executes nothing any more, and starts no other.
+func (s *stat) exits() bool { return s.flags&exiting != 0 }
 
-func readStat(pid int) (st stat, err error) {
-	path := "/proc/" + strconv.Itoa(pid) + "/stat"
+// dead reports whether the thread has ended, and is there only for somebody to wait for it.
+func (s *stat) dead() bool { return s.state == 'Z' || s.state == 'X' }
+
+func readStat(pid int) (stat, error) { return readStatAt("/proc/" + strconv.Itoa(pid) + "/stat") }
+
+func readStatAt(path string) (st stat, err error) {
 	fd, err := sys.Openat(sys.AtFdcwd, path, sys.ORdonly, 0)
 	if err != nil {
 		if errors.Is(err, syscall.ENOENT) {
@@ -99,7 +108,7 @@ func readStat(pid int) (st stat, err error) {
 	defer sys.Close(fd)
 	var buf [1024]byte
 	n, err := sys.Read(fd, buf[:])
-	if err != nil {
+	if err != nil { // ESRCH: it has gone since
 		return st, fmt.Errorf("read %s: %w", path, err)
 	}
 	return parseStat(path, buf[:n])
@@ -107,16 +116,17 @@ func readStat(pid int) (st stat, err error) {
 
 // parseStat reads what comes behind the command name, which may hold anything, ") " included.
 func parseStat(path string, data []byte) (st stat, err error) {
-	const parent, flags, threads, start = 2, 7, 18, 20
+	const state, parent, flags, start = 1, 2, 7, 20
 	i := bytes.LastIndexByte(data, ')')
 	f := bytes.Fields(data[max(i, 0):]) // with what ends the name
 	if i < 0 || len(f) <= start {
 		return st, fmt.Errorf("read %s: %w", path, syscall.EBADMSG)
 	}
+	st.state = f[state][0]
 	for _, n := range [...]struct {
 		at int
 		to *uint64
-	}{{parent, &st.parent}, {flags, &st.flags}, {threads, &st.threads}, {start, &st.start}} {
+	}{{parent, &st.parent}, {flags, &st.flags}, {start, &st.start}} {
 		if *n.to, err = strconv.ParseUint(string(f[n.at]), 10, 64); err != nil {
 			return stat{}, fmt.Errorf("read %s: %w", path, syscall.EBADMSG)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,30 +16,31 @@ import (
 )
 
 func TestParseStat(t *testing.T) {
-	line := func(state, flags, threads, start string) string {
-		return "7 (a) Z) " + state + " 6 1 1 0 -1 " + flags + " 0 0 0 0 0 0 0 0 20 0 " + threads + " 0 " + start + " 0 0"
+	line := func(state, flags, start string) string {
+		return "7 (a) Z) " + state + " 6 1 1 0 -1 " + flags + " 0 0 0 0 0 0 0 0 20 0 1 0 " + start + " 0 0"
 	}
 	const most = 1<<64 - 1
 	for _, c := range []struct {
-		name, data string
-		want       stat
-		exits, bad bool
+		name, data       string
+		want             stat
+		exits, dead, bad bool
 	}{
-		{"a running process", line("R", "4194304", "1", "123"), stat{6, 123, 4194304, 1}, false, false},
-		{"a sleeping one", line("S", "4194560", "1", "18446744073709551615"), stat{6, most, 4194560, 1}, false, false},
-		{"one that exits", line("R", "4194308", "1", "1"), stat{6, 1, 4194308, 1}, true, false},
-		{"a zombie", line("Z", "4194316", "1", "1"), stat{6, 1, 4194316, 1}, true, false},
-		{"one that is being reaped", line("X", "4194308", "0", "1"), stat{6, 1, 4194308, 0}, true, false},
-		{"a zombie of which another thread goes on", line("Z", "4194316", "2", "1"), stat{6, 1, 4194316, 2}, false, false},
-		{"no name", "7 R 1", stat{}, false, true},
-		{"cut short", strings.TrimSuffix(line("R", "0", "1", "1"), "1 0 0"), stat{}, false, true},
-		{"a start that is no number", line("R", "0", "1", "x"), stat{}, false, true},
-		{"flags that are no number", line("R", "x", "1", "1"), stat{}, false, true},
-		{"threads that are no number", line("R", "0", "-1", "1"), stat{}, false, true},
+		{"a running one", line("R", "4194304", "123"), stat{'R', 6, 123, 4194304}, false, false, false},
+		{"a sleeping one", line("S", "4194560", "18446744073709551615"), stat{'S', 6, most, 4194560}, false, false, false},
+		{"one that exits", line("R", "4194308", "1"), stat{'R', 6, 1, 4194308}, true, false, false},
+		{"a zombie", line("Z", "4194316", "1"), stat{'Z', 6, 1, 4194316}, true, true, false},
+		{"one that is being reaped", line("X", "4194308", "1"), stat{'X', 6, 1, 4194308}, true, true, false},
+		{"no name", "7 R 1", stat{}, false, false, true},
+		{"cut short", strings.TrimSuffix(line("R", "0", "1"), "1 0 0"), stat{}, false, false, true},
+		{"a start that is no number", line("R", "0", "x"), stat{}, false, false, true},
+		{"flags that are no number", line("R", "x", "1"), stat{}, false, false, true},
 	} {
 		got, err := parseStat("stat", []byte(c.data))
-		if got != c.want || errors.Is(err, syscall.EBADMSG) != c.bad || !c.bad && got.exits() != c.exits {
-			t.Errorf("%s: got %+v, exits %v, %v, want %+v, %v, EBADMSG: %v", c.name, got, got.exits(), err, c.want, c.exits, c.bad)
+		if errors.Is(err, syscall.EBADMSG) != c.bad {
+			t.Errorf("%s: got %v, want EBADMSG: %v", c.name, err, c.bad)
+		}
+		if !c.bad && (got != c.want || got.exits() != c.exits || got.dead() != c.dead) {
+			t.Errorf("%s: got %+v, exits %v, dead %v, want %+v, %v, %v", c.name, got, got.exits(), got.dead(), c.want, c.exits, c.dead)
 		}
 	}
 }
@@ -145,3 +147,72 @@ func TestAliveWithoutFirstThread(t *testing.T) {
 		t.Errorf("zombie: got ended %v, %v, want true", ended, err)
 	}
 }
+
+// TestEndOfTraced: a thread that is traced stays, whatever signal the process got, until its tracer waits for it; the process has
+// ended all the same.
+func TestEndOfTraced(t *testing.T) {
+	runtime.LockOSThread() // whoever traces is a thread
+	defer runtime.UnlockOSThread()
+	cmd := exec.Command("/proc/self/exe", "-test.run=^$")
+	cmd.Env = append(os.Environ(), headlessVar+"=1")
+	_, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := cmd.Process.Pid
+	start, err := StartTime(pid)
+	if err != nil {
+		t.Fatalf("start of the process: %v", err)
+	}
+	pidfd, err := OpenProcess(pid, start)
+	if err != nil {
+		t.Fatalf("open the process: %v", err)
+	}
+	defer sys.Close(pidfd)
+	traced := 0
+	for traced == 0 { // the test's own timeout is the bound
+		ids, err := threads("/proc/" + strconv.Itoa(pid) + "/task/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range ids[min(1, len(ids)):] {
+			tid, _ := strconv.Atoi(id)
+			if _, _, errno := syscall.RawSyscall6(syscall.SYS_PTRACE, ptraceSeize, uintptr(tid), 0, 0, 0, 0); errno == 0 {
+				traced = tid
+				break
+			}
+		}
+	}
+	if got := Tracer(pid); got != syscall.Gettid() {
+		t.Errorf("tracer of the process: got %d, want %d", got, syscall.Gettid())
+	}
+	if done, err := AwaitEnd(pidfd, pid, 0); done || err != nil {
+		t.Errorf("end of a process that lives: got %v, %v, want false", done, err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := AwaitEnd(pidfd, pid, 20*time.Second); !done || err != nil {
+		t.Errorf("end of the process: got %v, %v, want true within 20s", done, err)
+	}
+	if ended, err := Ended(pidfd); ended || err != nil {
+		t.Errorf("pidfd of the process says that it has ended: got %v, %v, want false, or the rest proves nothing", ended, err)
+	}
+	if alive, err := Alive(pid, start); alive || err != nil {
+		t.Errorf("process of which only a traced thread is left is alive: got %v, %v, want false", alive, err)
+	}
+	if _, err := syscall.Wait4(traced, nil, wall, nil); err != nil {
+		t.Errorf("wait for the traced thread: %v", err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the process ended well, want it killed")
+	}
+}
+
+const (
+	ptraceSeize = 0x4206     // PTRACE_SEIZE
+	wall        = 0x40000000 // __WALL
+)

@@ -89,8 +89,10 @@ func (f *flow) identity(in *Insn) error {
 }
 
 // LastCaps are the capabilities that the steps after 'ready' take: to open what is the image's, to give streams to the user, to end
-// hooks, to drop from the bounding set, and to become the user.
-const LastCaps = 1<<sys.CapChown | 1<<sys.CapDacOverride | 1<<sys.CapDacReadSearch | 1<<sys.CapKill |
+// hooks, to drop from the bounding set, and to become the user. CAP_DAC_READ_SEARCH is not among them: what it opens by name
+// CAP_DAC_OVERRIDE does, and by a handle (open_by_handle_at(2)) it opens any file of the host for whoever has got hold of the
+// process, as one with CAP_SYS_PTRACE can in the pid namespace that it enters.
+const LastCaps = 1<<sys.CapChown | 1<<sys.CapDacOverride | 1<<sys.CapKill |
 	1<<sys.CapSetgid | 1<<sys.CapSetuid | 1<<sys.CapSetpcap
 
 // narrow checks and records that the effective set is what the last steps take. The permitted one may hold what the workload or the

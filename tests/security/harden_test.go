@@ -23,8 +23,9 @@ func statusOf(pid int, field string) string {
 	return strings.TrimSpace(value)
 }
 
-// lastCaps are those that the process has once it is ready: chown, the two DAC, kill, setgid, setuid, setpcap.
-const lastCaps = 1<<0 | 1<<1 | 1<<2 | 1<<5 | 1<<6 | 1<<7 | 1<<8
+// lastCaps are those that the process has once it is ready: chown, dac_override, kill, setgid, setuid, setpcap; not dac_read_search,
+// which opens the host's files by their handles.
+const lastCaps = 1<<0 | 1<<1 | 1<<5 | 1<<6 | 1<<7 | 1<<8
 
 // Init waits at its gate for as long as the caller likes. It can do no more than becoming the user takes, and can come by no more
 // than the workload is to have.

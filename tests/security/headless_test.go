@@ -96,6 +96,7 @@ func TestHeadless(t *testing.T) {
 			h.status(t, "paused")
 			h.ok("resume", h.ID)
 			h.status(t, specs.StateRunning)
+			h.ok("exec", h.ID, kit.PayloadPath, "true") // it joins the namespaces of another thread
 			for _, c := range []struct {
 				args []string
 				want string
@@ -167,7 +168,8 @@ func TestHeadlessChild(t *testing.T) {
 		start := func() (child func(*testing.T) bool) {
 			out := h.ok("create", h.ID)
 			h.ok("start", h.ID)
-			_, after, _ := strings.Cut(out.Output("ready"), "child ")
+			out.Output("ready") // of the child, which may come before its parent tells of it
+			_, after, _ := strings.Cut(out.Output("child "), "child ")
 			var pid int
 			if _, err := fmt.Sscan(after, &pid); err != nil {
 				t.Fatalf("pid of the child in %q: %v", after, err)

@@ -114,6 +114,72 @@ func TestPodMateStopsCreate(t *testing.T) {
 	})
 }
 
+// A process of a shared pid namespace traces the container's threads, which so stay when they have ended.
+func TestPodMateHoldsThreads(t *testing.T) {
+	t.Parallel()
+	kit.OnHierarchies(t, func(t *testing.T, view func(*exec.Cmd)) {
+		mate := kit.New(t)
+		attacker(mate)
+		mate.Edit(process("/bin/attacker", "hold"))
+		out := mate.Start()
+		b := kit.New(t, kit.Args("sleep", "forever"), namespaces(func(n specs.LinuxNamespace) specs.LinuxNamespace {
+			if n.Type == specs.PIDNamespace {
+				n.Path = fmt.Sprintf("/proc/%d/ns/pid", mate.State().Pid)
+			}
+			return n
+		}))
+		do := func(args ...string) {
+			t.Helper()
+			c := b.Command(args...)
+			view(c)
+			began := time.Now()
+			if res := b.Do(c); res.Code != 0 || time.Since(began) > promptly {
+				t.Errorf("%v after %v: want exit code 0 within %v", res, time.Since(began), promptly)
+			}
+		}
+		do("create", b.ID)
+		do("start", b.ID)
+		out.Output("held")
+		pid := b.State().Pid
+		do("kill", b.ID, "KILL")
+		b.Until("the container is stopped", func() bool { return b.State().Status == specs.StateStopped })
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil {
+			t.Errorf("%v: want the process there yet, or the rest proves nothing", err)
+		}
+		do("delete", b.ID)
+	})
+}
+
+// A process of a shared pid namespace that may look into init keeps its sockets open: whoever waits there for init hears of its end.
+func TestPodMateKeepsGate(t *testing.T) {
+	t.Parallel()
+	mate := kit.New(t, caps(append(dockerCaps, "CAP_SYS_PTRACE")...))
+	attacker(mate)
+	mate.Edit(process("/bin/attacker", "take"))
+	out := mate.Start()
+	b := kit.New(t, kit.Args("sleep", "forever"), namespaces(func(n specs.LinuxNamespace) specs.LinuxNamespace {
+		if n.Type == specs.PIDNamespace {
+			n.Path = fmt.Sprintf("/proc/%d/ns/pid", mate.State().Pid)
+		}
+		return n
+	}))
+	b.OK("create", b.ID)
+	if text := out.Output("took"); strings.Contains(text, "took 0") {
+		t.Fatalf("the mate says %q: want it to have init's descriptors, or the rest proves nothing", text)
+	}
+	h := hold(b, plain, nil, "start", b.ID)
+	b.Until("start has connected to init", func() bool {
+		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", h.cmd.Process.Pid))
+		for _, link := range links {
+			if to, _ := os.Readlink(link); strings.HasPrefix(to, "socket:") {
+				return true
+			}
+		}
+		return false
+	})
+	h.deleted("init has ended")
+}
+
 // The workload that is to say READY=1 says nothing. Until it does others get at the container.
 func TestNeverReady(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,8 @@
 //	                     tries to trace it; prints what it got as JSON
 //	pose NAME            becomes a process that looks like teu's own, with that name and its arguments
 //	overwrite SECONDS    writes to the executable of every process that appears, however it can be reached
+//	hold                 traces every thread of a payload in its pid namespace but the first, and never waits for one
+//	take                 copies the descriptors of the first process of teu's that it sees in its pid namespace, and stops it
 //	stop SECONDS         stops every process of its pid namespace but itself, as soon as it appears
 //	move KINDS           moves to new namespaces ("user,mnt"), says "moved" and prints the TOKEN of every environment that it can read
 //	race PATH            waits for a process to appear, moves to a new user and mount namespace and binds itself over PATH
@@ -23,6 +25,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -58,6 +61,10 @@ func main() {
 	case len(os.Args) == 2 && os.Args[1] == "burn":
 		for n := 0; ; n++ {
 		}
+	case len(os.Args) == 2 && os.Args[1] == "hold":
+		hold()
+	case len(os.Args) == 2 && os.Args[1] == "take":
+		take()
 	case len(os.Args) != 3:
 		stranger()
 	case os.Args[1] == "move": // which move.c has done
@@ -99,6 +106,49 @@ func stop(limit time.Duration) {
 	for end := time.Now().Add(limit); time.Now().Before(end); {
 		syscall.Kill(-1, syscall.SIGSTOP)
 		time.Sleep(20 * time.Microsecond)
+	}
+}
+
+// hold keeps threads from going when they end: whoever traces one has to wait for it.
+func hold() {
+	for {
+		names, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*")
+		for _, name := range names {
+			pid, tid := filepath.Base(filepath.Dir(filepath.Dir(name))), filepath.Base(name)
+			comm, err := os.ReadFile("/proc/" + pid + "/comm")
+			if err != nil || string(comm) != "payload\n" || pid == tid {
+				continue
+			}
+			n, _ := strconv.Atoi(tid)
+			if _, _, errno := syscall.RawSyscall6(syscall.SYS_PTRACE, ptraceSeize, uintptr(n), 0, 0, 0, 0); errno == 0 {
+				fmt.Println("held")
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// take keeps what another process has open from being closed with it.
+func take() {
+	const pidfdOpen, pidfdGetfd, control = 434, 438, 3
+	for pid := os.Getpid(); ; pid = os.Getpid() + (pid-os.Getpid()+1)%64 { // its own threads have numbers as well
+		comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if err != nil || strings.Trim(string(comm), "0123456789\n") != "" {
+			time.Sleep(100 * time.Microsecond)
+			continue
+		}
+		fd, _, _ := syscall.RawSyscall(pidfdOpen, uintptr(pid), 0, 0)
+		n := 0
+		for end := time.Now().Add(5 * time.Second); n < 2 && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+			for theirs := uintptr(control); theirs < 64; theirs++ {
+				if _, _, errno := syscall.RawSyscall(pidfdGetfd, fd, theirs, 0); errno == 0 {
+					n++
+				}
+			}
+		}
+		syscall.Kill(pid, syscall.SIGSTOP)
+		fmt.Println("took", n)
+		select {}
 	}
 }
 
