@@ -18,7 +18,7 @@ import (
 // its own is gone, so is all that was in it (pid_namespaces(7)): those that are there by now are of a container that was told to
 // use the same, empty, cgroup. What is in the runtime's own pid namespace may be an exec that has come no further.
 func (r *Runtime) others(st *store.State, cg *cgroup) (bool, error) {
-	if cg.Manager == nil || cg.HasUnit() {
+	if cg.Manager == nil || cg.HasUnit() || !cg.MayHoldProcesses() {
 		return false, nil
 	}
 	over, err := initOver(st)
