@@ -67,6 +67,14 @@ func (r *Runtime) destroy(entry *store.Container, cg *cgroup) error {
 	st := entry.State
 	cg.logTo(r.Log)
 	defer cg.release()
+	others, err := r.others(st, cg)
+	if err != nil {
+		return err
+	}
+	if others {
+		r.Log.Warnf("container %q: its %v is left alone: the processes in it are another's", st.ID, cg)
+		cg = &cgroup{}
+	}
 	r.Log.Debugf("delete container %q: kill process %d, if it is there", st.ID, st.Init.Pid)
 	if err := killInit(st, cg); err != nil {
 		return err

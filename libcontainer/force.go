@@ -80,7 +80,9 @@ func (r *Runtime) killNamed(st *store.State, impatient bool) {
 	}
 	note("kill init", killProcess(st.Init))
 	if cg, err := loadCgroup(st); err == nil {
-		note("kill the cgroup", cg.signal(syscall.SIGKILL))
+		if others, err := r.others(st, cg); err == nil && !others {
+			note("kill the cgroup", cg.signal(syscall.SIGKILL))
+		}
 		cg.release()
 	}
 	if st.Phase != store.Creating {

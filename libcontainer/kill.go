@@ -34,6 +34,9 @@ func (r *Runtime) Kill(id string, sig syscall.Signal, all bool) error {
 		if cg.Manager == nil && status != specs.StateStopped {
 			return signalInit(st, sig)
 		}
+		if others, err := r.others(st, cg); err != nil || others {
+			return err
+		}
 		return cg.signal(sig)
 	}
 	if status != specs.StateCreated && status != specs.StateRunning {

@@ -21,13 +21,15 @@
 
 enum { WANT_DIR, WANT_FILE, WANT_LIKE, WANT_ANY, WANT_KIND = 3, NO_SYMLINKS = 4, NOFOLLOW = 8, EXISTING = 16 };
 enum { MAX_LINKS = 40 };
-enum { WALK_AGAIN = -4096 }; /* no errno */
+enum { MAX_STEPS = 20000 }; /* 40 symlinks that go a long way down and up again could take minutes */
+/* No errnos. After a symlink the kernel may know all of the path; after a ".." it is as it was. */
+enum { WALK_AGAIN = -4096, WALK_ON = -4097 };
 
 struct walk {
 	uint64_t root,
 		base; /* path starts at base: the root, or the mount that the first known bytes of whole lead to */
 	uint64_t want;
-	int want_dir, links;
+	int want_dir, links, steps;
 	const char *whole;
 	size_t known;
 	char path[PATH_LEN]; /* what is looked up below base, symlinks that were read replaced */
@@ -97,14 +99,16 @@ static int64_t up(struct walk *w, size_t start, size_t end)
 	}
 	while (start > 0 && w->path[start - 1] != '/')
 		start--;
-	return replace(w, start, end, "", 0);
+	replace(w, start, end, "", 0); /* shorter, so it has room */
+	return WALK_ON;
 }
 
 /* Open w->name in parent, and make it if it is missing. */
-static int64_t step_in(struct walk *w, uint64_t parent, int is_dir)
+static int64_t step_in(struct walk *w, uint64_t parent, int is_dir, int last)
 {
 	const uint64_t here = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-	int64_t r = open_path(parent, w->name, 0, here);
+	/* With both flags a symlink at the end is opened itself (openat2(2)). */
+	int64_t r = open_path(parent, w->name, last && w->want & NOFOLLOW ? O_NOFOLLOW : 0, here);
 
 	if (r != -ENOENT || w->want & EXISTING)
 		return r;
@@ -134,6 +138,10 @@ static int64_t walk_once(struct walk *w)
 		}
 		memcpy(w->name, w->path + start, end - start);
 		w->name[end - start] = 0;
+		if (w->steps++ == MAX_STEPS) {
+			r = -ELOOP;
+			break;
+		}
 		if (strcmp(w->name, ".") == 0) {
 			start = end;
 			continue;
@@ -141,7 +149,7 @@ static int64_t walk_once(struct walk *w)
 		if (strcmp(w->name, "..") == 0)
 			r = up(w, start, end);
 		else
-			r = step_in(w, at, w->want_dir || w->path[end + strspn(w->path + end, "/")]);
+			r = step_in(w, at, w->want_dir || w->path[end + strspn(w->path + end, "/")], !w->path[end]);
 		if (r == -ELOOP && !(w->want & NO_SYMLINKS))
 			r = follow(w, at, start, end);
 		if (r < 0)
@@ -185,7 +193,7 @@ int64_t target(const struct call *c)
 	w.root = w.base = c->v[0];
 	w.want = c->v[2] | ((c->v[2] & WANT_KIND) == WANT_ANY ? EXISTING : 0);
 	w.want_dir = (w.want & WANT_KIND) == WANT_DIR;
-	w.links = 0;
+	w.links = w.steps = 0;
 	w.whole = path;
 	w.known = c->v[5];
 	if ((w.want & WANT_KIND) == WANT_LIKE) {
@@ -213,6 +221,6 @@ int64_t target(const struct call *c)
 			r = open_whole(&w, w.path);
 			r = misses(&w, r) ? WALK_AGAIN : r;
 		}
-	} while (r == WALK_AGAIN);
+	} while (r == WALK_AGAIN || r == WALK_ON);
 	return of_kind(&w, r);
 }

@@ -118,6 +118,7 @@ func target(b *program.Builder, p program.Path, want string) program.Slot {
 func TestTarget(t *testing.T) {
 	long := strings.Repeat("n", 256)
 	deep := strings.Repeat("a/", 1000)
+	down, up := strings.Repeat("d/", 800), strings.Repeat("../", 800)
 	for _, c := range []struct {
 		lay        string // sentences, parted by semicolons
 		path, want string
@@ -167,6 +168,9 @@ func TestTarget(t *testing.T) {
 		{"symlink a a", "/a/b", "dir", "", syscall.ELOOP},
 		{"symlink a a/b", "/a", "dir", "", syscall.ELOOP},
 		{"symlink a ../a", "/a", "file", "", syscall.ELOOP},
+		// Symlinks that lead a long way round: each of 40 could take seconds, with an image of some kilobytes.
+		{"dir " + down + "; symlink l /" + down + up + "x", "/l/b", "dir", "", syscall.ELOOP},
+		{"symlink l " + up + up[:999] + "x", "/l/b", "dir", "x/b/", 0},
 		// Too long.
 		{"symlink a/l /b/m; symlink b/m /a/l", "/x/../a/l", "dir", "", syscall.ELOOP},
 		// What is not to be followed, or made.
@@ -181,6 +185,7 @@ func TestTarget(t *testing.T) {
 		{"dir real; symlink l real; symlink real/m x", "/l/m", "file nofollow", "real/m", 0},
 		{"dir real; symlink l real", "/l", "dir nofollow", "", syscall.ENOTDIR},
 		{"", "/a/f", "file nofollow", "a/f", 0},
+		{"symlink l nowhere", "/x/../l", "like device nofollow", "l", 0},
 		{"", "/a", "dir existing", "", syscall.ENOENT},
 		{"dir a", "/a/b", "dir existing", "", syscall.ENOENT},
 		{"symlink l a", "/l", "dir existing", "", syscall.ENOENT},

@@ -144,9 +144,12 @@ func (c *Compiler) readonly(where, p string, found program.Cover) {
 	found.Dev, found.Ino = b.Slot(), b.Slot()
 	c.covered = append(c.covered, coverage{where, p, found})
 	at, done := c.root, b.Label()
+	mounted, isMount := c.held[p]
 	if p != "/" {
 		at = c.target(p, program.WantAny, program.None)
-		b.On(done, syscall.ENOENT)
+		if !isMount {
+			b.On(done, syscall.ENOENT)
+		}
 	}
 	b.Alias(b.Identify(at, program.Device), found.Dev)
 	b.Alias(b.Identify(at, program.Inode), found.Ino)
@@ -161,6 +164,13 @@ func (c *Compiler) readonly(where, p string, found program.Cover) {
 	mnt := b.CloneTree(at, sys.AtRecursive)
 	b.MountSetattr(mnt, sys.AtRecursive, program.MountAttr{Set: sys.MountAttrRdonly})
 	b.MoveMount(mnt, at)
+	if isMount {
+		// What is masked below it is looked up from there: the mounts that were there are covered, those below it too.
+		b.Close(at)
+		c.entry++
+		c.hold(p, held{mnt, c.entry, mounted.fstype})
+		return
+	}
 	b.Close(mnt, at)
 	b.Here(done)
 }

@@ -108,15 +108,18 @@ func parseRanges(path, text string, own []specs.LinuxIDMapping) (list []specs.Li
 			n[i] = uint32(v)
 		}
 		m := specs.LinuxIDMapping{ContainerID: n[0], HostID: n[1], Size: n[2]}
-		if !relative {
+		if relative {
+			parts, ok := onHost(m, own)
+			if !ok {
+				return nil, &Problem{path, quote(one), "ids that the container's user namespace maps"}
+			}
+			list = append(list, parts...)
+		} else {
 			list = append(list, m)
-			continue
 		}
-		parts, ok := onHost(m, own)
-		if !ok {
-			return nil, &Problem{path, quote(one), "ids that the container's user namespace maps"}
+		if len(list) > maxMappings { // each relative one of a long text could be so many
+			return nil, &Problem{path, "more than " + strconv.Itoa(maxMappings) + " mappings", "at most " + strconv.Itoa(maxMappings)}
 		}
-		list = append(list, parts...)
 	}
 	return list, nil
 }

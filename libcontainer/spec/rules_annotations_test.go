@@ -182,7 +182,7 @@ func TestSystemdPropertiesThatReachFurther(t *testing.T) {
 		"Wants", "Requires", "Requisite", "BindsTo", "PartOf", "Upholds", "Conflicts", "OnFailure", "OnSuccess", "OnFailureJobMode",
 		"PropagatesStopTo", "StopPropagatedFrom", "JoinsNamespaceOf", "RequiresMountsFor", "TriggeredBy",
 		"FailureAction", "SuccessAction", "JobTimeoutAction", "StartLimitAction", "RebootArgument", "JobTimeoutRebootArgument",
-		"KillMode", "SendSIGKILL", "ManagedOOMPreference", "DevicePolicy", "DeviceAllow", "IPAddressAllow", "BPFProgram", "IPIngressFilterPath",
+		"KillMode", "SendSIGKILL", "FinalKillSignal", "ManagedOOMPreference", "DevicePolicy", "DeviceAllow", "IPAddressAllow", "BPFProgram", "IPIngressFilterPath",
 		"CPUAccounting", "MemoryAccounting", "TasksAccounting", "IOAccounting", "OOMScoreAdjust", "ExecStart", "User",
 		"description", "SLICE", "TimeoutStopUsec",
 	} {

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"math"
+	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -381,6 +382,12 @@ func cgroupAndSysctlRules() []rule {
 			bad:  path(".."),
 			want: []string{`linux.cgroupsPath: got "..", want a path without ..`},
 			good: path("system.slice:docker:abc"),
+		},
+		{
+			name: "cgroups too deep",
+			bad:  path("/" + strings.Repeat("a/", 65)),
+			want: []string{`linux.cgroupsPath: got 65 cgroups, one below the other, want at most 64`},
+			good: path("/" + strings.Repeat("a/./", 64)),
 		},
 		{
 			name: "device rule",

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -88,8 +89,13 @@ func mountIDRules() []rule {
 			want: []string{`mounts[0].options[1]: got "@0-1-2", want ids that the container's user namespace maps`}},
 		{name: "relative past the end", bad: all(user, text("uids=@0-5-6;gids=0-1-2")), good: all(user, text("uids=@0-5-5")),
 			want: []string{`mounts[0].options[1]: got "@0-5-6", want ids that the container's user namespace maps`}},
+		{name: "relative over and over", bad: all(user, text("uids="+many(341)+";gids=0-1-2")), good: all(user, text("uids=@0-5-5")),
+			want: []string{"mounts[0].options[1]: got more than 340 mappings, want at most 340"}},
 	}
 }
+
+// many is n relative ranges.
+func many(n int) string { return strings.TrimSuffix(strings.Repeat("@0-5-1#", n), "#") }
 
 // TestMountIDsOf: what mappings come of the fields and of the text.
 func TestMountIDsOf(t *testing.T) {

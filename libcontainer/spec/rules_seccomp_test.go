@@ -181,5 +181,20 @@ func seccompRules() []rule {
 				},
 			}),
 		},
+		{
+			name: "more comparisons than a filter holds",
+			bad:  compared(4097),
+			want: []string{"linux.seccomp.syscalls: got 4097 system calls with arguments, want at most 4096: the kernel takes a filter of so many instructions"},
+			good: compared(4096),
+		},
 	}
+}
+
+// compared has n rules that look at an argument.
+func compared(n int) func(*specs.Spec) {
+	list := make([]specs.LinuxSyscall, n)
+	for i := range list {
+		list[i] = specs.LinuxSyscall{Names: []string{"read"}, Action: specs.ActErrno, Args: []specs.LinuxSeccompArg{{Value: uint64(i), Op: specs.OpEqualTo}}}
+	}
+	return syscalls(list...)
 }

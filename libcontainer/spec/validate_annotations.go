@@ -28,12 +28,12 @@ type SystemdProperty struct {
 // unitProperties are the properties that annotations may set: what names the unit, when it comes in the order of start and
 // stop, how it ends, and what it may use within its slice. systemd acts on properties as root, so those that reach further
 // are refused: they start and stop other units (Wants, Conflicts, OnFailure), take action on the machine (FailureAction), move
-// processes (PIDs, Slice), leave processes behind (KillMode, SendSIGKILL), open devices (DeviceAllow) and the network
+// processes (PIDs, Slice), leave processes behind (KillMode, SendSIGKILL, FinalKillSignal), open devices (DeviceAllow) and the network
 // (IPAddressAllow), load programs (BPFProgram), spare the unit at others' cost (ManagedOOMPreference), or undo what teu sets
 // itself (Delegate, DefaultDependencies, CPUAccounting). systemd.unit(5), systemd.kill(5), systemd.resource-control(5).
 var unitProperties = [...]string{
 	"Description", "Documentation", "After", "Before",
-	"CollectMode", "KillSignal", "FinalKillSignal", "SendSIGHUP", "TimeoutStopUSec", "RuntimeMaxUSec",
+	"CollectMode", "KillSignal", "SendSIGHUP", "TimeoutStopUSec", "RuntimeMaxUSec",
 	"OOMPolicy", "ManagedOOMSwap", "ManagedOOMMemoryPressure", "ManagedOOMMemoryPressureLimit",
 	"CPUWeight", "StartupCPUWeight", "CPUShares", "StartupCPUShares", "CPUQuotaPerSecUSec", "CPUQuotaPeriodUSec",
 	"AllowedCPUs", "StartupAllowedCPUs", "AllowedMemoryNodes", "StartupAllowedMemoryNodes",

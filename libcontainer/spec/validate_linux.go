@@ -208,14 +208,25 @@ func SysctlFile(key string) (file string, ok bool) {
 	return key, true
 }
 
+// maxCgroups is how deep a container's cgroup may be. Each of them is made, in each hierarchy: a path of 4 KiB would be 2000 in each,
+// which takes a minute, and the kernel's memory. Callers have some ten.
+const maxCgroups = 64
+
 // cgroups checks where the cgroup is to be and the list of devices; the limits are checked where they are
 // turned into files.
 func (c *checker) cgroups() {
-	for _, part := range strings.Split(c.Linux.CgroupsPath, "/") {
+	depth := 0
+	for part := range strings.SplitSeq(c.Linux.CgroupsPath, "/") {
 		if part == ".." {
 			c.bad("linux.cgroupsPath", quote(c.Linux.CgroupsPath), "a path without ..")
 			break
 		}
+		if part != "" && part != "." {
+			depth++
+		}
+	}
+	if depth > maxCgroups {
+		c.bad("linux.cgroupsPath", strconv.Itoa(depth)+" cgroups, one below the other", "at most "+strconv.Itoa(maxCgroups))
 	}
 	if c.Linux.Resources == nil {
 		return

@@ -32,10 +32,22 @@ func (c *checker) seccomp() {
 	if at := notifies(s); at != "" && s.ListenerPath == "" {
 		c.bad("linux.seccomp.listenerPath", "nothing", "a socket for the SCMP_ACT_NOTIFY of "+at)
 	}
+	compared := 0
 	for i := range s.Syscalls {
 		c.seccompRule(at("linux.seccomp.syscalls", i), &s.Syscalls[i])
+		if len(s.Syscalls[i].Args) > 0 {
+			compared += len(s.Syscalls[i].Names)
+		}
+	}
+	if compared > maxFilter {
+		c.bad("linux.seccomp.syscalls", strconv.Itoa(compared)+" system calls with arguments", "at most "+strconv.Itoa(maxFilter)+
+			": the kernel takes a filter of so many instructions")
 	}
 }
+
+// maxFilter is the kernel's BPF_MAXINSNS. A rule that looks at arguments has an instruction of its own, and libseccomp takes the
+// longer for each the more there are for a system call.
+const maxFilter = 4096
 
 // notifies is the first place that has SCMP_ACT_NOTIFY, or "".
 func notifies(s *specs.LinuxSeccomp) string {

@@ -121,6 +121,28 @@ func TestMasksByManyNames(t *testing.T) {
 	b.OK("run", b.ID)
 }
 
+// A read-only path that is the destination of a mount covers that mount: what is masked below it is masked there.
+func TestMasksBelowReadonlyMounts(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, func(s *specs.Spec) {
+		s.Linux.ReadonlyPaths = []string{"/vol/sub/dir", "/vol/sub", "/proc", "/vol", "/dev"}
+		s.Linux.MaskedPaths = append(s.Linux.MaskedPaths, "/vol/file", "/vol/sub/file", "/vol/sub/dir/file", "/dev/full")
+	})
+	vol := b.Dir + "/vol"
+	for _, dir := range []string{vol, vol + "/sub", vol + "/dir", vol + "/sub/dir"} {
+		check(t, os.Mkdir(dir, 0o755))
+		check(t, os.WriteFile(dir+"/file", []byte("secret"), 0o644))
+	}
+	b.Edit(mounts(bind(vol, "/vol"), bind(vol, "/vol/sub")),
+		kit.Args("stat", "/vol/file", "/vol/sub/file", "/vol/sub/dir/file", "/dev/full", "/proc/kcore"))
+	res := b.OK("run", b.ID)
+	for _, f := range kit.JSON[[]kit.File](b, res.Stdout) {
+		if f.Rdev != "1:3" && f.Error != "ENOENT" {
+			t.Errorf("stat of a masked file: got %+v, want device 1:3", f)
+		}
+	}
+}
+
 // inPod changes the namespaces so that a container joins the pid namespace of process pid.
 func inPod(pid int) edit {
 	return namespaces(func(n specs.LinuxNamespace) specs.LinuxNamespace {

@@ -44,7 +44,7 @@ func TestHugeRecord(t *testing.T) {
 		b.OK("delete", b.ID)
 	}
 	// What does go into the record is refused before anything is made.
-	b := kit.New(t, kit.CgroupsPath("/"+strings.Repeat("x/", 1<<20)))
+	b := kit.New(t, kit.CgroupsPath("/"+strings.Repeat("x", 2<<20)))
 	before := kit.Snapshot()
 	if res := b.Teu("create", b.ID); !oneLine(res) {
 		t.Errorf("create with a path of 2 MiB: %.300v: want an error in one line", res)
@@ -231,4 +231,24 @@ func TestForgedCreated(t *testing.T) {
 		t.Errorf("status of a workload that looks like teu's own process: got %s, want %s", st, specs.StateRunning)
 	}
 	b.Fails([]string{"start", b.ID}, "it is running")
+}
+
+// A container that is over does not take another along that was told to use the same cgroup, when that was empty.
+func TestAnotherInTheCgroup(t *testing.T) {
+	for _, verb := range [][]string{{"delete"}, {"delete", "--force"}, {"kill", "--all"}} {
+		old := kit.New(t, kit.Args("sleep", "forever"))
+		path := kit.CgroupsPath("/teu-test-" + old.ID)
+		old.Edit(path)
+		old.OK("create", old.ID)
+		old.OK("kill", old.ID, "KILL")
+		old.Ended()
+		living := kit.Running(t, path)
+		if res := old.Teu(append(verb, old.ID)...); res.Code != 0 {
+			t.Errorf("%v: want exit code 0", res)
+		}
+		if st := living.State(); st.Status != specs.StateRunning {
+			t.Errorf("the other container after %v: got %s, want it running", verb, st.Status)
+		}
+		living.OK("delete", "--force", living.ID)
+	}
 }
