@@ -43,6 +43,24 @@ func (s bitset) keep(t bitset) {
 	}
 }
 
+// join makes s what s and t hold together.
+func (s bitset) join(t bitset) {
+	for i := range s {
+		s[i] |= t[i]
+	}
+}
+
+// all yields what s holds, the lowest first.
+func (s bitset) all(yield func(uint64) bool) {
+	for i, w := range s {
+		for ; w != 0; w &= w - 1 {
+			if !yield(uint64(i<<6 + bits.TrailingZeros64(w))) {
+				return
+			}
+		}
+	}
+}
+
 // flow is what is known before an instruction, on every way to it.
 type flow struct {
 	done duty // on every way
@@ -73,19 +91,23 @@ type flow struct {
 	tracks *tracks
 }
 
-const flowSets = 14
-
 func newFlow(p *Program, t *tracks) *flow {
-	n := (p.Slots + 63) / 64
-	places := flowSets*n + (t.moves+63)/64
-	w := make([]uint64, places+(t.covering+63)/64)
-	return &flow{
-		tracks: t, inputs: uint64(len(p.Inputs)), words: w, set: w[:n], outside: w[n : 2*n], mount: w[2*n : 3*n], checked: w[3*n : 4*n], strict: w[4*n : 5*n],
-		open: w[5*n : 6*n], placed: w[6*n : 7*n], procfs: w[7*n : 8*n], nodev: w[8*n : 9*n],
-		owned: w[9*n : 10*n], ownUser: w[10*n : 11*n], owner: None,
-		devpts: w[11*n : 12*n], nulls: w[12*n : 13*n], hostPid: w[13*n : 14*n],
-		places: w[flowSets*n : places], covers: w[places:],
+	f := &flow{tracks: t, inputs: uint64(len(p.Inputs)), owner: None}
+	slots := [...]*bitset{&f.set, &f.outside, &f.mount, &f.checked, &f.procfs, &f.strict, &f.placed, &f.nodev, &f.open,
+		&f.owned, &f.ownUser, &f.devpts, &f.hostPid, &f.nulls}
+	size := func(bits int) int { return (bits + 63) / 64 }
+	f.words = make([]uint64, len(slots)*size(p.Slots)+size(t.moves)+size(t.covering))
+	rest := f.words
+	cut := func(bits int) bitset {
+		s := rest[:size(bits)]
+		rest = rest[size(bits):]
+		return s
 	}
+	for _, s := range slots {
+		*s = cut(p.Slots)
+	}
+	f.places, f.covers = cut(t.moves), cut(t.covering)
+	return f
 }
 
 func (f *flow) copyFrom(g *flow) {
@@ -97,18 +119,12 @@ func (f *flow) copyFrom(g *flow) {
 func (f *flow) meet(g *flow) {
 	f.done &= g.done
 	f.seen |= g.seen
-	for i := range f.outside {
-		f.outside[i] |= g.outside[i]
-		f.open[i] |= g.open[i]
-		f.placed[i] |= g.placed[i]
-		f.hostPid[i] |= g.hostPid[i]
-	}
-	for i := range f.places {
-		f.places[i] |= g.places[i]
-	}
-	for i := range f.covers {
-		f.covers[i] |= g.covers[i]
-	}
+	f.outside.join(g.outside)
+	f.open.join(g.open)
+	f.placed.join(g.placed)
+	f.hostPid.join(g.hostPid)
+	f.places.join(g.places)
+	f.covers.join(g.covers)
 	f.set.keep(g.set)
 	f.mount.keep(g.mount)
 	f.checked.keep(g.checked)

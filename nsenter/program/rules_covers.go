@@ -2,7 +2,6 @@ package program
 
 import (
 	"fmt"
-	"math/bits"
 	"strings"
 
 	"teu/internal/sys"
@@ -42,19 +41,16 @@ func (f *flow) checkCover(in *Insn) error {
 	if !f.has(entered) {
 		return fmt.Errorf("before the change of root")
 	}
-	for i := range f.covers {
-		for w := f.covers[i]; w != 0; w &= w - 1 {
-			n := i<<6 + bits.TrailingZeros64(w)
-			c := &f.tracks.covers[n]
-			if c.where != in.Where {
-				continue
-			}
-			if p := plain(in.Args[0].Text); c.path != "" && c.path != p {
-				return fmt.Errorf("path %q, where %q was covered", p, c.path)
-			}
-			f.covers.del(uint64(n))
-			return nil
+	for n := range f.covers.all {
+		c := &f.tracks.covers[n]
+		if c.where != in.Where {
+			continue
 		}
+		if p := plain(in.Args[0].Text); c.path != "" && c.path != p {
+			return fmt.Errorf("path %q, where %q was covered", p, c.path)
+		}
+		f.covers.del(n)
+		return nil
 	}
 	return nil
 }
@@ -62,10 +58,8 @@ func (f *flow) checkCover(in *Insn) error {
 // uncovered refuses to go on with a path that was covered and not looked up again: whoever can rename there may have moved the
 // mask away.
 func (f *flow) uncovered() error {
-	for i, w := range f.covers {
-		if w != 0 {
-			return fmt.Errorf("%s was not checked in the final root", f.tracks.covers[i<<6+bits.TrailingZeros64(w)].where)
-		}
+	for n := range f.covers.all {
+		return fmt.Errorf("%s was not checked in the final root", f.tracks.covers[n].where)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package program
 
 import (
 	"fmt"
-	"math/bits"
 	"path"
 	"strings"
 
@@ -122,19 +121,16 @@ func (f *flow) at(s uint64, l lookup) (n int32, ok bool) {
 // whoever can rename there may have put something else in its place. since is the number of the place where the lookup starts.
 func (f *flow) again(root uint64, name string, since int32) error {
 	p := ""
-	for i := range f.places {
-		for w := f.places[i]; w != 0; w &= w - 1 {
-			n := i<<6 + bits.TrailingZeros64(w)
-			pl := &f.tracks.places[n]
-			if pl.root != root || int32(n) <= since {
-				continue
-			}
-			if p == "" {
-				p = plain(name)
-			}
-			if within(pl.path, p) {
-				return fmt.Errorf("path %q is looked up below slot s%d again, though slot s%d is mounted on %q", name, root, pl.slot, pl.path)
-			}
+	for n := range f.places.all {
+		pl := &f.tracks.places[n]
+		if pl.root != root || int32(n) <= since {
+			continue
+		}
+		if p == "" {
+			p = plain(name)
+		}
+		if within(pl.path, p) {
+			return fmt.Errorf("path %q is looked up below slot s%d again, though slot s%d is mounted on %q", name, root, pl.slot, pl.path)
 		}
 	}
 	return nil
