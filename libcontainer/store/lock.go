@@ -153,12 +153,7 @@ func lock(fd int, id string, wait time.Duration, deadline time.Time) error {
 
 // Holders are the processes that hold the lock of a container, as far as they can be seen.
 func (s *Store) Holders(id string) ([]int, error) {
-	root, err := s.rootOf(id)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	dir, err := openDir(int(root.Fd()), id)
+	dir, err := s.dirOf(id)
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,7 @@ func (s *Store) Read(id string) (*State, error) { return s.read(id, false) }
 func (s *Store) ReadWhole(id string) (*State, error) { return s.read(id, true) }
 
 func (s *Store) read(id string, whole bool) (*State, error) {
-	root, err := s.rootOf(id)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	dir, err := openDir(int(root.Fd()), id)
+	dir, err := s.dirOf(id)
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +32,16 @@ func (s *Store) read(id string, whole bool) (*State, error) {
 		return nil, fmt.Errorf("container %q: %w", id, err)
 	}
 	return st, nil
+}
+
+// dirOf opens the directory of id, without its lock.
+func (s *Store) dirOf(id string) (int, error) {
+	root, err := s.rootOf(id)
+	if err != nil {
+		return -1, err
+	}
+	defer root.Close()
+	return openDir(int(root.Fd()), id)
 }
 
 // readRecord reads the record below dir: state.json or, before that is written, intent.json.
