@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"time"
 
-	"teu/internal/sys"
 	"teu/libcontainer/host"
 	"teu/libcontainer/store"
 	"teu/nsenter"
@@ -78,7 +77,7 @@ func (r *Runtime) killNamed(st *store.State, impatient bool) {
 			r.Log.Debugf("delete container %q: %s: %v", st.ID, what, err)
 		}
 	}
-	note("kill init", killProcess(st.Init))
+	note("kill init", signalProcess(st.Init, syscall.SIGKILL))
 	if cg, err := loadCgroup(st); err == nil {
 		if others, err := r.others(st, cg); err == nil && !others {
 			note("kill the cgroup", cg.signal(syscall.SIGKILL))
@@ -91,17 +90,8 @@ func (r *Runtime) killNamed(st *store.State, impatient bool) {
 	note("kill what create has started", killChildren(st.Runtime))
 	note("kill an init that has outlived its create", r.killOrphan(st))
 	if impatient {
-		note("kill create", killProcess(st.Runtime))
+		note("kill create", signalProcess(st.Runtime, syscall.SIGKILL))
 	}
-}
-
-func killProcess(p store.Process) error {
-	pidfd, err := host.OpenProcess(p.Pid, p.Start)
-	if err != nil {
-		return err
-	}
-	defer sys.Close(pidfd)
-	return sys.PidfdSendSignal(pidfd, sys.SIGKILL)
 }
 
 // killChildren kills the children of a process: of a create, its init and hooks.
@@ -125,7 +115,7 @@ func killChildren(parent store.Process) error {
 			continue
 		}
 		if ppid, start, err := host.Parent(pid); err == nil && ppid == parent.Pid {
-			if err := killProcess(store.Process{Pid: pid, Start: start}); !gone(err) {
+			if err := signalProcess(store.Process{Pid: pid, Start: start}, syscall.SIGKILL); !gone(err) {
 				errs = append(errs, err)
 			}
 		}
@@ -150,7 +140,7 @@ func (r *Runtime) killOrphan(st *store.State) error {
 			continue
 		}
 		if interpreter, err := nsenter.Began(pid); err == nil && interpreter {
-			errs = append(errs, killProcess(store.Process{Pid: pid, Start: start}))
+			errs = append(errs, signalProcess(store.Process{Pid: pid, Start: start}, syscall.SIGKILL))
 		}
 	}
 	return errors.Join(errs...)

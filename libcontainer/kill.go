@@ -63,15 +63,19 @@ func thaw(st *store.State) error {
 
 // signalInit sends sig to the process the record names and to no other that has its pid by now.
 func signalInit(st *store.State, sig syscall.Signal) error {
-	pidfd, err := openInit(st)
-	if err != nil {
-		return fmt.Errorf("kill container %q: %w", st.ID, err)
-	}
-	defer sys.Close(pidfd)
-	if err := sys.PidfdSendSignal(pidfd, sig); err != nil {
+	if err := signalProcess(st.Init, sig); err != nil {
 		return fmt.Errorf("kill container %q: %w", st.ID, err)
 	}
 	return nil
+}
+
+func signalProcess(p store.Process, sig syscall.Signal) error {
+	pidfd, err := host.OpenProcess(p.Pid, p.Start)
+	if err != nil {
+		return err
+	}
+	defer sys.Close(pidfd)
+	return sys.PidfdSendSignal(pidfd, sig)
 }
 
 // openInit returns a pidfd of the container's first process, or ESRCH when it is gone.
