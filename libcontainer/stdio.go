@@ -5,7 +5,6 @@ import (
 	"syscall"
 
 	"teu/internal/sys"
-	"teu/libcontainer/process"
 )
 
 // streams are the standard streams by their descriptors.
@@ -26,7 +25,7 @@ func (c *creation) stdio() (*[3]int, error) {
 		if sys.IsDir(&st) {
 			return nil, fmt.Errorf("%s: %w: want a file, a pipe, a socket or a terminal", name, syscall.EISDIR)
 		}
-		if c.entry != nil || st.Mode&sys.SIfmt != sys.SIfchr || st.Rdev != process.NullDev {
+		if c.entry != nil || !isNull(&st) {
 			continue
 		}
 		if null < 0 {
@@ -60,7 +59,7 @@ func privateNull() (int, error) {
 		return -1, fmt.Errorf("open /dev/null: %w", err)
 	}
 	st, err := sys.Fstat(fd)
-	if err == nil && (st.Mode&sys.SIfmt != sys.SIfchr || st.Rdev != process.NullDev) {
+	if err == nil && !isNull(&st) {
 		err = syscall.ENODEV
 	}
 	if err != nil {
@@ -69,3 +68,5 @@ func privateNull() (int, error) {
 	}
 	return fd, nil
 }
+
+func isNull(st *sys.Stat) bool { return st.Mode&sys.SIfmt == sys.SIfchr && st.Rdev == sys.NullDev }

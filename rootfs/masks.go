@@ -59,7 +59,7 @@ func (c *Compiler) masks(paths []string, found program.Cover) {
 	b.At("linux.maskedPaths", "get ready to mask")
 	null := b.Openat2(program.Host, "/dev/null", program.How{Flags: sys.OPath | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks})
 	// Masking with anything else than the real null device would not mask (CVE-2025-31133).
-	b.CheckDev(null, sys.SIfchr, sys.Makedev(1, 3))
+	b.CheckDev(null, sys.SIfchr, sys.NullDev)
 	b.Alias(b.Identify(null, program.Device), found.Nulls)
 	// One tmpfs serves every directory: each more costs memory and, per CPU, time at the end (runc #5275). It is made
 	// for the first that is there; the others get copies, which can be made of an attached mount on every kernel.

@@ -186,6 +186,9 @@ const (
 	ResctrlSuperMagic = unix.RDTGROUP_SUPER_MAGIC
 )
 
+// NullDev is the device number of /dev/null, as stat(2) and mknod(2) have it.
+const NullDev = 1<<8 | 3
+
 // Makedev packs a device number as mknod(2) takes it.
 func Makedev(major, minor uint32) uint64 { return unix.Mkdev(major, minor) }
 

@@ -133,7 +133,7 @@ func (c *Config) ownNull(b *program.Builder) {
 	need, done := b.Label(), b.Label()
 	for n := range 3 {
 		next := b.Label()
-		b.CheckStdioDev(n, sys.SIfchr, NullDev)
+		b.CheckStdioDev(n, sys.SIfchr, sys.NullDev)
 		b.On(next, syscall.ENODEV, syscall.EBADF)
 		b.Jump(need)
 		b.Here(next)
@@ -144,15 +144,15 @@ func (c *Config) ownNull(b *program.Builder) {
 	none, other := b.Label(), b.Label()
 	found := b.Openat2(root, "dev/null", program.How{Flags: sys.OPath, Resolve: program.InRoot})
 	b.On(none, syscall.ENOENT, syscall.ENOTDIR, syscall.EACCES, syscall.ELOOP)
-	b.CheckDev(found, sys.SIfchr, NullDev)
+	b.CheckDev(found, sys.SIfchr, sys.NullDev)
 	b.On(other, syscall.ENODEV)
 	null := b.Openat2(root, "dev/null", program.How{Flags: sys.ORdwr | sys.ONoctty | sys.ONonblock, Resolve: program.InRoot})
 	b.On(other, syscall.ENOENT, syscall.EACCES, syscall.EPERM, syscall.EAGAIN)
-	b.CheckDev(null, sys.SIfchr, NullDev)
+	b.CheckDev(null, sys.SIfchr, sys.NullDev)
 	b.Ioctl(null, sys.Fionbio, make([]byte, 4)) // the process gets it as anybody opens it
 	for n := range 3 {
 		next := b.Label()
-		b.CheckStdioDev(n, sys.SIfchr, NullDev)
+		b.CheckStdioDev(n, sys.SIfchr, sys.NullDev)
 		b.On(next, syscall.ENODEV, syscall.EBADF)
 		b.Dup3(null, n)
 		b.Here(next)
@@ -165,11 +165,8 @@ func (c *Config) ownNull(b *program.Builder) {
 	b.Here(done)
 }
 
-// NullDev is the device number of /dev/null, ptmxDev that of the multiplexer of a devpts.
-const (
-	NullDev = 1<<8 | 3
-	ptmxDev = 5<<8 | 2
-)
+// ptmxDev is the device number of the multiplexer of a devpts.
+const ptmxDev = 5<<8 | 2
 
 // ownStdio gives the standard streams to the user, who could else not reopen them through /proc/self/fd: pipes, sockets and
 // pseudo-terminals, which are there for this process. Files and other devices are somebody's, and outlast the container: it

@@ -6,7 +6,7 @@ import "teu/internal/sys"
 func (f *flow) check(in *Insn) error {
 	switch in.Op {
 	case OpCheckDev:
-		if s := &in.Args[0]; s.Kind == Use && in.Args[1].Val == sys.SIfchr && in.Args[2].Val == nullDev {
+		if s := &in.Args[0]; s.Kind == Use && in.Args[1].Val == sys.SIfchr && in.Args[2].Val == sys.NullDev {
 			f.nulls.add(s.Val)
 		}
 	case OpCheckFs:

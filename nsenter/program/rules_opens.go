@@ -6,9 +6,6 @@ import (
 	"teu/internal/sys"
 )
 
-// nullDev is the device number of /dev/null.
-const nullDev = 1<<8 | 3
-
 // opens refuses to open what may be anything in a way that waits or does something by itself, as with FIFOs, leases and devices.
 // What is on a filesystem of the program's own, or in a devpts, is no such file; the null device is opened to be written to, when it
 // was one a moment ago, and is checked once more.
