@@ -242,6 +242,7 @@ func TestAnotherInTheCgroup(t *testing.T) {
 		old.OK("create", old.ID)
 		old.OK("kill", old.ID, "KILL")
 		old.Ended()
+		old.Until("its cgroups are empty", func() bool { return cgroupsEmpty(t, "/teu-test-"+old.ID) })
 		living := kit.Running(t, path)
 		if res := old.Teu(append(verb, old.ID)...); res.Code != 0 {
 			t.Errorf("%v: want exit code 0", res)
@@ -251,4 +252,21 @@ func TestAnotherInTheCgroup(t *testing.T) {
 		}
 		living.OK("delete", "--force", living.ID)
 	}
+}
+
+// cgroupsEmpty reports whether no hierarchy has a process in path. A process leaves its cgroup after its pidfd has told of its end
+// (Linux 6.18).
+func cgroupsEmpty(t *testing.T, path string) bool {
+	t.Helper()
+	for _, top := range []string{kit.CgroupTop, kit.CgroupTop + "/*"} {
+		files, err := filepath.Glob(top + path + "/cgroup.procs")
+		check(t, err)
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if check(t, err); len(text) > 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
