@@ -31,6 +31,7 @@ type initFacts struct {
 	bundle  string
 	root    string // where root.path leads to, see rootDir
 	process process.Config
+	environ []string // the runtime's
 	cgroups rootfs.Cgroups
 	// joins lists the cgroup v1 hierarchies that init joins by itself; their tasks files are inputs.
 	joins []string
@@ -360,11 +361,16 @@ func (c *initCompiler) containerHooks(chdir func()) {
 	}
 	chdir()
 	for i := range h.CreateContainer {
-		c.hook(fmt.Sprintf("hooks.createContainer[%d]", i), &h.CreateContainer[i], c.states[specs.StateCreating], c.hookOut)
+		c.hook(fmt.Sprintf("hooks.createContainer[%d]", i), &h.CreateContainer[i], c.f.environ, c.states[specs.StateCreating], c.hookOut)
 	}
 }
 
-func (c *initCompiler) hook(where string, h *specs.Hook, state, out program.Slot) {
+// hook runs h, with the environment env unless it has one of its own, be that empty (config.md leaves it open; as crun, and but for
+// createContainer hooks, which there have the process's, as runc).
+func (c *initCompiler) hook(where string, h *specs.Hook, env []string, state, out program.Slot) {
+	if h.Env != nil {
+		env = h.Env
+	}
 	timeout := 0
 	if h.Timeout != nil {
 		timeout = min(*h.Timeout, math.MaxInt/1000) * 1000
@@ -374,7 +380,7 @@ func (c *initCompiler) hook(where string, h *specs.Hook, state, out program.Slot
 		args = []string{h.Path}
 	}
 	c.b.At(where, h.Path)
-	c.b.Hook(h.Path, args, h.Env, state, out, timeout)
+	c.b.Hook(h.Path, args, env, state, out, timeout)
 }
 
 // run is the way from a complete container to the workload.
@@ -398,7 +404,7 @@ func (c *initCompiler) run() {
 		// than the workload is.
 		p.BeforeExec = func() {
 			for i := range h.StartContainer {
-				c.hook(fmt.Sprintf("hooks.startContainer[%d]", i), &h.StartContainer[i], c.states[specs.StateCreated], out)
+				c.hook(fmt.Sprintf("hooks.startContainer[%d]", i), &h.StartContainer[i], p.Environ(), c.states[specs.StateCreated], out)
 			}
 		}
 	}

@@ -90,7 +90,7 @@ var kernelFields = []with{
 		}
 		s.Hooks = &specs.Hooks{
 			Prestart: hook("prestart"), CreateRuntime: hook("runtime"), Poststart: hook("poststart"), Poststop: hook("poststop"), //nolint:staticcheck // deprecated, and in use
-			CreateContainer: []specs.Hook{{Path: "/bin/a"}, {Path: "/bin/b", Args: []string{"b", "-x"}, Env: []string{"K=v"}, Timeout: &five}},
+			CreateContainer: []specs.Hook{{Path: "/bin/a"}, {Path: "/bin/none", Env: []string{}}, {Path: "/bin/b", Args: []string{"b", "-x"}, Env: []string{"K=v"}, Timeout: &five}},
 			StartContainer:  hook("start"),
 		}
 	}},

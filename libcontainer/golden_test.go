@@ -47,7 +47,7 @@ func smallSpec() *specs.Spec {
 
 // factsFor is what the host answers about s.
 func factsFor(s *specs.Spec) *initFacts {
-	f := &initFacts{bundle: "/bundle", root: rootfs.Path(s, "/bundle"), gate: true}
+	f := &initFacts{bundle: "/bundle", environ: []string{"OF=runtime"}, root: rootfs.Path(s, "/bundle"), gate: true}
 	f.process = process.Config{Process: s.Process, LastCap: goldenLastCap, Grantable: allCaps, Home: "/home/user"}
 	if s.Process.Capabilities == nil {
 		f.process.Caps = process.Caps{Bounding: allCaps, Effective: allCaps, Permitted: allCaps}
