@@ -3,7 +3,6 @@ package libcontainer
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"sort"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -20,7 +19,7 @@ import (
 const (
 	inputLock    = "lock"    // the container's directory, locked
 	inputGate    = "gate"    // the listening socket
-	inputRoot    = "root"    // exec: the container's root
+	inputRoot    = "root"    // root.path, in a user namespace, see rootKind; exec: the container's root
 	inputConsole = "console" // where the master of the terminal goes
 	inputHooks   = "hooks"   // where createContainer hooks write
 	inputState   = "state "  // + status: the state that container-side hooks read
@@ -30,11 +29,13 @@ const (
 // initFacts is what compileInit knows beside the spec: answers of the host, none about a path in the container.
 type initFacts struct {
 	bundle  string
+	root    string // where root.path leads to, see rootDir
 	process process.Config
+	environ []string // the runtime's
 	cgroups rootfs.Cgroups
 	// joins lists the cgroup v1 hierarchies that init joins by itself; their tasks files are inputs.
 	joins []string
-	// parentSources lists what the parent opens on init's behalf: "root", "mounts[3].source".
+	// parentSources lists what the parent opens on init's behalf: inputRoot, "mounts[3].source".
 	parentSources []string
 
 	noPivot   bool
@@ -89,22 +90,23 @@ type initCompiler struct {
 	control, lock, gate, console, hookOut program.Slot
 	states                                map[specs.ContainerState]program.Slot
 	joins                                 []program.Slot
+	sources                               map[string]program.Slot
 	inCgroup                              bool
 }
 
 // compileInit compiles the program that `create` and `run` start.
 func compileInit(s *specs.Spec, ns *namespaces, f *initFacts) (*program.Program, error) {
 	c := &initCompiler{b: program.New(), s: s, f: f, ns: ns}
-	sources := c.inputs()
+	c.inputs()
 	c.begin()
-	if err := c.files(sources); err != nil {
+	if err := c.files(); err != nil {
 		return nil, err
 	}
 	c.run()
 	return c.b.Program(), nil
 }
 
-func (c *initCompiler) inputs() map[string]program.Slot {
+func (c *initCompiler) inputs() {
 	b := c.b
 	c.lock, c.gate, c.console, c.hookOut = program.None, program.None, program.None, program.None
 	c.control = b.Stream(nsenter.InputControl)
@@ -130,17 +132,21 @@ func (c *initCompiler) inputs() map[string]program.Slot {
 	declareListener(b, &c.f.process)
 	c.joins = c.f.declareJoins(b)
 	c.slots = c.ns.inputs(b)
-	sources := map[string]program.Slot{}
+	c.sources = map[string]program.Slot{}
 	for _, name := range c.f.parentSources {
-		sources[name] = b.Input(name)
+		c.sources[name] = b.Input(name)
 	}
-	return sources
 }
 
 // begin comes by the namespaces.
 func (c *initCompiler) begin() {
 	b := c.b
 	process.Begin(b)
+	if c.ns.rootKind() == rootAsCwd {
+		b.At("root.path", "go to "+c.f.root)
+		b.Fchdir(c.sources[inputRoot])
+		b.Close(c.sources[inputRoot])
+	}
 	c.f.process.OpenProc(b)
 	keep := uint64(0)
 	if c.f.pidsLate {
@@ -212,13 +218,14 @@ func (c *initCompiler) cgroup() {
 }
 
 // files builds the root and enters it.
-func (c *initCompiler) files(sources map[string]program.Slot) error {
+func (c *initCompiler) files() error {
 	b := c.b
 	if !c.ns.has(sys.CloneNewNs) {
 		return c.chroot()
 	}
+	dir, tree := c.root()
 	fs := rootfs.New(b, &rootfs.Config{
-		Spec: c.s, Bundle: c.f.bundle, UserNS: c.ns.inUserNS(), Sources: sources,
+		Spec: c.s, Bundle: c.f.bundle, Root: c.f.root, Dir: dir, Tree: tree, UserNS: c.ns.inUserNS(), Sources: c.sources,
 		Pids: c.pids(), Cgroups: c.f.cgroups, EnterCgroupNS: c.cgroup, NoPivot: c.f.noPivot, Revealing: c.f.revealing,
 	})
 	c.f.process.NoDev = rootfs.DevIsBound(c.s)
@@ -237,7 +244,8 @@ func (c *initCompiler) files(sources map[string]program.Slot) error {
 		u := &c.s.Process.User
 		master, slave = fs.Console(process.Winsize(c.s.Process.ConsoleSize), u.UID, u.GID, u.UID != 0, true)
 	}
-	c.hooks()
+	c.runtimeHooks()
+	c.containerHooks(fs.Chdir)
 	fs.Masks()
 	fs.Finish()
 	fs.Enter()
@@ -257,6 +265,20 @@ func (c *initCompiler) files(sources map[string]program.Slot) error {
 	return nil
 }
 
+// root is the directory that root.path leads to, or a clone of it, as rootfs wants them.
+func (c *initCompiler) root() (dir, tree program.Slot) {
+	switch c.ns.rootKind() {
+	case rootAsInput:
+		return c.sources[inputRoot], program.None
+	case rootAsCwd:
+		c.b.At("root.path", "open "+c.f.root)
+		return c.b.Openat2(program.Host, ".", program.How{Flags: sys.OPath | sys.ODirectory}), program.None
+	case rootAsTree:
+		return program.None, c.sources[inputRoot]
+	}
+	return program.None, program.None
+}
+
 // pids is the pid namespace that a procfs is to be of, when the process is in another one as yet.
 func (c *initCompiler) pids() program.Slot {
 	if !c.f.pidsLate {
@@ -271,17 +293,13 @@ func (c *initCompiler) chroot() error {
 	b := c.b
 	c.cgroup()
 	c.kernel()
-	c.hooks()
-	b.At("root.path", "change root")
-	path := c.s.Root.Path
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(c.f.bundle, path)
-	}
-	dir := b.Openat2(program.Host, path, program.How{
-		Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks,
-	})
+	c.runtimeHooks()
+	b.At("root.path", "go to "+c.f.root)
+	dir := rootfs.OpenRoot(b, c.f.root)
 	b.Fchdir(dir)
 	b.Close(dir)
+	c.containerHooks(func() {})
+	b.At("root.path", "change root")
 	b.Chroot(".")
 	b.Chdir("/")
 	c.f.process.NoDev = true
@@ -322,9 +340,8 @@ func (c *initCompiler) kernel() {
 	b.Close(fs, proc)
 }
 
-// hooks lets the parent run the hooks of the runtime namespace and runs those of the container's (config.md, "POSIX-
-// platform Hooks").
-func (c *initCompiler) hooks() {
+// runtimeHooks lets the parent run the hooks of the runtime namespace (config.md, "POSIX-platform Hooks").
+func (c *initCompiler) runtimeHooks() {
 	b, h := c.b, c.s.Hooks
 	if h == nil {
 		return
@@ -333,12 +350,27 @@ func (c *initCompiler) hooks() {
 		b.At("hooks", "wait for the hooks of the runtime")
 		b.Sync(c.control, program.ByteHooks, program.ByteHooks)
 	}
+}
+
+// containerHooks runs the hooks of the container's namespaces that are due before its root is entered. They start in it, where
+// chdir goes, as with runc and crun.
+func (c *initCompiler) containerHooks(chdir func()) {
+	h := c.s.Hooks
+	if h == nil || len(h.CreateContainer) == 0 {
+		return
+	}
+	chdir()
 	for i := range h.CreateContainer {
-		c.hook(fmt.Sprintf("hooks.createContainer[%d]", i), &h.CreateContainer[i], c.states[specs.StateCreating], c.hookOut)
+		c.hook(fmt.Sprintf("hooks.createContainer[%d]", i), &h.CreateContainer[i], c.f.environ, c.states[specs.StateCreating], c.hookOut)
 	}
 }
 
-func (c *initCompiler) hook(where string, h *specs.Hook, state, out program.Slot) {
+// hook runs h, with the environment env unless it has one of its own, be that empty (config.md leaves it open; as crun, and but for
+// createContainer hooks, which there have the process's, as runc).
+func (c *initCompiler) hook(where string, h *specs.Hook, env []string, state, out program.Slot) {
+	if h.Env != nil {
+		env = h.Env
+	}
 	timeout := 0
 	if h.Timeout != nil {
 		timeout = min(*h.Timeout, math.MaxInt/1000) * 1000
@@ -348,7 +380,7 @@ func (c *initCompiler) hook(where string, h *specs.Hook, state, out program.Slot
 		args = []string{h.Path}
 	}
 	c.b.At(where, h.Path)
-	c.b.Hook(h.Path, args, h.Env, state, out, timeout)
+	c.b.Hook(h.Path, args, env, state, out, timeout)
 }
 
 // run is the way from a complete container to the workload.
@@ -372,7 +404,7 @@ func (c *initCompiler) run() {
 		// than the workload is.
 		p.BeforeExec = func() {
 			for i := range h.StartContainer {
-				c.hook(fmt.Sprintf("hooks.startContainer[%d]", i), &h.StartContainer[i], c.states[specs.StateCreated], out)
+				c.hook(fmt.Sprintf("hooks.startContainer[%d]", i), &h.StartContainer[i], p.Environ(), c.states[specs.StateCreated], out)
 			}
 		}
 	}

@@ -164,6 +164,10 @@ func (c *creation) load() error {
 	}
 	c.spec, c.ns, c.text, c.facts.bundle = s, parseNamespaces(s), text, bundle
 	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot
+	c.facts.environ = os.Environ()
+	if c.facts.root, err = rootDir(s, bundle); err != nil {
+		return err
+	}
 	if c.o.NoPivot {
 		if c.facts.revealing, err = host.Mounts("proc", "sysfs"); err != nil {
 			return err
@@ -209,7 +213,7 @@ func (c *creation) reserve() error {
 	if err != nil {
 		return err
 	}
-	c.state = recordOf(c.spec, c.text, c.facts.bundle)
+	c.state = recordOf(c.spec, c.text, &c.facts)
 	c.state.ID, c.state.Created, c.state.UID = c.o.ID, time.Now().UTC(), uint32(os.Geteuid())
 	c.state.Runtime = store.Process{Pid: self, Start: start}
 	if !c.o.NoNewKeyring {
@@ -230,10 +234,10 @@ func (c *creation) reserve() error {
 }
 
 // recordOf is what the record of a container holds of its bundle.
-func recordOf(s *specs.Spec, text []byte, bundle string) store.State {
+func recordOf(s *specs.Spec, text []byte, f *initFacts) store.State {
 	st := store.State{
-		Version: s.Version, Phase: store.Creating, Bundle: bundle, Rootfs: rootfsPath(s, bundle),
-		Config: bundle + "/" + spec.ConfigFile, Annotations: s.Annotations, Boot: store.Boot(),
+		Version: s.Version, Phase: store.Creating, Bundle: f.bundle, Rootfs: f.root,
+		Config: f.bundle + "/" + spec.ConfigFile, Annotations: s.Annotations, Boot: store.Boot(),
 	}
 	if len(s.Annotations) > 0 {
 		st.AnnotationsAt.From, st.AnnotationsAt.To = spec.Member(text, "annotations")

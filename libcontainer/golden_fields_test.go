@@ -67,6 +67,7 @@ var namespaceFields = []with{
 	{"cgroup-joined", joined(specs.CgroupNamespace, "/proc/7/ns/cgroup")},
 	{"user-new", newNamespace(specs.UserNamespace)},
 	{"user-joined", joined(specs.UserNamespace, "/proc/7/ns/user")},
+	{"user-and-mnt-joined", both(joined(specs.MountNamespace, "/proc/7/ns/mnt"), joined(specs.UserNamespace, "/proc/7/ns/user"))},
 	{"time-new", newNamespace(specs.TimeNamespace)},
 	{"time-joined", joined(specs.TimeNamespace, "/proc/7/ns/time")},
 	{"time-offsets", both(newNamespace(specs.TimeNamespace), func(s *specs.Spec, _ *initFacts) {
@@ -89,7 +90,7 @@ var kernelFields = []with{
 		}
 		s.Hooks = &specs.Hooks{
 			Prestart: hook("prestart"), CreateRuntime: hook("runtime"), Poststart: hook("poststart"), Poststop: hook("poststop"), //nolint:staticcheck // deprecated, and in use
-			CreateContainer: []specs.Hook{{Path: "/bin/a"}, {Path: "/bin/b", Args: []string{"b", "-x"}, Env: []string{"K=v"}, Timeout: &five}},
+			CreateContainer: []specs.Hook{{Path: "/bin/a"}, {Path: "/bin/none", Env: []string{}}, {Path: "/bin/b", Args: []string{"b", "-x"}, Env: []string{"K=v"}, Timeout: &five}},
 			StartContainer:  hook("start"),
 		}
 	}},
@@ -107,6 +108,8 @@ var fileFields = []with{
 	{"root-readonly", func(s *specs.Spec, _ *initFacts) { s.Root.Readonly = true }},
 	{"root-absolute", func(s *specs.Spec, _ *initFacts) { s.Root.Path = "/images/one/../two" }},
 	{"no-pivot", func(_ *specs.Spec, f *initFacts) { f.noPivot = true }},
+	{"no-pivot-revealing", func(_ *specs.Spec, f *initFacts) { f.noPivot, f.revealing = true, []string{"/sys", "/proc"} }},
+	{"no-pivot-revealing-shared", both(propagation("shared"), func(_ *specs.Spec, f *initFacts) { f.noPivot, f.revealing = true, []string{"/sys", "/proc"} })},
 	{"cwd", func(s *specs.Spec, _ *initFacts) { s.Process.Cwd = "/some/dir" }},
 	{"bind", mounts(specs.Mount{Destination: "/data", Source: "/src", Options: []string{"bind", "ro", "nosuid"}})},
 	{"rbind-relative", mounts(specs.Mount{Destination: "data", Source: "src", Type: "bind", Options: []string{"rbind", "rslave", "rro"}})},

@@ -80,6 +80,21 @@ var mountFields = []with{
 		specs.Mount{Destination: "/a", Source: "/a", Options: []string{"bind", "idmap=uids=0-5-2#7-9-1;gids=@0-8-5"}},
 		specs.Mount{Destination: "/b", Source: "/b", Options: []string{"rbind", "ridmap=uids=@1-3-4"}},
 	), withUserNS)},
+	{"source-in-the-root", mounts(
+		specs.Mount{Destination: "/made", Type: "tmpfs", Source: "t"},
+		specs.Mount{Destination: "/a", Source: "rootfs/made/x", Options: []string{"bind"}},
+		specs.Mount{Destination: "/b", Source: "/bundle/rootfs/link", Options: []string{"rbind", "src-nofollow"}},
+		specs.Mount{Destination: "/c", Source: "/bundle/rootfs", Options: []string{"rbind"}},
+	)},
+	{"source-in-the-root-shared", both(propagation("shared"), mounts(
+		specs.Mount{Destination: "/made", Type: "tmpfs", Source: "t"},
+		specs.Mount{Destination: "/a", Source: "rootfs/made/x", Options: []string{"bind"}},
+		specs.Mount{Destination: "/b", Source: "/src", Options: []string{"bind"}},
+	))},
+	{"source-in-the-root-userns", both(mounts(
+		specs.Mount{Destination: "/a", Source: "rootfs/x", Options: []string{"bind"}},
+		specs.Mount{Destination: "/b", Source: "/src", Options: []string{"bind"}},
+	), withUserNS)},
 	{"propagation-runbindable", propagation("runbindable")},
 	{"propagation-unbindable", propagation("unbindable")},
 	{"propagation-shared", propagation("shared")},

@@ -47,7 +47,7 @@ func smallSpec() *specs.Spec {
 
 // factsFor is what the host answers about s.
 func factsFor(s *specs.Spec) *initFacts {
-	f := &initFacts{bundle: "/bundle", gate: true}
+	f := &initFacts{bundle: "/bundle", environ: []string{"OF=runtime"}, root: rootfs.Path(s, "/bundle"), gate: true}
 	f.process = process.Config{Process: s.Process, LastCap: goldenLastCap, Grantable: allCaps, Home: "/home/user"}
 	if s.Process.Capabilities == nil {
 		f.process.Caps = process.Caps{Bounding: allCaps, Effective: allCaps, Permitted: allCaps}
@@ -110,7 +110,7 @@ func bundleFacts(s *specs.Spec, name string) *initFacts {
 
 // sourcesOf lists what the parent opens for a process that may not reach it.
 func sourcesOf(s *specs.Spec) (names []string) {
-	list, _ := compileSources(s, parseNamespaces(s), "/bundle") // what is wrong the compiler says as well
+	list, _ := compileSources(s, parseNamespaces(s), &initFacts{bundle: "/bundle", root: rootfs.Path(s, "/bundle")}) // what is wrong the compiler says as well
 	for i := range list {
 		names = append(names, list[i].name)
 	}

@@ -15,7 +15,7 @@ func (c *creation) home() (string, error) {
 	if hasHome(c.spec.Process.Env) {
 		return "", nil
 	}
-	root, path := rootfsPath(c.spec, c.facts.bundle), "etc/passwd"
+	root, path := c.facts.root, "etc/passwd"
 	for i := range c.spec.Mounts {
 		m := &c.spec.Mounts[i]
 		if _, bind := rootfs.BindFlags(m); !bind {

@@ -17,7 +17,6 @@ import (
 	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
 	"teu/nsenter/program"
-	"teu/rootfs"
 )
 
 func idMaps(list []specs.LinuxIDMapping) []syscall.SysProcIDMap {
@@ -26,10 +25,6 @@ func idMaps(list []specs.LinuxIDMapping) []syscall.SysProcIDMap {
 		out[i] = syscall.SysProcIDMap{ContainerID: int(m.ContainerID), HostID: int(m.HostID), Size: int(m.Size)}
 	}
 	return out
-}
-
-func rootfsPath(s *specs.Spec, bundle string) string {
-	return (&rootfs.Config{Spec: s, Bundle: bundle}).Path()
 }
 
 // processFacts asks what compileInit has to know about the process.

@@ -16,6 +16,7 @@ import (
 	"teu/libcontainer/process"
 	"teu/libcontainer/seccomp"
 	"teu/nsenter/program"
+	"teu/rootfs"
 )
 
 // plan is all that create would do with a bundle, as text: what goes into the record, what the first process is born with,
@@ -63,7 +64,7 @@ func planOf(s *specs.Spec, f *initFacts) (*plan, error) {
 
 // derive gives f what create would derive from s.
 func derive(s *specs.Spec, f *initFacts) {
-	f.process.Process = s.Process
+	f.process.Process, f.root = s.Process, rootfs.Path(s, f.bundle)
 	if s.Linux != nil {
 		f.process.Personality, f.process.MemoryPolicy = s.Linux.Personality, s.Linux.MemoryPolicy
 	}
@@ -90,7 +91,7 @@ func planRecord(b *strings.Builder, s *specs.Spec) error {
 	if err != nil {
 		return err
 	}
-	st := recordOf(s, config, "/bundle")
+	st := recordOf(s, config, factsFor(s))
 	text, err := json.Marshal(struct {
 		Version     string          `json:"ociVersion"`
 		Rootfs      string          `json:"rootfs"`
@@ -219,7 +220,7 @@ func planOutside(b *strings.Builder, s *specs.Spec) error {
 
 // planSources has the mounts whose ids are translated.
 func planSources(b *strings.Builder, s *specs.Spec) error {
-	list, err := compileSources(s, parseNamespaces(s), "/bundle")
+	list, err := compileSources(s, parseNamespaces(s), factsFor(s))
 	if err != nil {
 		return err
 	}

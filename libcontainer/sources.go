@@ -17,7 +17,7 @@ import (
 /*
 What the parent opens on behalf of init, as inputs of its program:
 
-	root, bind sources   in a user namespace, whose root may not reach them
+	root.path, sources   in a user namespace, whose root may not reach them; a source that lies in the root is looked up there
 	translated mounts    any mount whose ids are translated (mounts[].uidMappings): bound, or of a new filesystem
 
 Who translates the ids of a mount needs CAP_SYS_ADMIN over its filesystem and over the user namespace that says how
@@ -28,21 +28,25 @@ has none again. So the parent does it, for all, and makes such a filesystem itse
 
 // source is one thing that the parent opens.
 type source struct {
-	name  string // of the input: "root", "mounts[3].source"
+	name  string // of the input: inputRoot, "mounts[3].source"
 	dest  string // where it goes in the container
 	path  string // what is cloned, or where the new filesystem comes from
+	dir   bool   // it is a directory that is opened, and not cloned
 	flags uint   // of open_tree(2)
 	fs    *rootfs.Filesystem
 	ids   *spec.MountIDs
 }
 
 // compileSources lists what the parent opens for s.
-func compileSources(s *specs.Spec, ns *namespaces, bundle string) (list []source, err error) {
+func compileSources(s *specs.Spec, ns *namespaces, f *initFacts) (list []source, err error) {
+	switch ns.rootKind() {
+	case rootAsInput, rootAsCwd:
+		list = append(list, source{name: inputRoot, path: f.root, dir: true})
+	case rootAsTree:
+		list = append(list, source{name: inputRoot, path: f.root, flags: sys.OpenTreeClone | sys.AtRecursive})
+	}
 	if !ns.has(sys.CloneNewNs) {
 		return nil, nil
-	}
-	if ns.inUserNS() {
-		list = append(list, source{name: "root", path: rootfsPath(s, bundle), flags: sys.OpenTreeClone | sys.AtRecursive})
 	}
 	for i := range s.Mounts {
 		m := &s.Mounts[i]
@@ -59,7 +63,10 @@ func compileSources(s *specs.Spec, ns *namespaces, bundle string) (list []source
 		}
 		src := source{name: fmt.Sprintf("mounts[%d].source", i), dest: m.Destination, path: m.Source, flags: flags, ids: ids}
 		if bind {
-			src.path = rootfs.Source(bundle, m)
+			src.path = rootfs.Source(f.bundle, m)
+			if _, inside := rootfs.InRoot(s, f.bundle, f.root, src.path); inside && ids == nil {
+				continue
+			}
 		} else if fs, ok := rootfs.NewFilesystem(s, m); ok {
 			src.fs = &fs
 		} else {
@@ -81,11 +88,10 @@ func translated(list []source) bool {
 // the host's mounts are read-only, nosuid, nodev for, and what is mounted below them (mount_namespaces(7)), so that root of
 // the container can undo neither.
 func (c *creation) openSources() error {
-	list, err := compileSources(c.spec, c.ns, c.facts.bundle)
+	list, err := compileSources(c.spec, c.ns, &c.facts)
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	born := c.ns.inUserNS() && c.ns.cloned()&sys.CloneNewNs != 0
 	if c.ns.newUser() {
 		if err := <-c.spawned; err != nil {
 			return err
@@ -99,7 +105,7 @@ func (c *creation) openSources() error {
 		}
 	}
 	open := func() error { return c.openHere(list, &maps) }
-	if born {
+	if c.ns.rootKind() == rootAsInput {
 		return sys.InMountNamespace("/proc/"+strconv.Itoa(c.init.Pid)+"/ns/mnt", open)
 	}
 	return open()
@@ -120,7 +126,7 @@ func (c *creation) openHere(list []source, maps *idMapNamespaces) error {
 				return err
 			}
 		}
-		if s.fs != nil {
+		if s.fs != nil || s.dir {
 			continue
 		}
 		// Cloned in the host's mount namespace, it is a peer there: what init mounts on it would show on the host.
@@ -132,12 +138,8 @@ func (c *creation) openHere(list []source, maps *idMapNamespaces) error {
 }
 
 func (s *source) open() (int, error) {
-	if s.name == "root" {
-		if st, err := sys.Lstatat(sys.AtFdcwd, s.path); err != nil {
-			return -1, fmt.Errorf("root.path: %s: %w", s.path, err)
-		} else if !sys.IsDir(&st) {
-			return -1, fmt.Errorf("root.path: %s: %w", s.path, syscall.ENOTDIR)
-		}
+	if s.dir {
+		return openRootDir(s.path)
 	}
 	if s.fs != nil {
 		fd, err := sys.NewMount(s.fs.Type, s.fs.Source, s.fs.Options)

@@ -105,9 +105,12 @@ func partsOf(r *specs.LinuxResources) [9]specs.LinuxResources {
 func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 	ns := parseNamespaces(s)
 	facts := &initFacts{bundle: bundle}
+	var err error
+	if facts.root, err = rootDir(s, bundle); err != nil {
+		facts.root = rootfs.Path(s, bundle) // preflight has said so
+	}
 	facts.process = process.Config{Process: s.Process, LastCap: host.LastCap(40)}
 	if cg != nil {
-		var err error
 		facts.cgroups, err = cg.mounts(ns.has(sys.CloneNewCgroup))
 		v.problem(err)
 	}
@@ -119,7 +122,7 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 		}
 	}
 	v.warnings(rootfs.Ignored(s.Mounts))
-	_, err := compileSources(s, ns, bundle)
+	_, err = compileSources(s, ns, facts)
 	v.problem(err)
 	p, err := compileInit(s, ns, facts)
 	if err == nil && len(p.Insns) > program.MaxInsns {

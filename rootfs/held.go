@@ -56,7 +56,13 @@ func (c *Compiler) need(path string, i int) {
 func (c *Compiler) needs() {
 	s := c.c.Spec
 	for i := range s.Mounts {
-		c.need(destination(&s.Mounts[i]), i)
+		m := &s.Mounts[i]
+		c.need(destination(m), i)
+		if _, bind := BindFlags(m); bind {
+			if path, inside := c.c.inside(Source(c.c.Bundle, m)); inside {
+				c.need(path, i)
+			}
+		}
 	}
 	after := len(s.Mounts)
 	if s.Process != nil {

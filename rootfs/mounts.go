@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -77,6 +78,25 @@ func Source(bundle string, m *specs.Mount) string {
 	return filepath.Join(bundle, m.Source)
 }
 
+// inside is source, an absolute path on the host, in the root that it lies in by its text.
+func (c *Config) inside(source string) (path string, ok bool) {
+	return InRoot(c.Spec, c.Bundle, c.Root, source)
+}
+
+// InRoot is source, the path of a bind mount's source on the host, as a path in the root, for one that lies in it by its text: root is
+// the directory that root.path leads to. What mounts and hooks have put there by then is to be found, and by
+// descriptors as everything in the root.
+func InRoot(s *specs.Spec, bundle, root, source string) (path string, ok bool) {
+	for _, dir := range [2]string{root, Path(s, bundle)} {
+		rest, below := strings.CutPrefix(source, dir)
+		if !below || dir == "/" || rest != "" && rest[0] != '/' || slices.Contains(strings.Split(rest, "/"), "..") {
+			continue
+		}
+		return filepath.Clean("/" + rest), true
+	}
+	return "", false
+}
+
 // BindFlags tells whether m is a bind mount, and the flags of open_tree that clone its source.
 func BindFlags(m *specs.Mount) (flags uint, isBind bool) {
 	o, err := optionsOf(m)
@@ -105,11 +125,14 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	b.At(where, "bind "+source+" on "+m.Destination)
 	src, given := c.c.Sources[where+".source"]
 	early, opened := c.early[where+".source"]
+	path, inside := c.c.inside(source)
 	switch {
 	case given:
 		c.cutOff(src)
 	case opened:
 		src = early
+	case inside:
+		src = c.sourceInside(path, o)
 	default:
 		src = b.OpenTree(program.Host, source, o.treeFlags())
 	}
@@ -124,6 +147,22 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	c.bindOn(src, dest, o)
 	c.placed(dest, "", src)
 	return nil
+}
+
+// sourceInside clones what path, in the root, is by now.
+func (c *Compiler) sourceInside(path string, o *options) program.Slot {
+	flags := o.treeFlags()
+	if path == "/" {
+		return c.b.CloneTree(c.root, flags)
+	}
+	want := program.WantAny
+	if flags&sys.AtSymlinkNofollow != 0 {
+		want |= program.Nofollow
+	}
+	at := c.b.Target(c.path(path), want, program.None)
+	src := c.b.CloneTree(at, flags)
+	c.b.Close(at)
+	return src
 }
 
 func (c *Compiler) bindOn(src program.Slot, dest string, o *options) {

@@ -8,7 +8,6 @@ package rootfs
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -21,11 +20,16 @@ import (
 type Config struct {
 	Spec   *specs.Spec
 	Bundle string // absolute
+	Root   string // the directory that root.path leads to, absolute: no symlink, at least at its end
+
+	// Dir is the directory Root in the mount namespace of the process, program.None when that is still to be looked up. Tree is
+	// a clone of it, program.None but where there may be no such directory.
+	Dir, Tree program.Slot
 
 	// UserNS: the container gets a user namespace of its own, where device nodes cannot be made.
 	UserNS bool
-	// Sources holds the inputs for what the parent opened because the container's root may not reach it: "root" and
-	// "mounts[i].source".
+	// Sources holds the inputs for what the parent opened because the container's root may not reach it, or could not translate
+	// its ids: "mounts[i].source".
 	Sources map[string]program.Slot
 
 	// Pids is the pid namespace that a procfs is of, program.None for that of the process.
@@ -92,18 +96,17 @@ func Inside(b *program.Builder) *Compiler {
 // Close lets go of the root that Inside opened.
 func (c *Compiler) Close() { c.b.Close(c.root) }
 
-// Path is the root directory on the host.
-func (c *Config) Path() string {
-	if filepath.IsAbs(c.Spec.Root.Path) {
-		return filepath.Clean(c.Spec.Root.Path)
+// Path is what root.path says: an absolute path on the host, where a symlink may be.
+func Path(s *specs.Spec, bundle string) string {
+	if filepath.IsAbs(s.Root.Path) {
+		return filepath.Clean(s.Root.Path)
 	}
-	return filepath.Join(c.Bundle, c.Spec.Root.Path)
+	return filepath.Join(bundle, s.Root.Path)
 }
 
-// Root cuts the mount namespace off from the host's, as linux.rootfsPropagation says, and makes root.path a mount.
-//
-// The new root is mounted over "/" rather than in its own place: its parent is then a mount that is sure to be one
-// we may make private, which pivot_root(2) asks for, without reading mountinfo to find which.
+// Root cuts the mount namespace off from the host's, as linux.rootfsPropagation says, and mounts root.path on itself, by the
+// descriptor of the one lookup. There hooks find it until it is entered, beside all that the host has (config.md,
+// "POSIX-platform Hooks").
 func (c *Compiler) Root() {
 	b := c.b
 	p, _ := c.rootPropagation()
@@ -113,8 +116,7 @@ func (c *Compiler) Root() {
 	b.At("linux.rootfsPropagation", "cut off from the host's mounts")
 	switch p.kind {
 	case sys.MsShared:
-		// What is mounted in the container shows on the host: only the mount that pivot_root leaves is private.
-		b.MountSetattrPath("/", 0, program.MountAttr{Propagation: sys.MsPrivate})
+		c.privateParent()
 	case sys.MsPrivate, sys.MsUnbindable:
 		c.cut = sys.MsPrivate
 	default:
@@ -124,19 +126,19 @@ func (c *Compiler) Root() {
 		b.MountSetattrPath("/", sys.AtRecursive, program.MountAttr{Propagation: c.cut})
 	}
 
-	path := c.c.Path()
-	b.At("root.path", "mount "+path)
-	if s, ok := c.c.Sources["root"]; ok {
-		c.root = s
-		c.cutOff(s)
+	b.At("root.path", "mount "+c.c.Root)
+	if c.root = c.c.Tree; c.root != program.None {
+		c.cutOff(c.root)
+		b.MoveMountTo(c.root, "/")
 	} else {
-		dir := b.Openat2(program.Host, path, program.How{
-			Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks,
-		})
+		dir := c.c.Dir
+		if dir == program.None {
+			dir = OpenRoot(b, c.c.Root)
+		}
 		c.root = b.CloneTree(dir, sys.AtRecursive)
+		b.MoveMount(c.root, dir)
 		b.Close(dir)
 	}
-	b.MoveMountTo(c.root, "/")
 	if c.cut == 0 {
 		if p.recursive {
 			b.MountSetattr(c.root, sys.AtRecursive, program.MountAttr{Propagation: p.kind})
@@ -144,6 +146,40 @@ func (c *Compiler) Root() {
 		// A peer group of its own is what it gets when it is entered (config-linux.md, "Rootfs Mount Propagation").
 		b.MountSetattr(c.root, 0, program.MountAttr{Propagation: sys.MsPrivate})
 	}
+}
+
+// OpenRoot opens the directory that root.path has led to.
+func OpenRoot(b *program.Builder, path string) program.Slot {
+	return b.Openat2(program.Host, path, program.How{
+		Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks,
+	})
+}
+
+// privateParent is for a root from which mounts show on the host: the one mount that the root is going to be mounted on, and that
+// pivot_root(2) leaves, is made private. Its root is the last of the directories on the way that is a mount: of any other
+// mount_setattr(2) says EINVAL. So it is found without reading mountinfo.
+//
+// A process that got its mount namespace with a user namespace has no mounts that are shared (mount_namespaces(7)).
+func (c *Compiler) privateParent() {
+	b, path := c.b, c.c.Root
+	if c.c.Dir != program.None {
+		return
+	}
+	if c.c.Tree != program.None {
+		path = "/"
+	}
+	found := b.Label()
+	for private := (program.MountAttr{Propagation: sys.MsPrivate}); ; path = filepath.Dir(path) {
+		b.MountSetattrPath(path, 0, private)
+		if path == "/" {
+			break
+		}
+		above := b.Label()
+		b.On(above, syscall.EINVAL)
+		b.Jump(found)
+		b.Here(above)
+	}
+	b.Here(found)
 }
 
 // openSources opens the sources of bind mounts while "/" is still a peer of the host's: what is cloned from it later has no
@@ -154,10 +190,11 @@ func (c *Compiler) openSources() {
 		m := &c.c.Spec.Mounts[i]
 		where := fmt.Sprintf("mounts[%d]", i)
 		flags, isBind := BindFlags(m)
-		if _, given := c.c.Sources[where+".source"]; given || !isBind || m.Source == "" {
+		source := Source(c.c.Bundle, m)
+		_, given := c.c.Sources[where+".source"]
+		if _, inside := c.c.inside(source); given || inside || !isBind || m.Source == "" {
 			continue
 		}
-		source := Source(c.c.Bundle, m)
 		c.b.At(where, "bind "+source+" on "+m.Destination)
 		c.early[where+".source"] = c.b.OpenTree(program.Host, source, flags)
 	}
@@ -183,6 +220,12 @@ func (c *Compiler) Finish() {
 	}
 }
 
+// Chdir makes the root the working directory, for hooks: Enter does so anyway.
+func (c *Compiler) Chdir() {
+	c.b.At("root.path", "go to the root")
+	c.b.Fchdir(c.root)
+}
+
 // Enter makes the root the process's own, lets go of the host's, and checks what was masked.
 //
 // After pivot_root(".", ".") the old root lies on top of the new one (pivot_root(2), "pivot_root(".", ".")"), and is
@@ -196,12 +239,13 @@ func (c *Compiler) Enter() {
 		old = b.Openat2(program.Host, "/", program.How{Flags: sys.OPath | sys.ODirectory})
 	}
 	b.Fchdir(c.root)
-	b.Close(c.root)
 	if c.c.NoPivot {
+		c.cover()
+		b.Close(c.root)
 		c.hideRevealing()
-		// The root is on top of "/" already.
 		b.Chroot(".")
 	} else {
+		b.Close(c.root)
 		b.PivotRoot(".", ".")
 		if old != program.None {
 			b.MountSetattr(old, sys.AtRecursive, program.MountAttr{Propagation: sys.MsSlave})
@@ -214,22 +258,36 @@ func (c *Compiler) Enter() {
 	c.checkMasks()
 }
 
+// cover moves the root over "/", where whoever joins the mount namespace finds it. By the host's paths the process then finds what
+// was there before the root was, as hideRevealing has to.
+func (c *Compiler) cover() {
+	if c.c.Tree != program.None || c.c.Root == "/" {
+		return // it is there
+	}
+	if c.cut == 0 && c.c.Dir == program.None {
+		c.b.MountSetattrPath("/", 0, program.MountAttr{Propagation: sys.MsPrivate})
+	}
+	c.b.MoveMountTo(c.root, "/")
+}
+
 // hideRevealing takes the procfs and the sysfs of the host away. As long as the mount namespace holds one with nothing
 // masked, the kernel lets a user namespace in the container mount another (mount_too_revealing in fs/namespace.c), where
 // root's /proc/sys is writable. In a user namespace the host's are locked, and are covered instead, which makes them
-// count as masked.
+// count as masked. So are those that are peers of the host's, which would lose what is taken off from a peer.
 func (c *Compiler) hideRevealing() {
 	b := c.b
 	for _, path := range c.c.Revealing {
-		if c.cut == 0 && strings.Count(path, "/") > 1 {
-			continue // mounted on what is still a peer of the host's, which would lose it too
-		}
 		b.At("root.path", "take away the host's "+path)
 		locked, done := b.Label(), b.Label()
-		b.Umount2(path, sys.MntDetach)
-		b.On(locked, syscall.EINVAL, syscall.EPERM)
-		b.On(done, syscall.ENOENT)
-		b.Jump(done)
+		if c.cut == 0 {
+			b.MountSetattrPath(path, 0, program.MountAttr{Propagation: sys.MsPrivate})
+			b.On(done, syscall.ENOENT, syscall.EINVAL) // not there, or no mount any more
+		} else {
+			b.Umount2(path, sys.MntDetach)
+			b.On(locked, syscall.EINVAL, syscall.EPERM)
+			b.On(done, syscall.ENOENT)
+			b.Jump(done)
+		}
 		b.Here(locked)
 		cover := c.emptyDir()
 		b.MoveMountTo(cover, path)
@@ -244,6 +302,12 @@ func (c *Compiler) rootPropagation() (p propagation, ok bool) {
 		return propagation{}, false
 	}
 	return propagationOption(c.c.Spec.Linux.RootfsPropagation)
+}
+
+// Shows reports whether what is mounted in the container shows on the host.
+func Shows(s *specs.Spec) bool {
+	p, ok := (&Compiler{c: &Config{Spec: s}}).rootPropagation()
+	return ok && p.kind == sys.MsShared
 }
 
 // propagation gives the root what linux.rootfsPropagation says. It comes after pivot_root, which refuses a shared root.

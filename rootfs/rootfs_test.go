@@ -46,7 +46,7 @@ func spec(do func(s *specs.Spec)) *Config {
 	if do != nil {
 		do(s)
 	}
-	return &Config{Spec: s, Bundle: "/bundle", Pids: program.None}
+	return &Config{Spec: s, Bundle: "/bundle", Root: "/bundle/rootfs", Dir: program.None, Tree: program.None, Pids: program.None}
 }
 
 // TestGoldenPhases has what each phase adds to a program that only enters the root.
@@ -148,9 +148,17 @@ func TestPaths(t *testing.T) {
 	for _, c := range []struct{ bundle, path, want string }{
 		{"/b", "rootfs", "/b/rootfs"}, {"/b", "/abs", "/abs"}, {"/b", "../x", "/x"}, {"/b", "/abs/../y/", "/y"},
 	} {
-		config := &Config{Bundle: c.bundle, Spec: &specs.Spec{Root: &specs.Root{Path: c.path}}}
-		if got := config.Path(); got != c.want {
+		if got := Path(&specs.Spec{Root: &specs.Root{Path: c.path}}, c.bundle); got != c.want {
 			t.Errorf("root %s in %s: got %s, want %s", c.path, c.bundle, got, c.want)
+		}
+	}
+	for _, c := range []struct{ root, source, want string }{
+		{"/b/rootfs", "/b/rootfs/x", "/x"}, {"/b/rootfs", "/b/rootfs", "/"}, {"/b/rootfs", "/b/rootfs//x/./y/", "/x/y"},
+		{"/b/rootfs", "/b/rootfsx", ""}, {"/b/rootfs", "/b/rootfs/../x", ""}, {"/b/rootfs", "/b/x", ""}, {"/", "/x", ""},
+		{"/real", "/real/x", "/x"}, {"/real", "/b/rootfs/x", "/x"}, // root.path is a symlink to /real
+	} {
+		if got, ok := InRoot(spec(nil).Spec, "/b", c.root, c.source); got != c.want || ok != (c.want != "") {
+			t.Errorf("source %s in root %s: got %q, %v, want %q", c.source, c.root, got, ok, c.want)
 		}
 	}
 	for _, c := range []struct{ source, want string }{{"x", "/b/x"}, {"/x", "/x"}, {"../x", "/x"}} {

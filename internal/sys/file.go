@@ -24,6 +24,9 @@ func IsRegular(st *Stat) bool { return st.Mode&unix.S_IFMT == unix.S_IFREG }
 // IsDir reports whether st is a directory.
 func IsDir(st *Stat) bool { return st.Mode&unix.S_IFMT == unix.S_IFDIR }
 
+// IsSymlink reports whether st, of Lstatat, is a symbolic link.
+func IsSymlink(st *Stat) bool { return st.Mode&unix.S_IFMT == unix.S_IFLNK }
+
 // IsSocket reports whether st is a Unix socket.
 func IsSocket(st *Stat) bool { return st.Mode&unix.S_IFMT == unix.S_IFSOCK }
 

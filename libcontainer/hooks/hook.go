@@ -96,9 +96,8 @@ func (h *hook) start() (p *os.Process, pidfd int, err error) {
 		args = []string{h.spec.Path}
 	}
 	p, err = os.StartProcess(h.spec.Path, args, &os.ProcAttr{
-		Dir: h.dir,
-		// Never nil, which would stand for teu's own environment.
-		Env:   append([]string{}, h.spec.Env...),
+		Dir:   h.dir,
+		Env:   h.spec.Env, // nil, where there is none, stands for teu's own; an empty one is empty
 		Files: []*os.File{stdin, output, output},
 		Sys:   &syscall.SysProcAttr{PidFD: &pidfd},
 	})

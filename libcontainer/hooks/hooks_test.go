@@ -65,14 +65,14 @@ func TestHooksRunInOrderWithTheState(t *testing.T) {
 }
 
 func TestEnvironmentAndArgumentsAreAsGiven(t *testing.T) {
-	t.Setenv("TEU_LEAK", "x")
+	t.Setenv("OF", "teu")
 	st := state(t)
 	env := specs.Hook{Path: "/usr/bin/env", Args: []string{"other-name"}}
 	for _, c := range []struct {
 		env  []string
 		want string
 	}{
-		{nil, ""},
+		{[]string{}, ""},
 		{[]string{"A=1", "B=two words"}, "A=1; B=two words"},
 	} {
 		h := hookFor(t, st, &env)
@@ -83,6 +83,10 @@ func TestEnvironmentAndArgumentsAreAsGiven(t *testing.T) {
 		if got := strings.TrimPrefix(h.said, ": "); got != c.want {
 			t.Errorf("environment: got %q, want %q", got, c.want)
 		}
+	}
+	none := hookFor(t, st, &specs.Hook{Path: "/usr/bin/env"})
+	if err := none.run(); err != nil || !strings.Contains(none.said, "OF=teu") {
+		t.Errorf("run without an environment: got %v, and %q, want teu's own, with OF=teu", err, none.said)
 	}
 	for want, args := range map[string][]string{
 		": name":         {"name", "-c", "echo $0"},

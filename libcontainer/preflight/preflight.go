@@ -83,6 +83,9 @@ func (c *checker) root() {
 		return
 	}
 	path := c.abs(c.Root.Path)
+	if st, err := sys.Lstatat(sys.AtFdcwd, path); err == nil && sys.IsSymlink(&st) {
+		c.warn("root.path", fmt.Sprintf("%q, a symlink, which is followed once", path), "the directory that it leads to")
+	}
 	c.exists("root.path", path, "a directory", sys.IsDir)
 	if noexec, err := sys.IsNoexec(path); err == nil && noexec {
 		c.warn("root.path", fmt.Sprintf("%q, on a mount that is noexec", path), "one from which programs can be executed")

@@ -50,6 +50,13 @@ func TestCheck(t *testing.T) {
 			problems: []string{`root.path: got "/dev/null", which is none, want a directory`},
 		},
 		{
+			name: "root that is a symlink", edit: func(dir string, s *specs.Spec) {
+				os.Symlink("rootfs", dir+"/link")
+				s.Root.Path = "link"
+			},
+			warn: []string{`root.path: got "DIR/link", a symlink, which is followed once, want the directory that it leads to`},
+		},
+		{
 			name: "sources",
 			edit: func(_ string, s *specs.Spec) {
 				s.Mounts = []specs.Mount{

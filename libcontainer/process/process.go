@@ -337,8 +337,18 @@ func (c *Config) candidates() []string {
 	return out
 }
 
-// environ is process.env with each name once, the last value winning, and what the runtime adds.
+// environ is what the process is executed with.
 func (c *Config) environ() []string {
+	env := c.Environ()
+	if c.ListenFds != "" {
+		env = append(env, "LISTEN_FDS="+c.ListenFds, "LISTEN_PID=1")
+	}
+	return env
+}
+
+// Environ is process.env with each name once, the last value winning, and with a HOME, as startContainer hooks without an
+// environment of their own have it too.
+func (c *Config) Environ() []string {
 	env := make([]string, 0, len(c.Process.Env)+3)
 	at := make(map[string]int, len(c.Process.Env))
 	for _, e := range c.Process.Env {
@@ -358,9 +368,6 @@ func (c *Config) environ() []string {
 				env = append(env, "HOME="+c.Home)
 			}
 		}
-	}
-	if c.ListenFds != "" {
-		env = append(env, "LISTEN_FDS="+c.ListenFds, "LISTEN_PID=1")
 	}
 	return env
 }

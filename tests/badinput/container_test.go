@@ -23,14 +23,16 @@ func TestRootPath(t *testing.T) {
 		{name: "missing", spec: path("absent"), want: []string{"root.path", "$BUNDLE/absent", "no such file or directory"}},
 		{name: "out of the bundle, and missing", spec: path("../../../absent"), want: []string{"root.path", "/absent", "no such file or directory"}},
 		{name: "a file", spec: path("config.json"), want: []string{"root.path", "$BUNDLE/config.json", "not a directory"}},
-		{name: "a symlink", spec: path("link"), set: func(b *kit.Bundle) { os.Symlink("rootfs", b.Dir+"/link") },
-			want: []string{"root.path", "$BUNDLE/link", "not a directory"}},
 		{name: "a symlink that leads nowhere", spec: path("link"), set: func(b *kit.Bundle) { os.Symlink("absent", b.Dir+"/link") },
-			want: []string{"root.path", "$BUNDLE/link", "not a directory"}},
-		{name: "a symlink, with a user namespace", spec: func(s *specs.Spec) {
+			want: []string{"root.path", "$BUNDLE/link", "$BUNDLE/absent", "no such file or directory"}},
+		{name: "a symlink to itself", spec: path("link"), set: func(b *kit.Bundle) { os.Symlink("link", b.Dir+"/link") },
+			want: []string{"root.path", "$BUNDLE/link", "too many links"}},
+		{name: "a symlink to a file", spec: path("link"), set: func(b *kit.Bundle) { os.Symlink("config.json", b.Dir+"/link") },
+			want: []string{"root.path", "$BUNDLE/config.json", "not a directory"}},
+		{name: "a symlink to a file, with a user namespace", spec: func(s *specs.Spec) {
 			path("link")(s)
 			userNamespace(s)
-		}, set: func(b *kit.Bundle) { os.Symlink("rootfs", b.Dir+"/link") }, want: []string{"root.path", "$BUNDLE/link", "not a directory"}},
+		}, set: func(b *kit.Bundle) { os.Symlink("config.json", b.Dir+"/link") }, want: []string{"root.path", "$BUNDLE/config.json", "not a directory"}},
 		{name: "below a magic link", spec: path("/proc/self/cwd/rootfs"), want: []string{"root.path", "/proc/self/cwd/rootfs", "too many levels of symbolic links"}},
 	} {
 		r.run(t)

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -264,7 +265,7 @@ func TestHookErrors(t *testing.T) {
 	}
 }
 
-// TestHookBare: without args and env a hook has its path and nothing, and its output goes nowhere.
+// TestHookBare: without args a hook has its path, and its output goes nowhere.
 func TestHookBare(t *testing.T) {
 	t.Parallel()
 	b := withHooks(t)
@@ -275,16 +276,50 @@ func TestHookBare(t *testing.T) {
 	if res.Stdout+res.Stderr != "" {
 		t.Errorf("%v, want no output", res)
 	}
-	calls, names := b.calls()
-	if names != script+"0" {
+	if _, names := b.calls(); names != script+"0" {
 		t.Fatalf("hooks called: got %s, want %s", names, script+"0")
 	}
-	env := slices.DeleteFunc(calls[0].Env, func(v string) bool { // the shell's own: dash has two, busybox others
-		name, _, _ := strings.Cut(v, "=")
-		return v == "PWD="+calls[0].Cwd || slices.Contains([]string{"_", "SHLVL", "PATH"}, name)
-	})
-	if len(env) > 0 {
-		t.Errorf("environment of a hook without env: got %q, want none but the shell's", env)
+}
+
+// TestHookEnvironment: a hook without env has the environment of the verb that it is due in, or for startContainer the process's; one
+// that is empty is empty.
+func TestHookEnvironment(t *testing.T) {
+	t.Parallel()
+	b := withHooks(t, func(s *specs.Spec) { s.Process.Env = []string{"OF=process", "HOME=/x"} })
+	for _, kind := range hookKinds {
+		none, empty := b.hook(kind, "none"), b.hook(kind, "empty")
+		none.Env, empty.Env = nil, []string{"EMPTY"}
+		b.add(kind, none)
+		b.add(kind, empty)
+	}
+	config, err := os.ReadFile(b.Dir + "/config.json") // an empty list is left out by what writes it
+	check(t, err)
+	check(t, os.WriteFile(b.Dir+"/config.json", bytes.ReplaceAll(config, []byte(`"EMPTY"`), nil), 0o644))
+	for _, args := range [][]string{{"create", b.ID}, {"start", b.ID}, {"delete", "--force", b.ID}} {
+		c := b.Command(args...)
+		c.Env = append(c.Env, "OF=the runtime's "+args[0])
+		if res := b.Do(c); res.Code != 0 {
+			t.Fatalf("%v, want exit code 0", res)
+		}
+	}
+	want := map[string]string{
+		"prestart": "the runtime's create", "createRuntime": "the runtime's create", "createContainer": "the runtime's create",
+		"startContainer": "process", "poststart": "the runtime's start", "poststop": "the runtime's delete",
+	}
+	calls, _ := b.calls()
+	if len(calls) != 2*len(hookKinds) {
+		t.Fatalf("calls of hooks: got %d, want %d", len(calls), 2*len(hookKinds))
+	}
+	for i, c := range calls {
+		kind := hookKinds[i/2]
+		switch {
+		case c.Name == "empty" && len(c.Env) > 0:
+			t.Errorf("environment of %s, an empty one: got %q, want none", kind, c.Env)
+		case c.Name == "none" && !slices.Contains(c.Env, "OF="+want[kind]):
+			t.Errorf("environment of %s, none given: got %q, want OF=%s in it", kind, c.Env, want[kind])
+		case c.Name == "none" && kind == "startContainer" && len(c.Env) != 2:
+			t.Errorf("environment of %s, none given: got %q, want the process's alone", kind, c.Env)
+		}
 	}
 }
 

@@ -181,9 +181,19 @@ func TestRootPath(t *testing.T) {
 		{"missing", func(*testing.T, *kit.Bundle) string { return "nowhere" }, []string{"root.path", "nowhere", "no such file or directory"}},
 		{"a file", func(*testing.T, *kit.Bundle) string { return "config.json" }, []string{"root.path", "config.json", "not a directory"}},
 		{"a symlink", func(t *testing.T, b *kit.Bundle) string {
-			check(t, os.Symlink("rootfs", b.Dir+"/link"))
+			check(t, os.Symlink("rootfs", b.Dir+"/other"))
+			check(t, os.Symlink("other", b.Dir+"/link"))
 			return "link"
-		}, []string{"root.path", "link", "not a directory"}},
+		}, nil},
+		{"a symlink, shared", func(t *testing.T, b *kit.Bundle) string {
+			b.Edit(func(s *specs.Spec) { s.Linux.RootfsPropagation = "shared" })
+			check(t, os.Symlink(b.Rootfs, b.Dir+"/link"))
+			return b.Dir + "/link"
+		}, nil},
+		{"a symlink to a file", func(t *testing.T, b *kit.Bundle) string {
+			check(t, os.Symlink("config.json", b.Dir+"/link"))
+			return "link"
+		}, []string{"root.path", "config.json", "not a directory"}},
 		{"empty", func(*testing.T, *kit.Bundle) string { return "" }, []string{"root.path"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -36,6 +36,7 @@ type ctr struct {
 	*caller.Containerd
 	count *atomic.Int32 // of the containers
 	root  string        // the image's files in a directory
+	gpu   string        // a runtime that brings a GPU
 }
 
 // With is the client in a check.
@@ -63,6 +64,7 @@ func start(t testing.TB, r caller.Runtime) ctr {
 	if out, err := tar.CombinedOutput(); err != nil {
 		t.Fatalf("unpack the root: %v: %s", err, out)
 	}
+	c.gpu = caller.GPURuntime(t, c.Dir+"/gpu", r)
 	t.Cleanup(func() { c.look(t) })
 	return c
 }

@@ -50,6 +50,9 @@ var fileChecks = checks{
 			c.Errorf("file written into the root: %v, want it there", err)
 		}
 	}},
+	{Name: "hooks of a GPU", Do: func(c ctr) {
+		c.want(0, caller.GPUOutput, "run", "--runc-binary", c.gpu, "--rm", image, c.id(), "sh", "-c", caller.GPUScript)
+	}},
 	{Name: "root by chroot", Do: func(c ctr) {
 		// ctr then forgets the runtime that it was told, and takes what is found as runc: the same.
 		c.run("out", "echo out", "--no-pivot")

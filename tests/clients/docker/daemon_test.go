@@ -62,7 +62,7 @@ func start(t testing.TB, r caller.Runtime, flags ...string) docker {
 	args := []string{
 		"--config-file=" + d.dir + "/daemon.json", "--data-root=" + d.dir + "/root", "--exec-root=" + d.dir + "/exec",
 		"--host=unix://" + d.dir + "/sock", "--pidfile=" + d.dir + "/pid", "--cgroup-parent=/" + b.ID,
-		"--add-runtime=other=" + r.Path,
+		"--add-runtime=other=" + r.Path, "--add-runtime=gpu=" + caller.GPURuntime(t, d.dir+"/gpu", r),
 	}
 	check(os.WriteFile(d.dir+"/daemon.json", []byte("{}"), 0o600))
 	c := exec.Command("/usr/sbin/dockerd", append(args, flags...)...)

@@ -32,6 +32,9 @@ var fileChecks = checks{
 		d.Run("", "ls /anonymous/x >/dev/null", "--volumes-from", id)
 		d.Run("made", "test -d /v/deep/er && echo made", "-v", dir+"/made/deep:/v/deep/er")
 	}},
+	{Name: "hooks of a GPU", Do: func(d docker) {
+		d.Run(caller.GPUOutput, caller.GPUScript, "--runtime", "gpu")
+	}},
 	{Name: "masked and read-only paths", Do: func(d docker) {
 		d.Run("0\nno", "cat /proc/kcore 2>/dev/null | wc -c; (echo 1 >/proc/sys/kernel/sysrq) 2>/dev/null || echo no")
 		d.Run("yes", "[ $(head -c 1 /proc/timer_list 2>/dev/null | wc -c) -ge 0 ] && echo yes", "--security-opt", "systempaths=unconfined")
