@@ -353,7 +353,7 @@ func (c *initCompiler) runtimeHooks() {
 }
 
 // containerHooks runs the hooks of the container's namespaces that are due before its root is entered. They start in it, where
-// chdir goes, as with runc and crun.
+// chdir goes, as with runc.
 func (c *initCompiler) containerHooks(chdir func()) {
 	h := c.s.Hooks
 	if h == nil || len(h.CreateContainer) == 0 {

@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -167,17 +166,30 @@ func TestHooksOfAGPUInAUserNamespace(t *testing.T) {
 func TestHooksOfAGPUInAJoinedMountNamespace(t *testing.T) {
 	t.Parallel()
 	kit.Rooted(t)
-	holder := exec.Command(kit.Payload(), "sleep", "forever")
-	holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	check(t, holder.Start())
-	t.Cleanup(func() {
-		holder.Process.Kill()
-		holder.Wait()
-	})
-	b := kit.New(t, namespace(specs.MountNamespace, fmt.Sprintf("/proc/%d/ns/mnt", holder.Process.Pid)))
+	pid := holder(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS})
+	b := kit.New(t, namespace(specs.MountNamespace, fmt.Sprintf("/proc/%d/ns/mnt", pid)))
 	g := withGPU(t, b, gpuNode)
 	if res, want := g.OK("run", g.ID), "the librarythe library"; res.Stdout != want {
 		t.Errorf("%v: want the library and the cache, %q", res, want)
+	}
+}
+
+// TestUserAndMountNamespaceJoined: there nobody can be asked for the path who may, and the root goes over "/".
+func TestUserAndMountNamespaceJoined(t *testing.T) {
+	t.Parallel()
+	kit.Rooted(t)
+	ids := []syscall.SysProcIDMap{{HostID: firstID, Size: idCount}}
+	pid := holder(t, &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS, UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true,
+	})
+	b := newUser(t, kit.Args("cat", "/etc/mine"))
+	check(t, os.WriteFile(b.Rootfs+"/etc/mine", []byte("mine"), 0o644))
+	check(t, os.Chmod(b.Dir, 0o700))
+	for _, typ := range []specs.LinuxNamespaceType{specs.UserNamespace, specs.MountNamespace} {
+		b.Edit(namespace(typ, fmt.Sprintf("/proc/%d/ns/%s", pid, nsLinks[typ])))
+	}
+	if res := b.OK("run", b.ID); res.Stdout != "mine" {
+		t.Errorf("%v: want stdout %q", res, "mine")
 	}
 }
 

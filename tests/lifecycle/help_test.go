@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -66,6 +67,20 @@ CAP_IPC_OWNER CAP_SYS_MODULE CAP_SYS_RAWIO CAP_SYS_CHROOT CAP_SYS_PTRACE CAP_SYS
 CAP_SYS_NICE CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_MKNOD CAP_LEASE CAP_AUDIT_WRITE CAP_AUDIT_CONTROL CAP_SETFCAP
 CAP_MAC_OVERRIDE CAP_MAC_ADMIN CAP_SYSLOG CAP_WAKE_ALARM CAP_BLOCK_SUSPEND CAP_AUDIT_READ CAP_PERFMON CAP_BPF
 CAP_CHECKPOINT_RESTORE`
+
+// holder starts a process that holds new namespaces for the time of the test, and returns its pid.
+func holder(t *testing.T, attr *syscall.SysProcAttr) (pid int) {
+	t.Helper()
+	c := exec.Command(kit.Payload(), "sleep", "forever")
+	attr.Pdeathsig = syscall.SIGKILL
+	c.SysProcAttr = attr
+	check(t, c.Start())
+	t.Cleanup(func() {
+		c.Process.Kill()
+		c.Wait()
+	})
+	return c.Process.Pid
+}
 
 // link reads a link of /proc/PID/ns from outside; pid 0 is the test's own process.
 func link(t *testing.T, pid int, name string) string {

@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -133,14 +132,7 @@ func TestNamespaceJoined(t *testing.T) {
 func TestMountNamespaceJoined(t *testing.T) {
 	t.Parallel()
 	kit.Rooted(t)
-	holder := exec.Command(kit.Payload(), "sleep", "forever")
-	holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	check(t, holder.Start())
-	t.Cleanup(func() {
-		holder.Process.Kill()
-		holder.Wait()
-	})
-	pid := holder.Process.Pid
+	pid := holder(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS})
 	b := kit.New(t, namespace(specs.MountNamespace, fmt.Sprintf("/proc/%d/ns/mnt", pid)))
 	inside := b.Inspect()
 	if got, want := inside.NS["mnt"], link(t, pid, "mnt"); got != want {

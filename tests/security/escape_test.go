@@ -25,13 +25,13 @@ func TestNoPivotIsNoWayOut(t *testing.T) {
 			(: >>/tmp/sys/kernel/core_pattern) 2>/dev/null && echo "core_pattern is writable"
 			/bin/busybox mount -t sysfs sysfs /tmp && echo "sysfs mounted"' 2>/dev/null
 		$B ls /`
-	for _, way := range []string{"run", "exec"} {
-		t.Run(way, func(t *testing.T) {
-			b := kit.New(t)
+	for _, c := range []struct{ way, propagation string }{{"run", ""}, {"exec", ""}, {"run", "rshared"}, {"exec", "shared"}} {
+		t.Run(c.way+" "+c.propagation, func(t *testing.T) {
+			b := kit.New(t, func(s *specs.Spec) { s.Linux.RootfsPropagation = c.propagation })
 			newCanary(t, b)
 			shell(b, script, caps(dockerCaps...), writable)
 			var res kit.Result
-			if way == "run" {
+			if c.way == "run" {
 				res = b.OK("run", "--no-pivot", b.ID)
 			} else {
 				args := b.Spec.Process.Args
@@ -41,7 +41,7 @@ func TestNoPivotIsNoWayOut(t *testing.T) {
 				res = b.OK(append([]string{"exec", b.ID}, args...)...)
 			}
 			if res.Stdout != "bin\ndev\netc\nproc\nsys\ntmp\n" {
-				t.Errorf("%s without pivot_root: %v: want stdout with the names of the root alone", way, res)
+				t.Errorf("%s without pivot_root: %v: want stdout with the names of the root alone", c.way, res)
 			}
 		})
 	}
