@@ -3,12 +3,12 @@ package rootfs
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
 
@@ -26,7 +26,7 @@ A mount whose ids are translated is made by the parent, and comes as an input: s
 func (c *Compiler) Mounts() error {
 	c.needs()
 	for i := range c.c.Spec.Mounts {
-		c.remounts = c.remounts || slices.Contains(c.c.Spec.Mounts[i].Options, "remount")
+		c.remounts = c.remounts || names.HasOption(&c.c.Spec.Mounts[i], "remount")
 	}
 	for i := range c.c.Spec.Mounts {
 		c.entry = i

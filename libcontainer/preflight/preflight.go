@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -93,11 +92,11 @@ func (c *checker) root() {
 func (c *checker) sources() {
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
-		if !names.IsBind(m) || m.Source == "" || hasOption(m, "remount") {
+		if !names.IsBind(m) || m.Source == "" || names.HasOption(m, "remount") {
 			continue
 		}
 		path := c.abs(m.Source)
-		if hasOption(m, "src-nofollow") || hasOption(m, "copy-symlink") {
+		if names.HasOption(m, "src-nofollow", "copy-symlink") {
 			if _, err := sys.Lstatat(sys.AtFdcwd, path); err == nil {
 				continue
 			}
@@ -105,8 +104,6 @@ func (c *checker) sources() {
 		c.exists(fmt.Sprintf("mounts[%d].source", i), path, "the path of what to bind", nil)
 	}
 }
-
-func hasOption(m *specs.Mount, name string) bool { return slices.Contains(m.Options, name) }
 
 // filesystems: one that is not in /proc/filesystems may yet come as a module.
 func (c *checker) filesystems() {

@@ -33,14 +33,14 @@ func (c *checker) mounts() {
 
 // mountKind checks that type, source and options go together.
 func (c *checker) mountKind(i int, m *specs.Mount) {
-	remount, bind := slices.Contains(m.Options, "remount"), names.IsBind(m)
+	remount, bind := names.HasOption(m, "remount"), names.IsBind(m)
 	if m.Type == "" && !bind && !remount {
 		c.bad(at("mounts", i)+".type", "nothing", `a filesystem type, or "bind" in the options`)
 	}
 	if m.Source == "" && bind && !remount {
 		c.bad(at("mounts", i)+".source", "nothing", "the path to bind")
 	}
-	for j, o := range m.Options {
+	for j, o := range names.Options(m) {
 		path := at(at("mounts", i)+".options", j)
 		switch o {
 		case "tmpcopyup":
@@ -70,13 +70,13 @@ func (c *checker) mountIDs(i int, m *specs.Mount) {
 	case "cgroup", "cgroup2", "proc", "sysfs":
 		c.bad(path, "mappings of ids for a filesystem of type "+m.Type, "a type of filesystem that can")
 	}
-	if slices.Contains(m.Options, "remount") {
+	if names.HasOption(m, "remount") {
 		c.bad(path, "mappings of ids for a mount that is there already", "no remount in the options")
 	}
 	uids, gids := path+".uidMappings", path+".gidMappings"
 	if len(m.UIDMappings) == 0 {
 		uids, gids = path+".options.uids", path+".options.gids"
-	} else if !slices.Contains(m.Options, "idmap") && !slices.Contains(m.Options, "ridmap") {
+	} else if !names.HasOption(m, "idmap", "ridmap") {
 		c.warn(path+".options", "none of idmap and ridmap", "idmap beside uidMappings: older runtimes ignore them in silence")
 	}
 	if !ids.Container {
