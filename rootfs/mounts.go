@@ -113,6 +113,10 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	default:
 		src = b.OpenTree(program.Host, source, o.treeFlags())
 	}
+	if dest == names.Proc {
+		b.At(where, "bind "+source+" on "+m.Destination+", which is for a procfs alone")
+		b.CheckFs(src, sys.ProcSuperMagic)
+	}
 	if o.has(copySymlink) {
 		// What is at the destination may be a symlink: nothing is looked up through this mount.
 		copied := c.copySymlink(src, dest)
@@ -133,7 +137,7 @@ func (c *Compiler) bindOn(src program.Slot, dest string, o *options) {
 	if o.has(destNofollow) {
 		want |= program.Nofollow
 	}
-	dst := c.target(dest, want, src)
+	dst := c.mountPoint(dest, want, src)
 	b.MoveMount(src, dst)
 	b.Close(dst)
 	c.propagate(src, o)
@@ -224,7 +228,7 @@ func (c *Compiler) attach(mnt program.Slot, dest, fstype string) {
 	if fstype == "proc" || fstype == "sysfs" {
 		want |= program.NoSymlinks
 	}
-	dst := c.target(dest, want, program.None)
+	dst := c.mountPoint(dest, want, program.None)
 	b.MoveMount(mnt, dst)
 	b.Close(dst)
 }
@@ -317,7 +321,7 @@ func (c *Compiler) cgroupV1(where, dest string, o *options) {
 			c.attributes(mnt, &closed, true)
 		}
 		at := filepath.Join(dest, h.Name)
-		dst := b.Target(program.Path{Root: c.root, Name: at, Held: tmpfs, Known: len(dest)}, program.WantDir, program.None)
+		dst := b.Target(program.Path{Root: c.root, Name: at, Held: tmpfs, Known: len(dest)}, program.WantDir|program.OffProc, program.None)
 		b.MoveMount(mnt, dst)
 		b.Close(dst)
 		c.cgroupPlaced(at, "cgroup", mnt)

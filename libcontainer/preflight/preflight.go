@@ -102,7 +102,21 @@ func (c *checker) sources() {
 			}
 		}
 		c.exists(fmt.Sprintf("mounts[%d].source", i), path, "the path of what to bind", nil)
+		if filepath.Clean("/"+m.Destination) == names.Proc && !onProc(path) {
+			c.bad(fmt.Sprintf("mounts[%d].source", i), fmt.Sprintf("%q on /proc", path), "a procfs to bind there")
+		}
 	}
+}
+
+// onProc reports whether path is on a procfs, as far as that can be found out.
+func onProc(path string) bool {
+	fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath, 0)
+	if err != nil {
+		return true
+	}
+	defer sys.Close(fd)
+	magic, err := sys.Magic(fd)
+	return err != nil || uint64(magic) == sys.ProcSuperMagic
 }
 
 // filesystems: one that is not in /proc/filesystems may yet come as a module.

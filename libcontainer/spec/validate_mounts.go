@@ -27,6 +27,7 @@ func (c *checker) mounts() {
 			c.warn(at("mounts", i)+".destination", quote(m.Destination), "an absolute path: it is taken from /")
 		}
 		c.mountKind(i, m)
+		c.overProc(i, m)
 		c.mountIDs(i, m)
 	}
 }
@@ -52,6 +53,22 @@ func (c *checker) mountKind(i int, m *specs.Mount) {
 				c.bad(path, o, "bind or rbind beside it")
 			}
 		}
+	}
+}
+
+// overProc refuses what would hide the procfs of the container, as runc does. Whether what is bound on /proc is one is asked when it is
+// opened, and so is whether a symlink of the image leads there.
+func (c *checker) overProc(i int, m *specs.Mount) {
+	dest := filepath.Clean("/" + m.Destination)
+	if !names.BelowProc(dest) || names.HasOption(m, "remount") {
+		return
+	}
+	path := at("mounts", i) + ".destination"
+	switch {
+	case dest != names.Proc && !slices.Contains(names.ProcFiles(), dest):
+		c.bad(path, quote(m.Destination)+", inside /proc", "one of "+list(names.ProcFiles()))
+	case dest == names.Proc && m.Type != "proc" && !names.IsBind(m):
+		c.bad(path, quote(m.Destination)+" for a mount of type "+quote(m.Type), "a procfs there")
 	}
 }
 

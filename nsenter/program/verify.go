@@ -17,6 +17,7 @@ import (
 //   - a path relative to nothing; a path of more than one component, or through a symlink, below a descriptor, unless
 //     openat2 keeps it inside; something made by a path of the host
 //   - a path that is looked up from where it was before, though the program has a mount that it has put on it or on its way
+//   - a mount on a path by which a symlink may lead into a procfs, unless it masks
 //   - a hook with a file from outside the root still open, after the change of root; the copy of a tree that may hold devices
 //   - a path of the host, or below a descriptor from outside, after the change of root
 //   - namespaces joined or made, or a fork, while the process can be looked into (not yet undumpable); namespaces

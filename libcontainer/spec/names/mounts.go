@@ -87,3 +87,22 @@ func PlainOption(fstype, opt string) string {
 	}
 	return strings.ReplaceAll(opt, `\,`, ",")
 }
+
+// Proc is where a container has its procfs.
+const Proc = "/proc"
+
+// BelowProc reports whether the clean absolute path is /proc or below it.
+func BelowProc(path string) bool {
+	rest, ok := strings.CutPrefix(path, Proc)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// ProcFiles are the files of /proc that something may be mounted on, sorted: what lxcfs has its own of, and what has to be hidden from
+// programs that would choose a way of working by it. With any other, or all of /proc, a container could make its processes believe
+// that they had set what they had not (runc CVE-2019-16884).
+func ProcFiles() []string {
+	return []string{
+		"/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo", "/proc/net/dev", "/proc/slabinfo", "/proc/stat", "/proc/swaps",
+		"/proc/sys/crypto/fips_enabled", "/proc/sys/kernel/ns_last_pid", "/proc/uptime",
+	}
+}
