@@ -65,9 +65,10 @@ func (f *initFacts) join(b *program.Builder, where string, slots []program.Slot)
 	}
 }
 
-func becomeRoot(b *program.Builder, where string) {
-	b.At(where, "become root of the user namespace")
-	process.Become(b, 0, 0)
+// becomeRoot has the process be root of the user namespace that it has joined, or u where root is not mapped: all capabilities are its
+// own by joining, but what it makes has to belong to somebody.
+func becomeRoot(b *program.Builder, where string, u *specs.User) {
+	process.Settle(b, where, u)
 	process.OwnedByParent(b)
 }
 
@@ -149,7 +150,7 @@ func (c *initCompiler) begin() {
 	c.f.joinNamespaces(b, c.slots, keep, func(flag uint64) { b.At(c.ns.where[flag]+".path", "join "+c.ns.paths[flag]) })
 	fresh := c.ns.fresh &^ c.ns.cloned() &^ (sys.CloneNewCgroup | sys.CloneNewTime)
 	if c.ns.inUserNS() && !c.ns.newUser() {
-		becomeRoot(b, c.ns.where[sys.CloneNewUser])
+		becomeRoot(b, c.ns.where[sys.CloneNewUser], &c.s.Process.User)
 	}
 	if fresh != 0 {
 		b.At("linux.namespaces", "make "+program.CloneFlags(fresh))

@@ -136,8 +136,12 @@ func mountRules() []rule {
 
 func namespaceRules() []rule {
 	many := make([]specs.LinuxIDMapping, 341)
+	row := make([]specs.LinuxIDMapping, 5000)
+	for i := range row {
+		row[i] = specs.LinuxIDMapping{ContainerID: uint32(i), HostID: uint32(100000 + i), Size: 1}
+	}
 	for i := range many {
-		many[i] = specs.LinuxIDMapping{ContainerID: uint32(i), HostID: uint32(i), Size: 1}
+		many[i] = specs.LinuxIDMapping{ContainerID: uint32(i), HostID: uint32(2 * i), Size: 1}
 	}
 	id := func(c, h, n uint32) specs.LinuxIDMapping {
 		return specs.LinuxIDMapping{ContainerID: c, HostID: h, Size: n}
@@ -238,10 +242,26 @@ func namespaceRules() []rule {
 			name: "too many mappings",
 			bad:  userNS(many...),
 			want: []string{
-				"linux.uidMappings: got 341 mappings, want at most 340",
-				"linux.gidMappings: got 341 mappings, want at most 340",
+				"linux.uidMappings[340]: got mapping 341 of 341, which the kernel does not take any more, want at most 340 mappings, in at most 4095 bytes of text",
+				"linux.gidMappings[340]: got mapping 341 of 341, which the kernel does not take any more, want at most 340 mappings, in at most 4095 bytes of text",
 			},
 			good: userNS(many[:340]...),
+		},
+		{
+			name: "too much text", bad: userNS(apart(206)...),
+			want: []string{
+				"linux.uidMappings[205]: got mapping 206 of 206, which the kernel does not take any more, want at most 340 mappings, in at most 4095 bytes of text",
+				"linux.gidMappings[205]: got mapping 206 of 206, which the kernel does not take any more, want at most 340 mappings, in at most 4095 bytes of text",
+			},
+			good: userNS(apart(205)...),
+		},
+		{
+			name: "too many that go on where the one before ends", bad: userNS(append(row, id(5, 7, 1))...),
+			want: []string{
+				"linux.uidMappings[5000]: got container ids that linux.uidMappings[0] maps too, want each id once",
+				"linux.gidMappings[5000]: got container ids that linux.gidMappings[0] maps too, want each id once",
+			},
+			good: userNS(row...),
 		},
 		{
 			name: "unmapped user",
@@ -433,4 +453,14 @@ func cgroupAndSysctlRules() []rule {
 		})
 	}
 	return rules
+}
+
+// apart are n mappings of which none goes on where another ends, as text 15 bytes, and 20 bytes for each after the first.
+func apart(n int) []specs.LinuxIDMapping {
+	list := make([]specs.LinuxIDMapping, n)
+	for i := range list {
+		list[i] = specs.LinuxIDMapping{ContainerID: uint32(100000 + 1000*i), HostID: uint32(10000000 + 1000*i), Size: 100}
+	}
+	list[0].ContainerID = 0
+	return list
 }

@@ -142,7 +142,7 @@ func (v *verifier) step(i int) error {
 		f.close(in.Args[0].Val) // failed or not (close(2))
 	}
 	for b := range in.Branch {
-		v.reach(in.Branch[b].Label.pos, f)
+		v.branch(in, &in.Branch[b], f)
 	}
 	if err := f.apply(in, sig); err != nil {
 		return fmt.Errorf("%s: %w", sig.name, err)
@@ -155,6 +155,16 @@ func (v *verifier) step(i int) error {
 		v.leave()
 	}
 	return nil
+}
+
+// branch follows br, on which in has failed.
+func (v *verifier) branch(in *Insn, br *Branch, f *flow) {
+	done, seen := f.done, f.seen
+	if in.Op == OpSyscall && in.Nr == sys.SysSetresuid && in.Args[0].Val == 0 && br.Errno == syscall.EINVAL {
+		f.do(noRoot)
+	}
+	v.reach(br.Label.pos, f)
+	f.done, f.seen = done, seen
 }
 
 // shape checks what does not depend on what came before.
