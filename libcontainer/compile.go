@@ -3,7 +3,6 @@ package libcontainer
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"sort"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -214,15 +213,12 @@ func (c *initCompiler) cgroup() {
 
 // files builds the root and enters it.
 func (c *initCompiler) files(sources map[string]program.Slot) error {
-	b := c.b
-	if !c.ns.has(sys.CloneNewNs) {
-		return c.chroot()
-	}
+	b, noMounts := c.b, !c.ns.has(sys.CloneNewNs)
 	fs := rootfs.New(b, &rootfs.Config{
-		Spec: c.s, Bundle: c.f.bundle, UserNS: c.ns.inUserNS(), Sources: sources,
+		Spec: c.s, Bundle: c.f.bundle, UserNS: c.ns.inUserNS(), Sources: sources, NoMounts: noMounts,
 		Pids: c.pids(), Cgroups: c.f.cgroups, EnterCgroupNS: c.cgroup, NoPivot: c.f.noPivot, Revealing: c.f.revealing,
 	})
-	c.f.process.NoDev = rootfs.DevIsBound(c.s)
+	c.f.process.NoDev = rootfs.DevIsBound(c.s) || noMounts && c.ns.inUserNS()
 	fs.Root()
 	if err := fs.Mounts(); err != nil {
 		return err
@@ -264,31 +260,6 @@ func (c *initCompiler) pids() program.Slot {
 		return program.None
 	}
 	return c.slots[sys.CloneNewPid]
-}
-
-// chroot is all there is to do for a container in the host's mount namespace: anything mounted would be mounted on
-// the host, which validation refuses.
-func (c *initCompiler) chroot() error {
-	b := c.b
-	c.cgroup()
-	c.kernel()
-	c.hooks()
-	b.At("root.path", "change root")
-	path := c.s.Root.Path
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(c.f.bundle, path)
-	}
-	dir := b.Openat2(program.Host, path, program.How{
-		Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks,
-	})
-	b.Fchdir(dir)
-	b.Close(dir)
-	b.Chroot(".")
-	b.Chdir("/")
-	c.f.process.NoDev = true
-	c.f.process.Narrow(b)
-	c.f.process.Session(b, program.None)
-	return nil
 }
 
 // kernel sets the names and the sysctls of the new namespaces.

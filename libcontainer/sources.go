@@ -39,7 +39,10 @@ type source struct {
 // compileSources lists what the parent opens for s.
 func compileSources(s *specs.Spec, ns *namespaces, bundle string) (list []source, err error) {
 	if !ns.has(sys.CloneNewNs) {
-		return nil, nil
+		if ns.inUserNS() {
+			list = append(list, source{name: "root", path: rootfsPath(s, bundle)})
+		}
+		return list, nil
 	}
 	if ns.inUserNS() {
 		list = append(list, source{name: "root", path: rootfsPath(s, bundle), flags: sys.OpenTreeClone | sys.AtRecursive})
@@ -120,7 +123,7 @@ func (c *creation) openHere(list []source, maps *idMapNamespaces) error {
 				return err
 			}
 		}
-		if s.fs != nil {
+		if s.fs != nil || s.flags&sys.OpenTreeClone == 0 {
 			continue
 		}
 		// Cloned in the host's mount namespace, it is a peer there: what init mounts on it would show on the host.

@@ -34,7 +34,9 @@ type Config struct {
 	// EnterCgroupNS is called before the first cgroup is mounted.
 	EnterCgroupNS func()
 
-	NoPivot bool
+	// NoMounts: the mount namespace is the host's. Nothing is mounted, which validation has seen to; the root is a directory.
+	NoMounts bool
+	NoPivot  bool
 	// Revealing lists where procfs and sysfs are mounted on the host, the last first. Without pivot_root they stay in the
 	// container's mount namespace.
 	Revealing []string
@@ -106,6 +108,10 @@ func (c *Config) Path() string {
 // we may make private, which pivot_root(2) asks for, without reading mountinfo to find which.
 func (c *Compiler) Root() {
 	b := c.b
+	if c.c.NoMounts {
+		c.directory()
+		return
+	}
 	p, _ := c.rootPropagation()
 	if p.kind == sys.MsShared {
 		c.openSources()
@@ -130,9 +136,7 @@ func (c *Compiler) Root() {
 		c.root = s
 		c.cutOff(s)
 	} else {
-		dir := b.Openat2(program.Host, path, program.How{
-			Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks,
-		})
+		dir := c.open(path)
 		c.root = b.CloneTree(dir, sys.AtRecursive)
 		b.Close(dir)
 	}
@@ -143,6 +147,23 @@ func (c *Compiler) Root() {
 		}
 		// A peer group of its own is what it gets when it is entered (config-linux.md, "Rootfs Mount Propagation").
 		b.MountSetattr(c.root, 0, program.MountAttr{Propagation: sys.MsPrivate})
+	}
+}
+
+func (c *Compiler) open(path string) program.Slot {
+	return c.b.Openat2(program.Host, path, program.How{
+		Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks,
+	})
+}
+
+// directory is Root where nothing may be mounted.
+func (c *Compiler) directory() {
+	path := c.c.Path()
+	c.b.At("root.path", "open "+path)
+	if s, ok := c.c.Sources["root"]; ok {
+		c.root = s
+	} else {
+		c.root = c.open(path)
 	}
 }
 
@@ -192,11 +213,16 @@ func (c *Compiler) Enter() {
 	b := c.b
 	b.At("root.path", "enter the root")
 	old := program.None
-	if c.cut == 0 && !c.c.NoPivot {
+	if c.cut == 0 && !c.c.NoPivot && !c.c.NoMounts {
 		old = b.Openat2(program.Host, "/", program.How{Flags: sys.OPath | sys.ODirectory})
 	}
 	b.Fchdir(c.root)
 	b.Close(c.root)
+	if c.c.NoMounts {
+		b.Chroot(".")
+		b.Chdir("/")
+		return
+	}
 	if c.c.NoPivot {
 		c.hideRevealing()
 		// The root is on top of "/" already.

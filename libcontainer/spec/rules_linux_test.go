@@ -11,9 +11,17 @@ func mountRules() []rule {
 	withoutMountNS := []string{
 		"mounts: got mounts to make without a mount namespace, want one in linux.namespaces",
 		"root.readonly: got mounts to make without a mount namespace, want one in linux.namespaces",
+		"process.terminal: got mounts to make without a mount namespace, want one in linux.namespaces",
 		"linux.rootfsPropagation: got mounts to make without a mount namespace, want one in linux.namespaces",
 		"linux.maskedPaths: got mounts to make without a mount namespace, want one in linux.namespaces",
 		"linux.readonlyPaths: got mounts to make without a mount namespace, want one in linux.namespaces",
+	}
+	alone := all(drop("mount"), func(s *specs.Spec) {
+		s.Mounts, s.Root.Readonly, s.Process.Terminal, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, false, false, nil, nil
+	})
+	inNamespace := func(s *specs.Spec) {
+		s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/x", Type: "c"}}
+		s.Linux.Sysctl = map[string]string{"kernel.sem": "1"}
 	}
 	propagation := func(v string) func(*specs.Spec) { return func(s *specs.Spec) { s.Linux.RootfsPropagation = v } }
 	return []rule{
@@ -21,9 +29,15 @@ func mountRules() []rule {
 			name: "no mount namespace",
 			bad:  all(drop("mount"), propagation("slave")),
 			want: withoutMountNS,
-			good: all(drop("mount"), func(s *specs.Spec) {
-				s.Mounts, s.Root.Readonly, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, false, nil, nil
-			}),
+			good: alone,
+		},
+		{
+			name: "no mount namespace, but a user namespace", bad: all(alone, userNS(specs.LinuxIDMapping{Size: 1}), inNamespace),
+			want: []string{
+				"linux.devices: got mounts to make without a mount namespace, want one in linux.namespaces",
+				"linux.sysctl: got mounts to make without a mount namespace, want one in linux.namespaces",
+			},
+			good: all(alone, inNamespace),
 		},
 		{
 			name: "no destination",

@@ -18,6 +18,10 @@ func (c *checker) mounts() {
 	if c.Root != nil && c.Root.Readonly {
 		c.needsMountNamespace("root.readonly")
 	}
+	if c.Process != nil && c.Process.Terminal {
+		c.needsMountNamespace("process.terminal")
+	}
+	c.bindsInstead()
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
 		switch {
@@ -99,6 +103,20 @@ func (c *checker) mountIDs(i int, m *specs.Mount) {
 	if !ids.Container {
 		c.mappings(uids, ids.UIDs)
 		c.mappings(gids, ids.GIDs)
+	}
+}
+
+// bindsInstead is about what takes a mount in a user namespace only: devices are bound there, and sysctls written through a procfs
+// of its own.
+func (c *checker) bindsInstead() {
+	if names.NamespaceIn(c.Linux, specs.UserNamespace) == nil {
+		return
+	}
+	if len(c.Linux.Devices) > 0 {
+		c.needsMountNamespace("linux.devices")
+	}
+	if len(c.Linux.Sysctl) > 0 {
+		c.needsMountNamespace("linux.sysctl")
 	}
 }
 
