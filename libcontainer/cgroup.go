@@ -13,6 +13,7 @@ import (
 	"teu/cgroups"
 	"teu/internal/log"
 	"teu/internal/sys"
+	"teu/libcontainer/spec/names"
 	"teu/libcontainer/store"
 	"teu/rootfs"
 )
@@ -218,7 +219,7 @@ func (c *cgroup) frozen() (bool, error) {
 func writableCgroup(mounts []specs.Mount) bool {
 	for i := range mounts {
 		if t := mounts[i].Type; t == "cgroup" || t == "cgroup2" {
-			return !slices.Contains(mounts[i].Options, "ro")
+			return !names.HasOption(&mounts[i], "ro")
 		}
 	}
 	return false

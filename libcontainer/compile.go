@@ -66,9 +66,10 @@ func (f *initFacts) join(b *program.Builder, where string, slots []program.Slot)
 	}
 }
 
-func becomeRoot(b *program.Builder, where string) {
-	b.At(where, "become root of the user namespace")
-	process.Become(b, 0, 0)
+// becomeRoot has the process be root of the user namespace that it has joined, or u where root is not mapped: all capabilities are its
+// own by joining, but what it makes has to belong to somebody.
+func becomeRoot(b *program.Builder, where string, u *specs.User) {
+	process.Settle(b, where, u)
 	process.OwnedByParent(b)
 }
 
@@ -155,7 +156,7 @@ func (c *initCompiler) begin() {
 	c.f.joinNamespaces(b, c.slots, keep, func(flag uint64) { b.At(c.ns.where[flag]+".path", "join "+c.ns.paths[flag]) })
 	fresh := c.ns.fresh &^ c.ns.cloned() &^ (sys.CloneNewCgroup | sys.CloneNewTime)
 	if c.ns.inUserNS() && !c.ns.newUser() {
-		becomeRoot(b, c.ns.where[sys.CloneNewUser])
+		becomeRoot(b, c.ns.where[sys.CloneNewUser], &c.s.Process.User)
 	}
 	if fresh != 0 {
 		b.At("linux.namespaces", "make "+program.CloneFlags(fresh))
@@ -219,16 +220,13 @@ func (c *initCompiler) cgroup() {
 
 // files builds the root and enters it.
 func (c *initCompiler) files() error {
-	b := c.b
-	if !c.ns.has(sys.CloneNewNs) {
-		return c.chroot()
-	}
+	b, noMounts := c.b, !c.ns.has(sys.CloneNewNs)
 	dir, tree := c.root()
 	fs := rootfs.New(b, &rootfs.Config{
-		Spec: c.s, Bundle: c.f.bundle, Root: c.f.root, Dir: dir, Tree: tree, UserNS: c.ns.inUserNS(), Sources: c.sources,
+		Spec: c.s, Bundle: c.f.bundle, Root: c.f.root, Dir: dir, Tree: tree, UserNS: c.ns.inUserNS(), Sources: c.sources, NoMounts: noMounts,
 		Pids: c.pids(), Cgroups: c.f.cgroups, EnterCgroupNS: c.cgroup, NoPivot: c.f.noPivot, Revealing: c.f.revealing,
 	})
-	c.f.process.NoDev = rootfs.DevIsBound(c.s)
+	c.f.process.NoDev = rootfs.DevIsBound(c.s) || noMounts && c.ns.inUserNS()
 	fs.Root()
 	if err := fs.Mounts(); err != nil {
 		return err
@@ -285,27 +283,6 @@ func (c *initCompiler) pids() program.Slot {
 		return program.None
 	}
 	return c.slots[sys.CloneNewPid]
-}
-
-// chroot is all there is to do for a container in the host's mount namespace: anything mounted would be mounted on
-// the host, which validation refuses.
-func (c *initCompiler) chroot() error {
-	b := c.b
-	c.cgroup()
-	c.kernel()
-	c.runtimeHooks()
-	b.At("root.path", "go to "+c.f.root)
-	dir := rootfs.OpenRoot(b, c.f.root)
-	b.Fchdir(dir)
-	b.Close(dir)
-	c.containerHooks(func() {})
-	b.At("root.path", "change root")
-	b.Chroot(".")
-	b.Chdir("/")
-	c.f.process.NoDev = true
-	c.f.process.Narrow(b)
-	c.f.process.Session(b, program.None)
-	return nil
 }
 
 // kernel sets the names and the sysctls of the new namespaces.

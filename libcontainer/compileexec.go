@@ -44,7 +44,7 @@ func compileExec(p *specs.Process, f *initFacts, w way) *program.Program {
 	f.join(b, "", joins)
 	f.joinNamespaces(b, slots, 0, func(uint64) { b.At("", "join the container's namespaces") })
 	if w.joined&sys.CloneNewUser != 0 {
-		becomeRoot(b, "")
+		becomeRoot(b, "", &p.User)
 	}
 	w.toRoot(b, root)
 	if w.joined&sys.CloneNewNs == 0 {

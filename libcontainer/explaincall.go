@@ -18,6 +18,8 @@ func explainCall(pe *program.Error, pid int) error {
 	switch n, errno := pe.Note(), pe.Report.Errno; {
 	case n.Nr == sys.SysKeyctl:
 		why = explainKeyring(errno, hostUser(pid))
+	case (n.Nr == sys.SysSetresuid || n.Nr == sys.SysSetresgid) && errno == syscall.EINVAL:
+		why = "the user namespace has no such id (linux.uidMappings, linux.gidMappings)"
 	case n.Nr == sys.SysSetMempolicy && errno == syscall.ENOSYS:
 		why = "not in this kernel (CONFIG_NUMA)"
 	case n.Nr == sys.SysSetMempolicy && errno == syscall.EINVAL:

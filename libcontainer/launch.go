@@ -11,6 +11,7 @@ import (
 	"teu/internal/sys"
 	"teu/libcontainer/console"
 	"teu/libcontainer/host"
+	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
 	"teu/nsenter"
 	"teu/nsenter/program"
@@ -64,6 +65,7 @@ func startOf(s *specs.Spec, ns *namespaces) *nsenter.Start {
 	start := &nsenter.Start{Namespaces: ns.cloned()}
 	if ns.newUser() {
 		start.UIDs, start.GIDs = idMaps(s.Linux.UIDMappings), idMaps(s.Linux.GIDMappings)
+		start.UID, start.GID = spec.Settler(s.Linux.UIDMappings, s.Process.User.UID), spec.Settler(s.Linux.GIDMappings, s.Process.User.GID)
 	}
 	return start
 }

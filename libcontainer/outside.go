@@ -20,6 +20,7 @@ import (
 )
 
 func idMaps(list []specs.LinuxIDMapping) []syscall.SysProcIDMap {
+	list = spec.IDMap(list)
 	out := make([]syscall.SysProcIDMap, len(list))
 	for i, m := range list {
 		out[i] = syscall.SysProcIDMap{ContainerID: int(m.ContainerID), HostID: int(m.HostID), Size: int(m.Size)}

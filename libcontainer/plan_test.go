@@ -116,7 +116,7 @@ func planStart(b *strings.Builder, s *specs.Spec) error {
 	start := startOf(s, parseNamespaces(s))
 	fmt.Fprintf(b, "# born: %s", program.CloneFlags(start.Namespaces))
 	if start.UIDs != nil {
-		fmt.Fprintf(b, " uids %v gids %v", start.UIDs, start.GIDs)
+		fmt.Fprintf(b, " uids %v gids %v as %d:%d", start.UIDs, start.GIDs, start.UID, start.GID)
 	}
 	b.WriteString("\n")
 	return nil

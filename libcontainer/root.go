@@ -14,7 +14,7 @@ import (
 How init comes by the directory that root.path leads to, in the mount namespace that it builds the container in:
 
 	by its path    without a user namespace: nothing is out of its reach
-	as an input    in the mount namespace that init is born with, in a user namespace: the parent opens it there
+	as an input    in the mount namespace that init is born with, its own or the host's, in a user namespace: the parent opens it there
 	as its cwd     when it makes the mount namespace after it has joined a user namespace: unshare(2) takes the working directory
 	               along, so the parent opens it, and init goes there before it joins anything
 	as a tree      when it joins a mount namespace and a user namespace: what the path leads to there only its root could say, who
@@ -31,9 +31,9 @@ const (
 
 func (ns *namespaces) rootKind() rootKind {
 	switch {
-	case !ns.has(sys.CloneNewNs) || !ns.inUserNS():
+	case !ns.inUserNS():
 		return rootByPath
-	case ns.cloned()&sys.CloneNewNs != 0:
+	case ns.cloned()&sys.CloneNewNs != 0 || !ns.has(sys.CloneNewNs):
 		return rootAsInput
 	case ns.fresh&sys.CloneNewNs != 0:
 		return rootAsCwd

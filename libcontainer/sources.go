@@ -46,7 +46,7 @@ func compileSources(s *specs.Spec, ns *namespaces, f *initFacts) (list []source,
 		list = append(list, source{name: inputRoot, path: f.root, flags: sys.OpenTreeClone | sys.AtRecursive})
 	}
 	if !ns.has(sys.CloneNewNs) {
-		return nil, nil
+		return list, nil
 	}
 	for i := range s.Mounts {
 		m := &s.Mounts[i]
@@ -105,7 +105,7 @@ func (c *creation) openSources() error {
 		}
 	}
 	open := func() error { return c.openHere(list, &maps) }
-	if c.ns.rootKind() == rootAsInput {
+	if c.ns.rootKind() == rootAsInput && c.ns.has(sys.CloneNewNs) {
 		return sys.InMountNamespace("/proc/"+strconv.Itoa(c.init.Pid)+"/ns/mnt", open)
 	}
 	return open()

@@ -20,6 +20,7 @@ type Start struct {
 	Namespaces uint64  // CLONE_NEW* of the namespaces the process is born in
 	CgroupDir  int     // a cgroup v2 directory to be born in, or -1
 	UIDs, GIDs []syscall.SysProcIDMap
+	UID, GID   uint32 // who the process is in a new user namespace: root, or another where that is not mapped
 	// CPUs is the mask of those that the process starts on, nil for all: the runtime's own are no concern of a container's
 	// (runc #4041).
 	CPUs []uint64
@@ -109,9 +110,12 @@ func (in *Init) clone(s *Start) error {
 		attr.UseCgroupFD, attr.CgroupFD = true, s.CgroupDir
 	}
 	if s.Namespaces&sys.CloneNewUser != 0 {
-		// Without a mapped id 0 the exec below would lose the capabilities in the new user namespace.
+		// Whoever is not root there loses the capabilities by the exec below, if they are not ambient.
 		attr.GidMappingsEnableSetgroups = true
-		attr.Credential = &syscall.Credential{NoSetGroups: true}
+		attr.Credential = &syscall.Credential{Uid: s.UID, Gid: s.GID, NoSetGroups: true}
+		if s.UID != 0 {
+			attr.AmbientCaps = allCaps()
+		}
 	}
 	exe := "/proc/self/fd/" + strconv.Itoa(n+1)
 	pid, err := syscall.ForkExec(exe, []string{"teu", "init", strconv.Itoa(n)}, &syscall.ProcAttr{
@@ -122,6 +126,17 @@ func (in *Init) clone(s *Start) error {
 	}
 	in.Pid = pid
 	return nil
+}
+
+// allCaps are the capabilities that the kernel knows.
+func allCaps() (list []uintptr) {
+	for n := 0; n < 64; n++ {
+		if _, known := sys.CapBounded(n); !known {
+			break
+		}
+		list = append(list, uintptr(n))
+	}
+	return list
 }
 
 // onCPUs has the calling thread run on the CPUs of mask, nil for all, until restore, for a child to inherit that. The

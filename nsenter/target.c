@@ -2,7 +2,7 @@
  * Opening a path of the container's, and making what is missing of it.
  *
  *   target      fstat of like; openat2; where that misses or leads out of the mount: per component openat2,
- *               mkdirat | mknodat | readlinkat; fstat
+ *               mkdirat | mknodat | readlinkat; fstatfs; fstat
  *
  * The lookup starts at the root, or at a mount that the beginning of the path led to when it was made: that beginning is
  * not looked up again, since whoever can rename there could have put something else in its place. A symlink in that mount
@@ -13,13 +13,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { WANT_DIR, WANT_FILE, WANT_LIKE, WANT_ANY, WANT_KIND = 3, NO_SYMLINKS = 4, NOFOLLOW = 8, EXISTING = 16 };
+enum { WANT_DIR, WANT_FILE, WANT_LIKE, WANT_ANY, WANT_KIND = 3 };
+enum { NO_SYMLINKS = 4, NOFOLLOW = 8, EXISTING = 16, OFF_PROC = 32 };
 enum { MAX_LINKS = 40 };
 enum { MAX_STEPS = 20000 }; /* 40 symlinks that go a long way down and up again could take minutes */
 /* No errnos. After a symlink the kernel may know all of the path; after a ".." it is as it was. */
@@ -163,18 +166,46 @@ static int64_t walk_once(struct walk *w)
 }
 
 /* A directory goes on a directory and nothing else on anything else. mount(2) says ENOTDIR, move_mount(2) EINVAL. */
-static int64_t of_kind(const struct walk *w, int64_t fd)
+static int64_t is_kind(const struct walk *w, int64_t fd)
 {
 	struct stat st;
 	int64_t r;
 
-	if (fd < 0 || (w->want & WANT_KIND) == WANT_ANY)
-		return fd;
+	if ((w->want & WANT_KIND) == WANT_ANY)
+		return 0;
 	r = SC(SYS_fstat, fd, &st, 0, 0, 0, 0);
-	if (r == 0 && !S_ISDIR(st.st_mode) == !w->want_dir)
+	if (r < 0)
+		return r;
+	return !S_ISDIR(st.st_mode) == !w->want_dir ? 0 : -ENOTDIR;
+}
+
+/* What lies below held has been put there by whoever wrote the mounts, as the host's /proc in a bind mount of its root. */
+static int64_t is_off_proc(const struct walk *w, int64_t fd)
+{
+	struct statfs st;
+	int64_t r;
+
+	if (!(w->want & OFF_PROC) || w->base != w->root)
+		return 0;
+	r = SC(SYS_fstatfs, fd, &st, 0, 0, 0, 0);
+	if (r < 0)
+		return r;
+	return st.f_type == PROC_SUPER_MAGIC ? -EXDEV : 0;
+}
+
+static int64_t as_wanted(const struct walk *w, int64_t fd)
+{
+	int64_t r;
+
+	if (fd < 0)
+		return fd;
+	r = is_off_proc(w, fd);
+	if (r == 0)
+		r = is_kind(w, fd);
+	if (r == 0)
 		return fd;
 	close_fd(fd);
-	return r < 0 ? r : -ENOTDIR;
+	return r;
 }
 
 /* Whether the kernel's answer is not the last word. */
@@ -211,7 +242,7 @@ int64_t target(const struct call *c)
 	}
 	r = open_whole(&w, path);
 	if (!misses(&w, r))
-		return of_kind(&w, r);
+		return as_wanted(&w, r);
 	if (strlen(path) >= PATH_LEN)
 		return -ENAMETOOLONG;
 	strcpy(w.path, path);
@@ -222,5 +253,5 @@ int64_t target(const struct call *c)
 			r = misses(&w, r) ? WALK_AGAIN : r;
 		}
 	} while (r == WALK_AGAIN || r == WALK_ON);
-	return of_kind(&w, r);
+	return as_wanted(&w, r);
 }

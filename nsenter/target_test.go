@@ -99,6 +99,7 @@ func targetsFrom(t *testing.T, root, held string, known int, path, want string) 
 var wants = map[string]program.Want{
 	"dir": program.WantDir, "file": program.WantFile, "like": program.WantLike, "any": program.WantAny,
 	"nolinks": program.NoSymlinks, "nofollow": program.Nofollow, "existing": program.Existing,
+	"offproc": program.OffProc,
 }
 
 // target runs Target as want says: "dir existing", "like dir", "like device nofollow".
@@ -113,6 +114,34 @@ func target(b *program.Builder, p program.Path, want string) program.Slot {
 		w |= wants[word]
 	}
 	return b.Target(p, w, like)
+}
+
+// TestTargetOffProc: nothing leads to a procfs, but what the held mount has of it.
+func TestTargetOffProc(t *testing.T) {
+	dir := t.TempDir()
+	lay(t, dir, "symlink link /proc/self", "symlink file ../../../../../../../proc/version", "dir here")
+	for _, c := range []struct {
+		path, held string
+		want       string
+		errno      syscall.Errno
+	}{
+		{"/proc", "", "dir offproc", syscall.EXDEV},
+		{"/proc/version", "", "any offproc", syscall.EXDEV},
+		{dir + "/link/task", "", "dir offproc", syscall.EXDEV},
+		{dir + "/file", "", "file offproc", syscall.EXDEV},
+		{dir + "/file", "", "file", 0},
+		{dir + "/here/new", "", "file offproc", 0},
+		{"/proc/version", "/proc", "file offproc", 0},
+		{dir + "/link", dir, "dir offproc", syscall.EXDEV}, // out of what is held
+	} {
+		held := c.held
+		if held == "" {
+			held = "/"
+		}
+		if _, errno := targetsFrom(t, "/", held, len(c.held), c.path, c.want); errno != c.errno {
+			t.Errorf("%s from %s: got error %v, want %v", c.path, held, errno, c.errno)
+		}
+	}
 }
 
 func TestTarget(t *testing.T) {

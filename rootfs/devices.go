@@ -41,6 +41,9 @@ func defaultDevices() []device {
 
 // Devices compiles the default devices and links, and linux.devices.
 func (c *Compiler) Devices() error {
+	if c.c.NoMounts && c.c.UserNS {
+		return nil // they could neither be made nor bound
+	}
 	bound := DevIsBound(c.c.Spec)
 	if !bound {
 		c.b.At("linux.devices", "open /dev")

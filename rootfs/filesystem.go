@@ -134,16 +134,16 @@ func (c *Compiler) filled(where string, mnt program.Slot, m *specs.Mount, what p
 	if what&program.CopyTree == 0 {
 		// One that is made for the mount has no mode to take over.
 		none, done := b.Label(), b.Label()
-		dst := c.target(dest, program.WantDir|program.Existing, program.None)
+		dst := c.mountPoint(dest, program.WantDir|program.Existing, program.None)
 		b.On(none, syscall.ENOENT)
 		b.Copy(dst, mnt, what)
 		b.Jump(done)
 		b.Here(none)
-		b.Alias(c.target(dest, program.WantDir, program.None), dst)
+		b.Alias(c.mountPoint(dest, program.WantDir, program.None), dst)
 		b.Here(done)
 		return dst
 	}
-	dst := c.target(dest, program.WantDir, program.None)
+	dst := c.mountPoint(dest, program.WantDir, program.None)
 	// Through a mount without devices no device is opened, whatever is put in the place of a file meanwhile; and what is
 	// mounted below is none of the root's.
 	src := b.CloneTree(dst, 0)

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
 
@@ -121,6 +122,15 @@ func (c *Compiler) path(p string) program.Path {
 		}
 	}
 	return out
+}
+
+// mountPoint is target for something that goes there: on the container's procfs only what the list says by its path, which
+// validation has seen to.
+func (c *Compiler) mountPoint(p string, want program.Want, like program.Slot) program.Slot {
+	if !names.BelowProc(p) {
+		want |= program.OffProc
+	}
+	return c.target(p, want, like)
 }
 
 // target opens the clean path p, and makes what is missing as want says. /dev itself is never a symlink: devices would be

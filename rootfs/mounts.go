@@ -10,6 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
 
@@ -27,7 +28,7 @@ A mount whose ids are translated is made by the parent, and comes as an input: s
 func (c *Compiler) Mounts() error {
 	c.needs()
 	for i := range c.c.Spec.Mounts {
-		c.remounts = c.remounts || slices.Contains(c.c.Spec.Mounts[i].Options, "remount")
+		c.remounts = c.remounts || names.HasOption(&c.c.Spec.Mounts[i], "remount")
 	}
 	for i := range c.c.Spec.Mounts {
 		c.entry = i
@@ -136,6 +137,10 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	default:
 		src = b.OpenTree(program.Host, source, o.treeFlags())
 	}
+	if dest == names.Proc {
+		b.At(where, "bind "+source+" on "+m.Destination+", which is for a procfs alone")
+		b.CheckFs(src, sys.ProcSuperMagic)
+	}
 	if o.has(copySymlink) {
 		// What is at the destination may be a symlink: nothing is looked up through this mount.
 		copied := c.copySymlink(src, dest)
@@ -172,7 +177,7 @@ func (c *Compiler) bindOn(src program.Slot, dest string, o *options) {
 	if o.has(destNofollow) {
 		want |= program.Nofollow
 	}
-	dst := c.target(dest, want, src)
+	dst := c.mountPoint(dest, want, src)
 	b.MoveMount(src, dst)
 	b.Close(dst)
 	c.propagate(src, o)
@@ -263,7 +268,7 @@ func (c *Compiler) attach(mnt program.Slot, dest, fstype string) {
 	if fstype == "proc" || fstype == "sysfs" {
 		want |= program.NoSymlinks
 	}
-	dst := c.target(dest, want, program.None)
+	dst := c.mountPoint(dest, want, program.None)
 	b.MoveMount(mnt, dst)
 	b.Close(dst)
 }
@@ -356,7 +361,7 @@ func (c *Compiler) cgroupV1(where, dest string, o *options) {
 			c.attributes(mnt, &closed, true)
 		}
 		at := filepath.Join(dest, h.Name)
-		dst := b.Target(program.Path{Root: c.root, Name: at, Held: tmpfs, Known: len(dest)}, program.WantDir, program.None)
+		dst := b.Target(program.Path{Root: c.root, Name: at, Held: tmpfs, Known: len(dest)}, program.WantDir|program.OffProc, program.None)
 		b.MoveMount(mnt, dst)
 		b.Close(dst)
 		c.cgroupPlaced(at, "cgroup", mnt)

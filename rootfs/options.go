@@ -207,12 +207,16 @@ func optionsOf(m *specs.Mount) (options, error) {
 		o.does = bind
 	}
 	long := -1
-	for i, name := range m.Options {
+	for i, name := range names.Options(m) {
 		had := len(o.data)
 		if err := o.add(name); err != nil {
 			return o, fmt.Errorf("options[%d]: %w", i, err)
 		}
-		if long < 0 && len(o.data) > had && tooLong(m.Type, name) {
+		if len(o.data) == had {
+			continue
+		}
+		o.data[had] = names.PlainOption(m.Type, name)
+		if long < 0 && tooLong(m.Type, o.data[had]) {
 			long = i
 		}
 	}
@@ -277,7 +281,7 @@ func Ignored(mounts []specs.Mount) (list []string) {
 		if o, err := optionsOf(m); err != nil || !o.dropped {
 			continue
 		}
-		for j, name := range m.Options {
+		for j, name := range names.Options(m) {
 			var o options
 			if err := o.add(name); err == nil && (o.data != nil || o.super != 0) {
 				list = append(list, fmt.Sprintf("mounts[%d].options[%d]: %s: has no effect on a bind mount", i, j, name))

@@ -156,6 +156,24 @@ func TestLastOptionWins(t *testing.T) {
 	}
 }
 
+// TestOptionsInOneEntry: each is what it would be in an entry of its own, and a mistake is told with the place of the entry.
+func TestOptionsInOneEntry(t *testing.T) {
+	for _, c := range []struct {
+		list string
+		want options
+	}{
+		{"ro,size=1m,mode=700,nosuid", options{set: ro | nosuid, data: []string{"size=1m", "mode=700"}}},
+		{"rbind,rw,rprivate,size=1m", options{does: bind | recursive, clear: ro, propagation: []propagation{{sys.MsPrivate, true}}, dropped: true}},
+		{`context="u:r:t:s0:c1,c2",sync`, options{super: sbSync, data: []string{"context=u:r:t:s0:c1,c2"}}},
+		{"mpol=bind:0,2,size=1", options{data: []string{"mpol=bind:0,2", "size=1"}}},
+	} {
+		check(t, c.list, one(t, c.list), c.want)
+	}
+	if _, err := optionsOf(&specs.Mount{Options: []string{"ro", "a,nofail"}}); err == nil || !strings.HasPrefix(err.Error(), "options[1]: nofail: ") {
+		t.Errorf("a,nofail: got error %v, want one of options[1]", err)
+	}
+}
+
 func TestBindDropsData(t *testing.T) {
 	for _, m := range []specs.Mount{
 		{Options: []string{"bind", "size=1m", "sync"}}, {Options: []string{"size=1m", "rbind"}}, {Options: []string{"size=1m"}, Type: "bind"},
@@ -171,10 +189,10 @@ func TestBindDropsData(t *testing.T) {
 func TestIgnored(t *testing.T) {
 	got := Ignored([]specs.Mount{
 		{Type: "tmpfs", Options: []string{"size=1m", "sync"}},
-		{Options: []string{"ro", "size=1m", "rbind", "lazytime", "async", "x-own"}},
+		{Options: []string{"ro,size=1m", "rbind", "lazytime", "async", "x-own"}},
 	})
 	want := []string{
-		"mounts[1].options[1]: size=1m: has no effect on a bind mount", "mounts[1].options[3]: lazytime: has no effect on a bind mount",
+		"mounts[1].options[0]: size=1m: has no effect on a bind mount", "mounts[1].options[2]: lazytime: has no effect on a bind mount",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("ignored: got %q, want %q", got, want)

@@ -18,6 +18,7 @@ func TestLayers(t *testing.T) {
 		{[]string{"lowerdir=" + a[:127] + ":" + b[:127]}, []string{"lowerdir=" + a[:127] + ":" + b[:127]}},
 		{[]string{"index=on", "lowerdir=" + a + ":" + b, "upperdir=/u"}, []string{"index=on", "lowerdir+=" + a, "lowerdir+=" + b, "upperdir=/u"}},
 		{[]string{"lowerdir=/c:" + a + `\:b\\:` + b + "::/d::/e"}, []string{"lowerdir+=/c", "lowerdir+=" + a + `:b\`, "lowerdir+=" + b, "datadir+=/d", "datadir+=/e"}},
+		{[]string{"index=on,lowerdir=/a\\,b:" + a + ":" + b + ",upperdir=/u"}, []string{"index=on", "lowerdir+=/a,b", "lowerdir+=" + a, "lowerdir+=" + b, "upperdir=/u"}},
 		{[]string{"lowerdir=" + a + a[:50] + `\`}, []string{"lowerdir=" + a + a[:50] + `\`}},
 	} {
 		fs, ok := NewFilesystem(&specs.Spec{}, &specs.Mount{Type: "overlay", Source: a + b, Options: c.list})

@@ -38,7 +38,9 @@ type Config struct {
 	// EnterCgroupNS is called before the first cgroup is mounted.
 	EnterCgroupNS func()
 
-	NoPivot bool
+	// NoMounts: the mount namespace is the host's. Nothing is mounted, which validation has seen to; the root is a directory.
+	NoMounts bool
+	NoPivot  bool
 	// Revealing lists where procfs and sysfs are mounted on the host, the last first. Without pivot_root they stay in the
 	// container's mount namespace.
 	Revealing []string
@@ -109,6 +111,11 @@ func Path(s *specs.Spec, bundle string) string {
 // "POSIX-platform Hooks").
 func (c *Compiler) Root() {
 	b := c.b
+	if c.c.NoMounts {
+		b.At("root.path", "open "+c.c.Root)
+		c.root = c.directory()
+		return
+	}
 	p, _ := c.rootPropagation()
 	if p.kind == sys.MsShared {
 		c.openSources()
@@ -131,10 +138,7 @@ func (c *Compiler) Root() {
 		c.cutOff(c.root)
 		b.MoveMountTo(c.root, "/")
 	} else {
-		dir := c.c.Dir
-		if dir == program.None {
-			dir = OpenRoot(b, c.c.Root)
-		}
+		dir := c.directory()
 		c.root = b.CloneTree(dir, sys.AtRecursive)
 		b.MoveMount(c.root, dir)
 		b.Close(dir)
@@ -148,9 +152,12 @@ func (c *Compiler) Root() {
 	}
 }
 
-// OpenRoot opens the directory that root.path has led to.
-func OpenRoot(b *program.Builder, path string) program.Slot {
-	return b.Openat2(program.Host, path, program.How{
+// directory is the one that root.path has led to.
+func (c *Compiler) directory() program.Slot {
+	if c.c.Dir != program.None {
+		return c.c.Dir
+	}
+	return c.b.Openat2(program.Host, c.c.Root, program.How{
 		Flags: sys.OPath | sys.ODirectory | sys.ONofollow, Resolve: sys.ResolveNoMagiclinks,
 	})
 }
@@ -235,10 +242,16 @@ func (c *Compiler) Enter() {
 	b := c.b
 	b.At("root.path", "enter the root")
 	old := program.None
-	if c.cut == 0 && !c.c.NoPivot {
+	if c.cut == 0 && !c.c.NoPivot && !c.c.NoMounts {
 		old = b.Openat2(program.Host, "/", program.How{Flags: sys.OPath | sys.ODirectory})
 	}
 	b.Fchdir(c.root)
+	if c.c.NoMounts {
+		b.Close(c.root)
+		b.Chroot(".")
+		b.Chdir("/")
+		return
+	}
 	if c.c.NoPivot {
 		c.cover()
 		b.Close(c.root)

@@ -7,6 +7,7 @@ import (
 
 	"teu/internal/sys"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 	"teu/rootfs"
 )
 
@@ -18,7 +19,7 @@ func (c *checker) idMaps() {
 		m := &c.Mounts[i]
 		ids, p := spec.MountIDsOf(m, c.Linux)
 		flags, bind := rootfs.BindFlags(m)
-		if ids == nil || p != nil || !bind || m.Source == "" || hasOption(m, "remount") {
+		if ids == nil || p != nil || !bind || m.Source == "" || names.HasOption(m, "remount") {
 			continue // a new filesystem is not made to try; the rest validation has told of
 		}
 		if userns < 0 {

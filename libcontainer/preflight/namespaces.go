@@ -60,7 +60,7 @@ func (c *checker) userNamespace() {
 		if m.Type != "proc" && m.Type != "sysfs" {
 			continue
 		}
-		if why := TooRevealing(m.Type, slices.Contains(m.Options, "ro")); why != "" {
+		if why := TooRevealing(m.Type, names.HasOption(m, "ro")); why != "" {
 			c.bad(fmt.Sprintf("mounts[%d]", i), fmt.Sprintf("a new %s in a user namespace, and %s", m.Type, why),
 				"a host where one is wholly visible, or a bind mount of it")
 		}

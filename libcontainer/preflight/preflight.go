@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -96,20 +95,32 @@ func (c *checker) root() {
 func (c *checker) sources() {
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
-		if !names.IsBind(m) || m.Source == "" || hasOption(m, "remount") {
+		if !names.IsBind(m) || m.Source == "" || names.HasOption(m, "remount") {
 			continue
 		}
 		path := c.abs(m.Source)
-		if hasOption(m, "src-nofollow") || hasOption(m, "copy-symlink") {
+		if names.HasOption(m, "src-nofollow", "copy-symlink") {
 			if _, err := sys.Lstatat(sys.AtFdcwd, path); err == nil {
 				continue
 			}
 		}
 		c.exists(fmt.Sprintf("mounts[%d].source", i), path, "the path of what to bind", nil)
+		if filepath.Clean("/"+m.Destination) == names.Proc && !onProc(path) {
+			c.bad(fmt.Sprintf("mounts[%d].source", i), fmt.Sprintf("%q on /proc", path), "a procfs to bind there")
+		}
 	}
 }
 
-func hasOption(m *specs.Mount, name string) bool { return slices.Contains(m.Options, name) }
+// onProc reports whether path is on a procfs, as far as that can be found out.
+func onProc(path string) bool {
+	fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath, 0)
+	if err != nil {
+		return true
+	}
+	defer sys.Close(fd)
+	magic, err := sys.Magic(fd)
+	return err != nil || uint64(magic) == sys.ProcSuperMagic
+}
 
 // filesystems: one that is not in /proc/filesystems may yet come as a module.
 func (c *checker) filesystems() {

@@ -73,6 +73,13 @@ func TestCheck(t *testing.T) {
 			},
 		},
 		{
+			name: "another filesystem on /proc",
+			edit: func(dir string, s *specs.Spec) {
+				s.Mounts = []specs.Mount{{Destination: "/proc", Source: dir, Type: "bind"}, {Destination: "//proc/.", Source: "/proc/self", Type: "bind"}}
+			},
+			problems: []string{`mounts[0].source: got "DIR" on /proc, want a procfs to bind there`},
+		},
+		{
 			name: "unknown filesystem",
 			edit: func(_ string, s *specs.Spec) { s.Mounts = []specs.Mount{{Destination: "/a", Type: "teufs"}} },
 			warn: []string{`mounts[0].type: got "teufs", which is not in /proc/filesystems, want a filesystem of this kernel, or a module that brings it`},

@@ -57,47 +57,6 @@ type Listener struct {
 // defaultPath is where to look for the executable when the environment has no PATH.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// Begin is the first part of every program. The process must be its parent's to end until it is complete, must not
-// have the parent's signals and umask, and must not be looked into.
-func Begin(b *program.Builder) {
-	b.At("", "start init")
-	undumpable(b)
-	OwnedByParent(b)
-	// A caller may have capabilities that go through every execve(2), that of a hook too.
-	b.Prctl(sys.PrCapAmbient, sys.PrCapAmbientClearAll)
-	b.SigReset()
-	b.Umask(0)
-}
-
-// undumpable keeps others from looking into the process: ptrace(2) and what /proc/PID has for its owner.
-func undumpable(b *program.Builder) { b.Prctl(sys.PrSetDumpable, 0) }
-
-// Become changes the ids of the process. Each change makes it as dumpable as fs.suid_dumpable says, which may be wholly, and takes
-// the signal at the parent's end away (commit_creds in kernel/cred.c; prctl(2)).
-func Become(b *program.Builder, uid, gid uint32) {
-	b.Setresgid(gid)
-	undumpable(b)
-	b.Setresuid(uid)
-	undumpable(b)
-}
-
-// JoinUser joins the user namespace s, which may change what Become changes too.
-func JoinUser(b *program.Builder, s program.Slot) {
-	b.Setns(s, sys.CloneNewUser)
-	undumpable(b)
-}
-
-// OwnedByParent makes the process die with its parent. A new process has to ask for it anew.
-func OwnedByParent(b *program.Builder) {
-	b.Prctl(sys.PrSetPdeathsig, uint64(syscall.SIGKILL))
-}
-
-// Released ends OwnedByParent. From here on the parent's end shows at the next Sync.
-func Released(b *program.Builder) {
-	b.At("", "start init")
-	b.Prctl(sys.PrSetPdeathsig, 0)
-}
-
 // Session gives the process its own session and keyring, and the terminal slave as its standard streams, or the
 // streams it has to its user.
 func (c *Config) Session(b *program.Builder, slave program.Slot) {

@@ -28,21 +28,16 @@ MountIDsOf is how the ids of m are translated, or nil when they are not:
 A problem's path is below mounts[i].
 */
 func MountIDsOf(m *specs.Mount, l *specs.Linux) (*MountIDs, *Problem) {
-	option := -1
-	for i, o := range m.Options {
-		if name, _, _ := strings.Cut(o, "="); name == "idmap" || name == "ridmap" {
-			option = i
+	option, name, text := -1, "", ""
+	for i, o := range names.Options(m) {
+		if key, value, _ := strings.Cut(o, "="); key == "idmap" || key == "ridmap" {
+			option, name, text = i, key, value
 		}
 	}
 	if option < 0 && len(m.UIDMappings)+len(m.GIDMappings) == 0 {
 		return nil, nil
 	}
-	ids := &MountIDs{UIDs: m.UIDMappings, GIDs: m.GIDMappings}
-	name, text := "", ""
-	if option >= 0 {
-		name, text, _ = strings.Cut(m.Options[option], "=")
-		ids.Recursive = name == "ridmap"
-	}
+	ids := &MountIDs{Recursive: name == "ridmap", UIDs: m.UIDMappings, GIDs: m.GIDMappings}
 	path := at("options", option)
 	switch {
 	case len(m.UIDMappings) > 0 && len(m.GIDMappings) == 0:

@@ -91,12 +91,12 @@ func generalRules() []rule {
 			name: "hostname without linux",
 			bad: func(s *specs.Spec) {
 				*s = specs.Spec{Version: "1.0.0", Root: s.Root, Process: s.Process, Hostname: "a"}
-				s.Root.Readonly = false
+				s.Root.Readonly, s.Process.Terminal = false, false
 			},
 			want: []string{`hostname: got "a" without a uts namespace of its own, want one in linux.namespaces`},
 			good: func(s *specs.Spec) {
 				*s = specs.Spec{Version: "1.0.0", Root: s.Root, Process: s.Process}
-				s.Root.Readonly = false
+				s.Root.Readonly, s.Process.Terminal = false, false
 			},
 		},
 		{

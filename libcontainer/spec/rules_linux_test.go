@@ -11,9 +11,17 @@ func mountRules() []rule {
 	withoutMountNS := []string{
 		"mounts: got mounts to make without a mount namespace, want one in linux.namespaces",
 		"root.readonly: got mounts to make without a mount namespace, want one in linux.namespaces",
+		"process.terminal: got mounts to make without a mount namespace, want one in linux.namespaces",
 		"linux.rootfsPropagation: got mounts to make without a mount namespace, want one in linux.namespaces",
 		"linux.maskedPaths: got mounts to make without a mount namespace, want one in linux.namespaces",
 		"linux.readonlyPaths: got mounts to make without a mount namespace, want one in linux.namespaces",
+	}
+	alone := all(drop("mount"), func(s *specs.Spec) {
+		s.Mounts, s.Root.Readonly, s.Process.Terminal, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, false, false, nil, nil
+	})
+	inNamespace := func(s *specs.Spec) {
+		s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/x", Type: "c"}}
+		s.Linux.Sysctl = map[string]string{"kernel.sem": "1"}
 	}
 	propagation := func(v string) func(*specs.Spec) { return func(s *specs.Spec) { s.Linux.RootfsPropagation = v } }
 	return []rule{
@@ -21,9 +29,15 @@ func mountRules() []rule {
 			name: "no mount namespace",
 			bad:  all(drop("mount"), propagation("slave")),
 			want: withoutMountNS,
-			good: all(drop("mount"), func(s *specs.Spec) {
-				s.Mounts, s.Root.Readonly, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, false, nil, nil
-			}),
+			good: alone,
+		},
+		{
+			name: "no mount namespace, but a user namespace", bad: all(alone, userNS(specs.LinuxIDMapping{Size: 1}), inNamespace),
+			want: []string{
+				"linux.devices: got mounts to make without a mount namespace, want one in linux.namespaces",
+				"linux.sysctl: got mounts to make without a mount namespace, want one in linux.namespaces",
+			},
+			good: all(alone, inNamespace),
 		},
 		{
 			name: "no destination",
@@ -136,8 +150,12 @@ func mountRules() []rule {
 
 func namespaceRules() []rule {
 	many := make([]specs.LinuxIDMapping, 341)
+	row := make([]specs.LinuxIDMapping, 5000)
+	for i := range row {
+		row[i] = specs.LinuxIDMapping{ContainerID: uint32(i), HostID: uint32(100000 + i), Size: 1}
+	}
 	for i := range many {
-		many[i] = specs.LinuxIDMapping{ContainerID: uint32(i), HostID: uint32(i), Size: 1}
+		many[i] = specs.LinuxIDMapping{ContainerID: uint32(i), HostID: uint32(2 * i), Size: 1}
 	}
 	id := func(c, h, n uint32) specs.LinuxIDMapping {
 		return specs.LinuxIDMapping{ContainerID: c, HostID: h, Size: n}
@@ -238,10 +256,26 @@ func namespaceRules() []rule {
 			name: "too many mappings",
 			bad:  userNS(many...),
 			want: []string{
-				"linux.uidMappings: got 341 mappings, want at most 340",
-				"linux.gidMappings: got 341 mappings, want at most 340",
+				"linux.uidMappings[340]: got mapping 341 of 341, which the kernel does not take any more, want at most 340 mappings, in at most 4095 bytes of text",
+				"linux.gidMappings[340]: got mapping 341 of 341, which the kernel does not take any more, want at most 340 mappings, in at most 4095 bytes of text",
 			},
 			good: userNS(many[:340]...),
+		},
+		{
+			name: "too much text", bad: userNS(apart(206)...),
+			want: []string{
+				"linux.uidMappings[205]: got mapping 206 of 206, which the kernel does not take any more, want at most 340 mappings, in at most 4095 bytes of text",
+				"linux.gidMappings[205]: got mapping 206 of 206, which the kernel does not take any more, want at most 340 mappings, in at most 4095 bytes of text",
+			},
+			good: userNS(apart(205)...),
+		},
+		{
+			name: "too many that go on where the one before ends", bad: userNS(append(row, id(5, 7, 1))...),
+			want: []string{
+				"linux.uidMappings[5000]: got container ids that linux.uidMappings[0] maps too, want each id once",
+				"linux.gidMappings[5000]: got container ids that linux.gidMappings[0] maps too, want each id once",
+			},
+			good: userNS(row...),
 		},
 		{
 			name: "unmapped user",
@@ -433,4 +467,14 @@ func cgroupAndSysctlRules() []rule {
 		})
 	}
 	return rules
+}
+
+// apart are n mappings of which none goes on where another ends, as text 15 bytes, and 20 bytes for each after the first.
+func apart(n int) []specs.LinuxIDMapping {
+	list := make([]specs.LinuxIDMapping, n)
+	for i := range list {
+		list[i] = specs.LinuxIDMapping{ContainerID: uint32(100000 + 1000*i), HostID: uint32(10000000 + 1000*i), Size: 100}
+	}
+	list[0].ContainerID = 0
+	return list
 }

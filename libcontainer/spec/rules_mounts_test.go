@@ -34,6 +34,19 @@ func mountOptionRules() []rule {
 			want: []string{"mounts[0].source: got nothing, want the path to bind"},
 			good: mount(specs.Mount{Destination: "/a", Options: []string{"bind", "remount"}}),
 		},
+		{
+			name: "another filesystem than procfs on /proc", bad: mount(specs.Mount{Destination: "//proc/x/..", Type: "tmpfs"}),
+			want: []string{`mounts[0].destination: got "//proc/x/.." for a mount of type "tmpfs", want a procfs there`},
+			good: all(mount(specs.Mount{Destination: "/proc", Type: "proc"}), mount(specs.Mount{Destination: "/proc", Source: "/proc", Type: "bind"}),
+				mount(specs.Mount{Destination: "/proc", Type: "tmpfs", Options: []string{"remount"}}), mount(specs.Mount{Destination: "/procs", Type: "tmpfs"})),
+		},
+		{
+			name: "a mount inside /proc", bad: mount(specs.Mount{Destination: "proc/../proc/sys", Type: "bind", Source: "/s"}),
+			want: []string{`mounts[0].destination: got "proc/../proc/sys", inside /proc, want one of /proc/cpuinfo, /proc/diskstats, /proc/loadavg, ` +
+				"/proc/meminfo, /proc/net/dev, /proc/slabinfo, /proc/stat, /proc/swaps, /proc/sys/crypto/fips_enabled, /proc/sys/kernel/ns_last_pid, /proc/uptime"},
+			warn: []string{`mounts[0].destination: got "proc/../proc/sys", want an absolute path: it is taken from /`},
+			good: all(mount(specs.Mount{Destination: "/proc/cpuinfo", Type: "bind", Source: "/s"}), mount(specs.Mount{Destination: "/proc/sys", Options: []string{"bind,remount"}})),
+		},
 	}
 }
 

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,42 +80,6 @@ func (c *checker) mapped(path string, id uint32, list string, maps []specs.Linux
 	if len(maps) > 0 && id != noID && !mapped(maps, id) {
 		c.bad(path, strconv.FormatUint(uint64(id), 10), "an id that "+list+" maps")
 	}
-}
-
-// maxMappings is the kernel's UID_GID_MAP_MAX_EXTENTS.
-const maxMappings = 340
-
-// mappings checks what the kernel checks when it is given a map (user_namespaces(7)).
-func (c *checker) mappings(list string, maps []specs.LinuxIDMapping) {
-	if len(maps) > maxMappings {
-		c.bad(list, strconv.Itoa(len(maps))+" mappings", "at most "+strconv.Itoa(maxMappings))
-		return
-	}
-	for i, m := range maps {
-		path := at(list, i)
-		if m.Size == 0 {
-			c.bad(path+".size", "0", "at least 1")
-			continue
-		}
-		if m.ContainerID > math.MaxUint32-m.Size {
-			c.bad(path, "container ids past 4294967294", "a smaller size or containerID")
-		}
-		if m.HostID > math.MaxUint32-m.Size {
-			c.bad(path, "host ids past 4294967294", "a smaller size or hostID")
-		}
-		for j, o := range maps[:i] {
-			if overlap(m.ContainerID, m.Size, o.ContainerID, o.Size) {
-				c.bad(path, "container ids that "+at(list, j)+" maps too", "each id once")
-			}
-			if overlap(m.HostID, m.Size, o.HostID, o.Size) {
-				c.bad(path, "host ids that "+at(list, j)+" maps too", "each id once")
-			}
-		}
-	}
-}
-
-func overlap(a, na, b, nb uint32) bool {
-	return uint64(a) < uint64(b)+uint64(nb) && uint64(b) < uint64(a)+uint64(na)
 }
 
 // timeNamespace: time_namespaces(7). Offsets can be set only before the first process is in the namespace.

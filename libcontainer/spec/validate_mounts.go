@@ -18,6 +18,10 @@ func (c *checker) mounts() {
 	if c.Root != nil && c.Root.Readonly {
 		c.needsMountNamespace("root.readonly")
 	}
+	if c.Process != nil && c.Process.Terminal {
+		c.needsMountNamespace("process.terminal")
+	}
+	c.bindsInstead()
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
 		switch {
@@ -27,20 +31,21 @@ func (c *checker) mounts() {
 			c.warn(at("mounts", i)+".destination", quote(m.Destination), "an absolute path: it is taken from /")
 		}
 		c.mountKind(i, m)
+		c.overProc(i, m)
 		c.mountIDs(i, m)
 	}
 }
 
 // mountKind checks that type, source and options go together.
 func (c *checker) mountKind(i int, m *specs.Mount) {
-	remount, bind := slices.Contains(m.Options, "remount"), names.IsBind(m)
+	remount, bind := names.HasOption(m, "remount"), names.IsBind(m)
 	if m.Type == "" && !bind && !remount {
 		c.bad(at("mounts", i)+".type", "nothing", `a filesystem type, or "bind" in the options`)
 	}
 	if m.Source == "" && bind && !remount {
 		c.bad(at("mounts", i)+".source", "nothing", "the path to bind")
 	}
-	for j, o := range m.Options {
+	for j, o := range names.Options(m) {
 		path := at(at("mounts", i)+".options", j)
 		switch o {
 		case "tmpcopyup":
@@ -52,6 +57,22 @@ func (c *checker) mountKind(i int, m *specs.Mount) {
 				c.bad(path, o, "bind or rbind beside it")
 			}
 		}
+	}
+}
+
+// overProc refuses what would hide the procfs of the container, as runc does. Whether what is bound on /proc is one is asked when it is
+// opened, and so is whether a symlink of the image leads there.
+func (c *checker) overProc(i int, m *specs.Mount) {
+	dest := filepath.Clean("/" + m.Destination)
+	if !names.BelowProc(dest) || names.HasOption(m, "remount") {
+		return
+	}
+	path := at("mounts", i) + ".destination"
+	switch {
+	case dest != names.Proc && !slices.Contains(names.ProcFiles(), dest):
+		c.bad(path, quote(m.Destination)+", inside /proc", "one of "+list(names.ProcFiles()))
+	case dest == names.Proc && m.Type != "proc" && !names.IsBind(m):
+		c.bad(path, quote(m.Destination)+" for a mount of type "+quote(m.Type), "a procfs there")
 	}
 }
 
@@ -70,18 +91,32 @@ func (c *checker) mountIDs(i int, m *specs.Mount) {
 	case "cgroup", "cgroup2", "proc", "sysfs":
 		c.bad(path, "mappings of ids for a filesystem of type "+m.Type, "a type of filesystem that can")
 	}
-	if slices.Contains(m.Options, "remount") {
+	if names.HasOption(m, "remount") {
 		c.bad(path, "mappings of ids for a mount that is there already", "no remount in the options")
 	}
 	uids, gids := path+".uidMappings", path+".gidMappings"
 	if len(m.UIDMappings) == 0 {
 		uids, gids = path+".options.uids", path+".options.gids"
-	} else if !slices.Contains(m.Options, "idmap") && !slices.Contains(m.Options, "ridmap") {
+	} else if !names.HasOption(m, "idmap", "ridmap") {
 		c.warn(path+".options", "none of idmap and ridmap", "idmap beside uidMappings: older runtimes ignore them in silence")
 	}
 	if !ids.Container {
 		c.mappings(uids, ids.UIDs)
 		c.mappings(gids, ids.GIDs)
+	}
+}
+
+// bindsInstead is about what takes a mount in a user namespace only: devices are bound there, and sysctls written through a procfs
+// of its own.
+func (c *checker) bindsInstead() {
+	if names.NamespaceIn(c.Linux, specs.UserNamespace) == nil {
+		return
+	}
+	if len(c.Linux.Devices) > 0 {
+		c.needsMountNamespace("linux.devices")
+	}
+	if len(c.Linux.Sysctl) > 0 {
+		c.needsMountNamespace("linux.sysctl")
 	}
 }
 

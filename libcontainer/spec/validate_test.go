@@ -161,6 +161,7 @@ func TestValidateFacts(t *testing.T) {
 		"hostname",
 		"mounts",
 		"root.readonly",
+		"process.terminal",
 		"linux.namespaces[4].path",
 		`linux.sysctl["kernel.domainname"]`,
 		`linux.sysctl["kernel.sem"]`,

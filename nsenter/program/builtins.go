@@ -22,9 +22,10 @@ const (
 	NoSymlinks Want = 4 << iota // a symlink anywhere in the path is ELOOP
 	Nofollow                    // one at the end of the path is opened itself
 	Existing                    // nothing is made: ENOENT
+	OffProc                     // a file on a procfs is EXDEV, unless it is inside Held
 
 	wantKind = 3
-	wantAll  = wantKind | NoSymlinks | Nofollow | Existing
+	wantAll  = wantKind | NoSymlinks | Nofollow | Existing | OffProc
 )
 
 // Path is where Target looks: Name inside Root. The first Known bytes of Name lead to Held, a mount that the program has put

@@ -77,7 +77,7 @@ func everyFile(b *Builder, root Slot) {
 	b.FsCreate(fs)
 	mnt := b.Fsmount(fs, sys.MountAttrNosuid|sys.MountAttrStrictatime)
 	b.MountSetattr(mnt, sys.AtRecursive, MountAttr{Set: sys.MountAttrRdonly, Clear: sys.MountAttrAtime})
-	dst := b.Target(Inside(root, "/tmp"), WantDir, None)
+	dst := b.Target(Inside(root, "/tmp"), WantDir|OffProc, None)
 	src := b.CloneTree(dst, 0)
 	b.MountSetattr(src, 0, MountAttr{Set: sys.MountAttrNodev})
 	b.Copy(src, mnt, CopyTree|CopyMode|CopyUID|CopyGID)

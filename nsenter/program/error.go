@@ -41,6 +41,10 @@ func (e *Error) Error() string {
 		return strings.Join(append(parts, "not the device it should be", e.Report.Errno.Error()), ": ")
 	case n.Op == OpTarget && e.Report.Errno == syscall.ELOOP:
 		return strings.Join(append(parts, "a symlink is in the way", e.Report.Errno.Error()), ": ")
+	case n.Op == OpTarget && e.Report.Errno == syscall.EXDEV:
+		return strings.Join(append(parts, "it leads into /proc", e.Report.Errno.Error()), ": ")
+	case n.Op == OpCheckFs && e.Report.Errno == syscall.EXDEV:
+		return strings.Join(append(parts, "not the type of filesystem it should be", e.Report.Errno.Error()), ": ")
 	case n.Op == OpCopyLink && e.Report.Errno == syscall.EEXIST:
 		return strings.Join(append(parts, "something else is there", e.Report.Errno.Error()), ": ")
 	case n.Op == OpListen:

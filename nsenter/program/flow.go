@@ -26,6 +26,7 @@ const (
 	unambient                   // the ambient set that the process came with was cleared
 	narrowed                    // no more capabilities than the last steps take
 	pidsJoined                  // children are to be born in another pid namespace than the process is in
+	noRoot                      // the user namespace has no root
 	idsChanged                  // the last instruction changed ids: the process may be looked into again
 )
 

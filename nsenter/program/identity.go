@@ -47,8 +47,8 @@ func (f *flow) identity(in *Insn) error {
 		if !sameIDs(in) {
 			return fmt.Errorf("to ids that differ")
 		}
-		// To become root of a user namespace is no end of privilege, and comes before the rest.
-		if !f.has(keepcaps) && in.Args[0].Val != 0 {
+		// To become root of a user namespace, or another in one without root, is no end of privilege, and comes before the rest.
+		if !f.has(keepcaps) && !f.has(noRoot) && in.Args[0].Val != 0 {
 			return fmt.Errorf("to another user, with no capabilities kept to go on with")
 		}
 		if f.has(keepcaps) {

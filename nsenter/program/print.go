@@ -216,7 +216,7 @@ func treeFlags() []flagName {
 }
 
 func wantFlags() []flagName {
-	return []flagName{{uint64(NoSymlinks), "NO_SYMLINKS"}, {uint64(Nofollow), "NOFOLLOW"}, {uint64(Existing), "EXISTING"}}
+	return []flagName{{uint64(NoSymlinks), "NO_SYMLINKS"}, {uint64(Nofollow), "NOFOLLOW"}, {uint64(Existing), "EXISTING"}, {uint64(OffProc), "OFF_PROC"}}
 }
 
 func moveFlags() []flagName {

@@ -54,8 +54,8 @@ func (f *flow) mounts(in *Insn) error {
 			}
 			f.placed.add(s.Val)
 		}
-		f.mounted(in)
 		f.covered(in)
+		return f.mounted(in)
 	case sys.SysMountSetattr:
 		f.attributes(in)
 		f.covered(in)

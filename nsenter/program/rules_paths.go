@@ -28,6 +28,7 @@ const noPlace = -1
 // for flow.places to say.
 type tracks struct {
 	opened []lookup // by slot
+	lax    []bool   // by slot: a symlink may lead to a procfs
 	places []point  // at most as many as there are moves
 	last   []int32  // by slot: its last place, or noPlace
 	moves  int
@@ -38,7 +39,7 @@ type tracks struct {
 }
 
 func newTracks(p *Program) *tracks {
-	t := &tracks{opened: make([]lookup, p.Slots), last: make([]int32, p.Slots)}
+	t := &tracks{opened: make([]lookup, p.Slots), lax: make([]bool, p.Slots), last: make([]int32, p.Slots)}
 	for s := range t.last {
 		t.last[s] = noPlace
 	}
@@ -74,6 +75,7 @@ func (t *tracks) looked(in *Insn) {
 		l = lookup{in.Args[0].Val, plain(in.Args[1].Text), true}
 	}
 	t.opened[in.Out] = l
+	t.lax[in.Out] = in.Op == OpTarget && in.Args[2].Val&uint64(NoSymlinks|OffProc) == 0 && !within("proc", l.path)
 }
 
 // namesPath reports whether the first arguments are a directory and a path.
@@ -82,22 +84,26 @@ func (in *Insn) namesPath() bool {
 	return len(sig.args) > 1 && sig.args[0] == aDirFd && sig.args[1] == aPath
 }
 
-// mounted records where in, a move_mount, has put a mount.
-func (f *flow) mounted(in *Insn) {
+// mounted records where in, a move_mount, has put a mount. What covers the procfs, or a part of it, is to be known by its path.
+func (f *flow) mounted(in *Insn) error {
 	src, dst, name, t := &in.Args[0], &in.Args[2], in.Args[3].Text, f.tracks
+	if dst.Kind == Use && t.lax[dst.Val] && !in.covers() {
+		return fmt.Errorf("on path %q, by which a symlink may lead into a procfs", t.opened[dst.Val].path)
+	}
 	if src.Kind != Use || in.Args[1].Text != "" || dst.Kind != Use {
-		return
+		return nil
 	}
 	l := t.opened[dst.Val]
 	if name != "" {
 		l = lookup{dst.Val, plain(name), true}
 	}
 	if !l.made {
-		return
+		return nil
 	}
 	f.places.add(uint64(len(t.places)))
 	t.places = append(t.places, point{l, src.Val, t.last[src.Val]})
 	t.last[src.Val] = int32(len(t.places) - 1)
+	return nil
 }
 
 // gone records that slot s is on no place any more.

@@ -17,6 +17,7 @@ import (
 //   - a path relative to nothing; a path of more than one component, or through a symlink, below a descriptor, unless
 //     openat2 keeps it inside; something made by a path of the host
 //   - a path that is looked up from where it was before, though the program has a mount that it has put on it or on its way
+//   - a mount on a path by which a symlink may lead into a procfs, unless it masks
 //   - a hook with a file from outside the root still open, after the change of root; the copy of a tree that may hold devices
 //   - a path of the host, or below a descriptor from outside, after the change of root
 //   - namespaces joined or made, or a fork, while the process can be looked into (not yet undumpable); namespaces
@@ -141,7 +142,7 @@ func (v *verifier) step(i int) error {
 		f.close(in.Args[0].Val) // failed or not (close(2))
 	}
 	for b := range in.Branch {
-		v.reach(in.Branch[b].Label.pos, f)
+		v.branch(in, &in.Branch[b], f)
 	}
 	if err := f.apply(in, sig); err != nil {
 		return fmt.Errorf("%s: %w", sig.name, err)
@@ -154,6 +155,16 @@ func (v *verifier) step(i int) error {
 		v.leave()
 	}
 	return nil
+}
+
+// branch follows br, on which in has failed.
+func (v *verifier) branch(in *Insn, br *Branch, f *flow) {
+	done, seen := f.done, f.seen
+	if in.Op == OpSyscall && in.Nr == sys.SysSetresuid && in.Args[0].Val == 0 && br.Errno == syscall.EINVAL {
+		f.do(noRoot)
+	}
+	v.reach(br.Label.pos, f)
+	f.done, f.seen = done, seen
 }
 
 // shape checks what does not depend on what came before.

@@ -307,6 +307,20 @@ func TestNamespaceRules(t *testing.T) {
 	})
 }
 
+// orUser becomes root, or another user where that fails with e.
+func orUser(e syscall.Errno) func(b *scene) {
+	return func(b *scene) {
+		none, done := b.Label(), b.Label()
+		b.Builder.Setresuid(0)
+		b.On(none, e)
+		b.Prctl(sys.PrSetDumpable, 0)
+		b.Jump(done)
+		b.Here(none)
+		b.Setresuid(7)
+		b.Here(done)
+	}
+}
+
 func TestIdentityRules(t *testing.T) {
 	// last is what comes before a filter: nothing is closed after it.
 	last := func(b *scene) { b.closeAll(); b.CloexecFrom(3) }
@@ -317,6 +331,10 @@ func TestIdentityRules(t *testing.T) {
 			good: func(b *scene) { b.Setresgid(0); b.Setresuid(0) }},
 		{name: "keepcaps taken back", at: atEntered, want: "setresuid: to another user, with no capabilities kept",
 			bad: func(b *scene) { b.Prctl(sys.PrSetKeepcaps, 1); b.Prctl(sys.PrSetKeepcaps, 0); b.Setresuid(7) }},
+		{name: "another user where root may be", at: atHost, want: "setresuid: to another user, with no capabilities kept",
+			bad: orUser(syscall.EPERM), good: orUser(syscall.EINVAL)},
+		{name: "another user after one that could not be root", at: atHost, want: "setresuid: to another user, with no capabilities kept",
+			bad: func(b *scene) { orUser(syscall.EINVAL)(b); b.Setresuid(7) }},
 		{name: "user ids that differ", at: atEntered, want: "setresuid: to ids that differ",
 			bad: func(b *scene) { b.raw(sys.SysSetresuid, num(0), num(0), num(1)) }},
 		{name: "group ids that differ", at: atEntered, want: "setresgid: to ids that differ",

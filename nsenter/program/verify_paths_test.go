@@ -11,7 +11,7 @@ import (
 func TestHeldRules(t *testing.T) {
 	tmpfs := func(b *scene) Slot { return b.Fsmount(b.Fsopen("tmpfs"), 0) }
 	on := func(b *scene, path string) Slot { // a mount that is held on path
-		mnt, dst := tmpfs(b), b.Target(Inside(b.dir, path), WantDir, None)
+		mnt, dst := tmpfs(b), b.Target(Inside(b.dir, path), WantDir|OffProc, None)
 		b.MoveMount(mnt, dst)
 		b.Close(dst)
 		return mnt
@@ -50,7 +50,7 @@ func TestHeldRules(t *testing.T) {
 			good: func(b *scene) { b.Close(on(b, "/a")); open(b, "/a/b", None, 0) }},
 		{name: "below what may be a mount", at: atHost, want: again,
 			bad: func(b *scene) {
-				mnt, dst, l := tmpfs(b), b.Target(Inside(b.dir, "/a"), WantDir, None), b.Label()
+				mnt, dst, l := tmpfs(b), b.Target(Inside(b.dir, "/a"), WantDir|OffProc, None), b.Label()
 				b.Setsid()
 				b.On(l, syscall.EPERM)
 				b.MoveMount(mnt, dst)
@@ -59,7 +59,7 @@ func TestHeldRules(t *testing.T) {
 			},
 			// On the other way nothing is mounted.
 			good: func(b *scene) {
-				mnt, dst, other, l := tmpfs(b), b.Target(Inside(b.dir, "/a"), WantDir, None), b.Label(), b.Label()
+				mnt, dst, other, l := tmpfs(b), b.Target(Inside(b.dir, "/a"), WantDir|OffProc, None), b.Label(), b.Label()
 				b.Setsid()
 				b.On(other, syscall.EPERM)
 				b.MoveMount(mnt, dst)
@@ -112,8 +112,32 @@ func TestHeldRules(t *testing.T) {
 
 // below is a mount that is held on path, which starts at another.
 func below(b *scene, path string, held Slot, known int) Slot {
-	mnt, dst := b.Fsmount(b.Fsopen("tmpfs"), 0), b.Target(Path{b.dir, path, held, known}, WantDir, None)
+	mnt, dst := b.Fsmount(b.Fsopen("tmpfs"), 0), b.Target(Path{b.dir, path, held, known}, WantDir|OffProc, None)
 	b.MoveMount(mnt, dst)
 	b.Close(dst)
 	return mnt
+}
+
+// TestProcRules: what goes into a procfs goes there by its path.
+func TestProcRules(t *testing.T) {
+	on := func(path string, want Want) func(b *scene) {
+		return func(b *scene) {
+			mnt, dst := b.Fsmount(b.Fsopen("tmpfs"), 0), b.Target(Inside(b.dir, path), want, None)
+			b.MoveMount(mnt, dst)
+			b.Close(dst, mnt)
+		}
+	}
+	const lax = `move_mount: on path "a", by which a symlink may lead into a procfs`
+	checkRules(t, []rule{
+		{name: "mount by a path with symlinks", at: atHost, want: lax, bad: on("/a", WantDir), good: on("/a", WantDir|OffProc)},
+		{name: "mount by a path without symlinks", at: atHost, want: lax, bad: on("/a", WantFile|Nofollow), good: on("/a", WantFile|NoSymlinks)},
+		{name: "mount by a path in proc", at: atHost, want: "into a procfs", bad: on("/procs/a", WantDir), good: on("//proc/a", WantDir)},
+		{name: "mount that is no mask", at: atChange, want: lax,
+			bad: func(b *scene) { b.At("mounts[0]", "bind it"); on("/a", WantDir)(b) },
+			good: func(b *scene) {
+				b.mask("linux.maskedPaths[0]", "/a")
+				b.enterRoot()
+				b.check("linux.maskedPaths[0]", "/a")
+			}, twin: skip{root: true}},
+	})
 }

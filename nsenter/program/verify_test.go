@@ -186,7 +186,7 @@ func TestShapeRules(t *testing.T) {
 			good: func(b *scene) { b.MountSetattr(b.dir, 0, MountAttr{Set: 1}) }},
 		{name: "want of a target", at: atHost, want: "target: argument 2: not of the kind",
 			bad: func(b *scene) {
-				b.Target(Inside(b.dir, "x"), 32, None)
+				b.Target(Inside(b.dir, "x"), 64, None)
 			},
 			good: func(b *scene) { b.Target(Inside(b.dir, "x"), WantDir, None) }},
 		{name: "root of a target", at: atHost, want: "target: argument 0: not of the kind",

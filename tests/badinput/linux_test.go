@@ -39,7 +39,7 @@ func TestNamespaces(t *testing.T) {
 	}
 	many := make([]specs.LinuxIDMapping, 341)
 	for i := range many {
-		many[i] = specs.LinuxIDMapping{ContainerID: uint32(i), HostID: uint32(i), Size: 1}
+		many[i] = specs.LinuxIDMapping{ContainerID: uint32(i), HostID: uint32(2 * i), Size: 1}
 	}
 	for _, r := range []row{
 		{name: "an unknown type", spec: add(specs.LinuxNamespace{Type: "pids"}), want: []string{`linux.namespaces[5].type: got "pids", want one of`}},
@@ -58,7 +58,7 @@ func TestNamespaces(t *testing.T) {
 		{name: "mappings that overlap outside", spec: maps(specs.LinuxIDMapping{Size: 10}, specs.LinuxIDMapping{ContainerID: 10, HostID: 9, Size: 1}),
 			want: []string{"linux.uidMappings[1]: got host ids that linux.uidMappings[0] maps too"}},
 		{name: "mappings past the last id", spec: maps(specs.LinuxIDMapping{ContainerID: 1, Size: 1<<32 - 1}), want: []string{"linux.uidMappings[0]: got container ids past 4294967294"}},
-		{name: "too many mappings", spec: maps(many...), want: []string{"linux.uidMappings: got 341 mappings, want at most 340"}},
+		{name: "too many mappings", spec: maps(many...), want: []string{"linux.uidMappings[340]: got mapping 341 of 341"}},
 		{name: "mappings without root", spec: maps(specs.LinuxIDMapping{ContainerID: 1, HostID: 1, Size: 9}), want: []string{"process.user.uid: got 0, want an id that linux.uidMappings maps"}},
 		{name: "a user that is not mapped", spec: func(s *specs.Spec) {
 			userNamespace(s)

@@ -79,9 +79,12 @@ func TestSuperblockOptions(t *testing.T) {
 		specs.Mount{Destination: "/b", Type: "tmpfs", Options: []string{"sync", "lazytime", "async", "nolazytime", "iversion"}},
 		specs.Mount{Destination: "/c", Type: "tmpfs", Options: []string{"defaults", "loud", "silent", "mand", "nomand", "noiversion", "auto"}},
 		specs.Mount{Destination: "/d", Source: "src", Options: []string{"bind", "sync", "size=1m"}},
+		specs.Mount{Destination: "/e", Type: "tmpfs", Options: []string{"size=64k,ro", "nodev,mode=711,mpol=bind:0-0,0"}},
+		specs.Mount{Destination: "/f", Source: "src", Options: []string{"ro,bind"}},
 	))
 	for target, want := range map[string][]string{
 		"/a": {"sync", "dirsync", "lazytime", "size=64k", "nr_inodes=7", "mode=711"}, "/b": {"!sync", "!lazytime"}, "/c": {"!sync", "!dirsync"}, "/d": {"!sync"},
+		"/e": {"ro", "nodev", "size=64k", "mode=711"}, "/f": {"ro"},
 	} {
 		if m := r.Mount(target); m == nil || !m.Has(want...) {
 			t.Errorf("mount on %s: got %+v, want %v", target, m, want)
@@ -220,21 +223,21 @@ func TestOverlay(t *testing.T) {
 				userNamespace(b.Spec)
 			}
 			var list []string
-			for _, name := range []string{"first", "second:"} {
+			for _, name := range []string{"first", "second:", "third,"} {
 				dir := b.Dir + "/" + name + strings.Repeat("x", 150)
 				check(t, os.Mkdir(dir, 0o755))
 				check(t, os.WriteFile(dir+"/"+name, nil, 0o644))
-				list = append(list, strings.ReplaceAll(dir, ":", `\:`))
+				list = append(list, strings.NewReplacer(":", `\:`, ",", `\,`).Replace(dir))
 			}
 			b.Edit(kit.Args("ls", "/over"), mounts(specs.Mount{
-				Destination: "/over", Type: "overlay", Source: "overlay", Options: []string{"lowerdir=" + strings.Join(list, ":")},
+				Destination: "/over", Type: "overlay", Source: "overlay", Options: []string{"ro,lowerdir=" + strings.Join(list, ":") + ",xino=off"},
 			}))
 			res := b.Teu("run", b.ID)
 			if strings.Contains(res.Stderr, "Unknown parameter 'lowerdir+'") {
 				t.Skip("Linux has lowerdir+ since 6.8")
 			}
-			if res.Code != 0 || !strings.Contains(res.Stdout, "first") || !strings.Contains(res.Stdout, "second:") {
-				t.Errorf("%v: want exit code 0, and first and second: in stdout", res)
+			if res.Code != 0 || !strings.Contains(res.Stdout, "first") || !strings.Contains(res.Stdout, "second:") || !strings.Contains(res.Stdout, "third,") {
+				t.Errorf("%v: want exit code 0, and first, second: and third, in stdout", res)
 			}
 		})
 	}

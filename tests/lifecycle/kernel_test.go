@@ -90,7 +90,7 @@ func TestSysctlWithReadonlyProc(t *testing.T) {
 	t.Parallel()
 	b := kit.New(t, masked("/proc/sys"), func(s *specs.Spec) {
 		s.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"}
-		s.Mounts[0] = specs.Mount{Destination: "/proc", Type: "tmpfs", Source: "tmpfs"}
+		s.Mounts[0].Options = append(s.Mounts[0].Options, "ro")
 	}, tmpfs("/true/proc"), mount(specs.Mount{Destination: "/real", Type: "proc", Source: "proc"}))
 	if out := b.Run(kit.Args("cat", "/real/sys/net/ipv4/ip_forward")).Stdout; out != "1\n" {
 		t.Errorf("ip_forward: got %q, want %q", out, "1\n")

@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -69,17 +70,59 @@ func TestNamespaceAbsent(t *testing.T) {
 	}
 }
 
-// TestMountNamespaceAbsent: only what mounts nothing can do without, and it is chrooted.
+// nothingToMount leaves out what takes a mount namespace.
+func nothingToMount(s *specs.Spec) {
+	kit.NoNamespace(specs.MountNamespace)(s)
+	s.Mounts, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths, s.Root.Readonly = nil, nil, nil, false
+}
+
+// TestMountNamespaceAbsent: what mounts nothing can do without, and it is chrooted; the host's mounts are as they were.
 func TestMountNamespaceAbsent(t *testing.T) {
 	t.Parallel()
-	b := kit.New(t, kit.NoNamespace(specs.MountNamespace), kit.Args("ls", "/"))
-	b.Fails([]string{"run", b.ID}, "mounts", "mount namespace")
-	res := b.Run(func(s *specs.Spec) {
-		s.Mounts, s.Linux.MaskedPaths, s.Linux.ReadonlyPaths, s.Root.Readonly = nil, nil, nil, false
+	b := kit.New(t, kit.NoNamespace(specs.MountNamespace))
+	b.Fails([]string{"run", b.ID}, "mounts: got", "root.readonly: got", "linux.maskedPaths: got", "linux.readonlyPaths: got", "without a mount namespace")
+	b = kit.New(t, nothingToMount, kit.Args("ls", "/"), func(s *specs.Spec) {
+		s.Process.Cwd = "/work"
+		s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/mine", Type: "c", Major: 1, Minor: 5}}
+		s.Linux.Sysctl = map[string]string{"kernel.shmmni": "77"}
 	})
-	if want := "bin\netc\ntmp\n"; res.Stdout != want {
-		t.Errorf("the root: got %q, want %q", res.Stdout, want)
+	if res := b.Run(); res.Stdout != "bin\ndev\netc\ntmp\nwork\n" {
+		t.Errorf("the root: got %q, want bin, dev, etc, tmp and the working directory", res.Stdout)
 	}
+	for _, path := range []string{"/dev/null", "/dev/urandom", "/dev/mine"} {
+		if out := b.Run(kit.Args("open", path, "r")).Stdout; out != "ok\n" {
+			t.Errorf("open %s: got %q, want %q", path, out, "ok\n")
+		}
+	}
+	b.Start("sleep", "forever")
+	pid := b.State().Pid
+	if got := link(t, pid, "mnt"); got != link(t, 0, "mnt") {
+		t.Errorf("mount namespace: got %s, want the host's, %s", got, link(t, 0, "mnt"))
+	}
+	if text := procFile(t, pid, "mountinfo"); strings.Contains(text, b.ID) {
+		t.Errorf("mounts: got %s, want none of the container's", text)
+	}
+	b.OK("exec", "--cwd", "/work", b.ID, kit.PayloadPath, "true")
+	b = kit.New(t, nothingToMount, func(s *specs.Spec) { s.Process.Terminal = true })
+	b.Fails([]string{"run", b.ID}, "process.terminal", "without a mount namespace")
+}
+
+// TestMountNamespaceAbsentForUser: a user namespace in the host's mount namespace has no devices, which it could only bind, and a
+// root that its own root may not reach.
+func TestMountNamespaceAbsentForUser(t *testing.T) {
+	t.Parallel()
+	b := newUser(t, nothingToMount, userNamespace, kit.Args("ls", "/"))
+	check(t, os.Chmod(b.Dir, 0o700))
+	if res := b.Run(); res.Stdout != "bin\netc\ntmp\n" {
+		t.Errorf("the root: got %q, want bin, etc and tmp", res.Stdout)
+	}
+	b.Start("sleep", "forever")
+	b.OK("exec", b.ID, kit.PayloadPath, "true")
+	b = newUser(t, nothingToMount, userNamespace, func(s *specs.Spec) {
+		s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/mine", Type: "c", Major: 1, Minor: 5}}
+		s.Linux.Sysctl = map[string]string{"kernel.shmmni": "77"}
+	})
+	b.Fails([]string{"run", b.ID}, "linux.devices: got", "linux.sysctl: got", "without a mount namespace")
 }
 
 // TestNamespaceJoined: a second container joins one namespace of a first, by path.

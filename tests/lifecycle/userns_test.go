@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -150,6 +151,86 @@ func TestUserNamespaceJoined(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestUserNamespaceWithoutRoot: where id 0 is not mapped the process's own user makes what the container gets.
+func TestUserNamespaceWithoutRoot(t *testing.T) {
+	t.Parallel()
+	const user = 1000
+	some := []specs.LinuxIDMapping{{ContainerID: user, HostID: firstID, Size: 10}}
+	withRoot := append([]specs.LinuxIDMapping{{ContainerID: 0, HostID: firstID + 100, Size: 1}}, some...)
+	as := func(uids, gids []specs.LinuxIDMapping) edit {
+		return func(s *specs.Spec) {
+			namespace(specs.UserNamespace, "")(s)
+			s.Linux.UIDMappings, s.Linux.GIDMappings = uids, gids
+			s.Process.User = specs.User{UID: user, GID: user, AdditionalGids: []uint32{user + 1}}
+			for i := range s.Mounts { // a group that is not mapped
+				s.Mounts[i].Options = slices.DeleteFunc(s.Mounts[i].Options, func(o string) bool { return o == "gid=5" })
+			}
+		}
+	}
+	for _, c := range []struct {
+		name       string
+		uids, gids []specs.LinuxIDMapping
+	}{{"neither", some, some}, {"root's group alone", some, withRoot}, {"root alone", withRoot, some}} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newUser(t, as(c.uids, c.gids), privileged, writable)
+			check(t, os.Chmod(b.Rootfs, 0o777))
+			inside := b.Inspect()
+			if id := inside.ID; id.UID != user || id.EUID != user || id.GID != user || fmt.Sprint(id.Groups) != "[1001]" {
+				t.Errorf("ids inside: got %+v, want 1000:1000, groups [1001]", id)
+			}
+			for _, path := range []string{"/dev/null", "/proc", "/sys", "/dev/pts"} {
+				if inside.Mount(path) == nil {
+					t.Errorf("mounts: got %+v, want one on %s", inside.Mountinfo, path)
+				}
+			}
+			b.Edit(func(s *specs.Spec) { s.Process.Capabilities.Ambient, s.Process.Capabilities.Effective = nil, nil })
+			if got := b.Inspect().Status["CapEff"]; got != "0000000000000000" {
+				t.Errorf("CapEff of a process without capabilities: got %s, want none", got)
+			}
+			b.Start("sleep", "forever")
+			in := kit.JSON[*kit.Report](b, b.OK("exec", b.ID, kit.PayloadPath, "all").Stdout)
+			if in.ID.UID != user || in.NS["user"] != link(t, b.State().Pid, "user") {
+				t.Errorf("exec: got %+v, %v, want uid 1000 in the container's user namespace", in.ID, in.NS)
+			}
+			b.Fails([]string{"exec", "--user", "5:1000", b.ID, kit.PayloadPath, "true"}, "process.user", "invalid argument: the user namespace has no such id")
+			join := namespace(specs.UserNamespace, fmt.Sprintf("/proc/%d/ns/user", b.State().Pid))
+			other := newUser(t, as(nil, nil), join, writable)
+			check(t, os.Chmod(other.Rootfs, 0o777))
+			if got := other.Inspect().ID; got.UID != user || got.GID != user {
+				t.Errorf("another container in the user namespace: got %+v, want 1000:1000", got)
+			}
+		})
+	}
+}
+
+// TestLongIDMap: many mappings are one to the kernel where each goes on where the one before it ends.
+func TestLongIDMap(t *testing.T) {
+	t.Parallel()
+	b := newUser(t, userNamespace, func(s *specs.Spec) {
+		var list []specs.LinuxIDMapping
+		for i := range uint32(400) {
+			list = append(list, specs.LinuxIDMapping{ContainerID: i, HostID: firstID + i, Size: 1})
+		}
+		s.Linux.UIDMappings, s.Linux.GIDMappings = list, append(list, specs.LinuxIDMapping{ContainerID: 500, HostID: firstID + 500, Size: 1})
+	})
+	inside := b.Inspect()
+	if got, want := fields(inside.UIDMap), "0 100000 400"; got != want {
+		t.Errorf("uid_map: got %q, want %q", got, want)
+	}
+	if got, want := fields(inside.GIDMap), "0 100000 400 500 100500 1"; got != want {
+		t.Errorf("gid_map: got %q, want %q", got, want)
+	}
+	b.Edit(func(s *specs.Spec) {
+		for i := range s.Linux.UIDMappings {
+			s.Linux.UIDMappings[i].HostID += firstID + uint32(i)
+		}
+	})
+	b.Fails([]string{"run", b.ID}, "linux.uidMappings[3")
+	if res := b.Teu("validate", b.Dir); res.Code == 0 || !strings.Contains(res.Stdout, "problem: /linux/uidMappings/3") {
+		t.Errorf("%v: want a problem of /linux/uidMappings/3…", res)
+	}
 }
 
 func TestUserNamespaceErrors(t *testing.T) {

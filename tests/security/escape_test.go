@@ -74,8 +74,8 @@ func TestExecStaysBelowTheRoot(t *testing.T) {
 	b.Edit(func(s *specs.Spec) { s.Linux.Namespaces = nil })
 	all := kit.New(t, writable, func(s *specs.Spec) { *s.Linux = specs.Linux{}; s.Mounts, s.Hostname = nil, "" })
 	all.Start("sleep", "forever")
-	if res := all.OK("exec", all.ID, kit.PayloadPath, "ls", "/"); res.Stdout != "bin\netc\ntmp\n" {
-		t.Errorf("exec without namespaces: %v: want stdout %q", res, "bin\netc\ntmp\n")
+	if res := all.OK("exec", all.ID, kit.PayloadPath, "ls", "/"); res.Stdout != "bin\ndev\netc\ntmp\n" {
+		t.Errorf("exec without namespaces: %v: want stdout %q", res, "bin\ndev\netc\ntmp\n")
 	}
 }
 

@@ -17,31 +17,55 @@ import (
 	"teu/tests/kit"
 )
 
-// Class B: what is written through /proc goes to the kernel, whatever the configuration mounts over /proc/sys (runc
-// CVE-2019-16884, CVE-2025-52881; youki CVE-2025-62596).
-func TestSysctlIsNotRedirected(t *testing.T) {
+// Class B: nothing hides the procfs of the container, whose processes would believe that they had set what they had not, and the
+// runtime with them (runc CVE-2019-16884, CVE-2025-52881; youki CVE-2025-62596): not by its path, and not by a symlink of the image.
+func TestNothingOverProc(t *testing.T) {
 	b := kit.New(t)
 	host := newCanary(t, b)
 	fake := b.Dir + "/fake"
 	check(t, os.MkdirAll(fake+"/sys/kernel", 0o755))
 	check(t, os.Symlink(host.dir+"/file", fake+"/sys/kernel/msgmax"))
-	for _, over := range []specs.Mount{
-		bind(fake, "/proc"), bind(fake+"/sys", "/proc/sys"), bind(host.dir+"/file", "/proc/sys/kernel/msgmax"),
-		{Destination: "/proc/sys/kernel", Type: "tmpfs", Source: "tmpfs"},
+	tmpfs := func(path string) specs.Mount { return specs.Mount{Destination: path, Type: "tmpfs", Source: "tmpfs"} }
+	for _, c := range []struct {
+		over specs.Mount
+		want []string
+	}{
+		{bind(fake, "/proc"), []string{"bind " + fake + " on /proc, which is for a procfs alone: not the type of filesystem"}},
+		{tmpfs("/proc"), []string{"mounts[7].destination", "/proc", "want a procfs"}},
+		{bind(fake+"/sys", "/proc/sys"), []string{"mounts[7].destination", "inside /proc"}},
+		{bind(host.dir+"/file", "/proc/sys/kernel/msgmax"), []string{"mounts[7].destination", "inside /proc"}},
+		{tmpfs("/tmp/../proc/sys/kernel"), []string{"mounts[7].destination", "inside /proc"}},
+		{bind(fake, "/kernel"), []string{"bind " + fake + " on /kernel: it leads into /proc"}},
+		{tmpfs("/kernel"), []string{"mount tmpfs on /kernel: it leads into /proc"}},
+		{tmpfs("/all"), []string{"mount tmpfs on /all: it leads into /proc"}},
+		{bind(host.dir+"/file", "/kernel/msgmax"), []string{"it leads into /proc"}},
+		{bind(host.dir+"/file", "/kernel/msgmax", "dest-nofollow"), []string{"it leads into /proc"}},
 	} {
-		t.Run(over.Destination+" is a "+over.Type, func(t *testing.T) {
-			b := kit.New(t, mounts(over, specs.Mount{Destination: "/mine", Type: "proc", Source: "proc"}),
-				kit.Args("cat", "/mine/sys/kernel/msgmax"), writable, func(s *specs.Spec) {
-					s.Linux.Sysctl = map[string]string{"kernel.msgmax": "12345"}
-					s.Linux.ReadonlyPaths, s.Linux.MaskedPaths = nil, nil
-				})
-			res := b.Teu("run", b.ID)
-			if res.Code != 0 || res.Stdout != "12345\n" {
-				t.Errorf(`%v: want exit code 0 and stdout "12345\n" (the sysctl of a real procfs)`, res)
-			}
+		t.Run(c.over.Destination+" is a "+c.over.Type, func(t *testing.T) {
+			b := kit.New(t, mounts(c.over), writable, func(s *specs.Spec) {
+				s.Linux.Sysctl = map[string]string{"kernel.msgmax": "12345"}
+				s.Linux.ReadonlyPaths, s.Linux.MaskedPaths = nil, nil
+			})
+			b.Symlink("proc/sys/kernel", "kernel")
+			b.Symlink("/proc", "all")
+			b.Fails([]string{"run", b.ID}, c.want...)
 			host.intact()
 		})
 	}
+}
+
+// What callers do mount in /proc goes there: the files of lxcfs, the host's own procfs, and whatever lies in a volume.
+func TestMountsInProc(t *testing.T) {
+	b := kit.New(t, kit.Args("cat", "/proc/cpuinfo", "/proc/sys/kernel/ns_last_pid", "/host/proc/version"), writable)
+	file := b.Dir + "/file"
+	check(t, os.WriteFile(file, []byte("mine\n"), 0o644))
+	b.Edit(mounts(bind(file, "/proc/cpuinfo"), bind(file, "/proc/sys/kernel/ns_last_pid"),
+		specs.Mount{Destination: "/host", Type: "tmpfs", Source: "tmpfs"}, bind("/proc", "/host/proc"), bind(file, "/host/proc/version")))
+	if res := b.OK("run", b.ID); res.Stdout != "mine\nmine\nmine\n" {
+		t.Errorf("%v: want the file three times", res)
+	}
+	b = kit.New(t, without("/proc"), mounts(bind("/proc", "/proc")), kit.Args("true"))
+	b.OK("run", b.ID)
 }
 
 // leaky gives a command a descriptor of the host's root directory at many numbers, as a caller that forgets O_CLOEXEC.

@@ -198,8 +198,12 @@ func TestKernelFilesAreNotCopied(t *testing.T) {
 	for _, target := range []string{"/sys/firmware", "/sys/kernel", "/proc/sys/kernel", "/proc/self/fdinfo", "/proc"} {
 		b := kit.New(t, writable, tmpcopyup("/data"))
 		b.Symlink(target, "data")
-		if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, "leads to the kernel's own files") {
-			t.Errorf("copy of a symlink to %s: %v: want one line with %q", target, res, "leads to the kernel's own files")
+		want := "leads to the kernel's own files"
+		if strings.HasPrefix(target, "/proc") {
+			want = "leads into /proc" // where nothing is mounted
+		}
+		if res := b.Teu("run", b.ID); !oneLine(res) || !strings.Contains(res.Stderr, want) {
+			t.Errorf("copy of a symlink to %s: %v: want one line with %q", target, res, want)
 		}
 	}
 }
