@@ -164,7 +164,7 @@ func (c *creation) load() error {
 	}
 	c.spec, c.ns, c.text, c.facts.bundle = s, parseNamespaces(s), text, bundle
 	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot
-	c.facts.environ = os.Environ()
+	c.facts.environ = hooks.Environ()
 	if c.facts.root, err = rootDir(s, bundle); err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ import (
 /*
 What the parent opens on behalf of init, as inputs of its program:
 
-	root.path, sources   in a user namespace, whose root may not reach them; a source that lies in the root is looked up there
+	root.path, sources   in a user namespace, whose root may not reach them; a source that lies in the root is looked up there,
+	                     by init, for earlier mounts may have made it
 	translated mounts    any mount whose ids are translated (mounts[].uidMappings): bound, or of a new filesystem
 
 Who translates the ids of a mount needs CAP_SYS_ADMIN over its filesystem and over the user namespace that says how

@@ -95,9 +95,13 @@ func (h *hook) start() (p *os.Process, pidfd int, err error) {
 	if len(args) == 0 {
 		args = []string{h.spec.Path}
 	}
+	env := h.spec.Env
+	if env == nil {
+		env = Environ()
+	}
 	p, err = os.StartProcess(h.spec.Path, args, &os.ProcAttr{
 		Dir:   h.dir,
-		Env:   h.spec.Env, // nil, where there is none, stands for teu's own; an empty one is empty
+		Env:   env,
 		Files: []*os.File{stdin, output, output},
 		Sys:   &syscall.SysProcAttr{PidFD: &pidfd},
 	})

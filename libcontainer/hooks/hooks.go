@@ -17,11 +17,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
 )
+
+// Environ is the environment of hooks that have none in config.json: teu's own, but for what steers teu itself. config.md leaves it
+// open; runc and crun give theirs. An empty one is empty.
+func Environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "_TEU_") })
+}
 
 // Run runs the hooks of one kind in their order and stops at the first that fails:
 // prestart, createRuntime and poststart, whose failure ends the container

@@ -56,7 +56,7 @@ func (b *Builder) MoveMount(src, dst Slot) {
 		num(uint64(sys.MoveMountFEmptyPath|sys.MoveMountTEmptyPath)))
 }
 
-// MoveMountTo attaches the detached mount src onto an absolute path of the host.
+// MoveMountTo attaches the detached mount src, or moves an attached one, onto an absolute path of the host.
 func (b *Builder) MoveMountTo(src Slot, path string) {
 	b.call(sys.SysMoveMount, fd(src), str(""), fd(Host), str(path), num(uint64(sys.MoveMountFEmptyPath)))
 }
