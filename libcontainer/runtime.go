@@ -21,6 +21,7 @@ import (
 // Runtime is what the global flags say.
 type Runtime struct {
 	Root          string // --root: where the records of containers are
+	Cache         string // the directory of compiled seccomp filters, "" for none
 	Log           *log.Logger
 	CgroupManager CgroupManager
 	Rootless      string

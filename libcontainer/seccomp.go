@@ -1,21 +1,13 @@
 package libcontainer
 
-import (
-	"path/filepath"
-
-	"teu/libcontainer/seccomp"
-	"teu/libcontainer/store"
-)
-
-// seccompCache is the directory below the root directory that holds compiled filters.
-const seccompCache = store.CachePrefix + "seccomp"
+import "teu/libcontainer/seccomp"
 
 // seccomp compiles linux.seccomp.
 func (c *creation) seccomp() error {
 	if c.spec.Linux == nil || c.spec.Linux.Seccomp == nil {
 		return nil
 	}
-	filter, warnings, err := seccomp.Compile(c.spec.Linux.Seccomp, filepath.Join(c.r.Root, seccompCache))
+	filter, warnings, err := seccomp.Compile(c.spec.Linux.Seccomp, c.r.Cache)
 	for _, w := range warnings {
 		c.r.Log.Warnf("%v", w)
 	}

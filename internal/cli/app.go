@@ -254,7 +254,7 @@ func (inv *invocation) setup() error {
 	if err != nil {
 		return err
 	}
-	inv.rt = inv.connect(&libcontainer.Runtime{Root: root, Log: inv.log, CgroupManager: manager, Rootless: g.rootless, Debug: g.debug})
+	inv.rt = inv.connect(&libcontainer.Runtime{Root: root, Cache: cacheDir(), Log: inv.log, CgroupManager: manager, Rootless: g.rootless, Debug: g.debug})
 	return nil
 }
 

@@ -215,6 +215,7 @@ func TestEveryOptionHasAFlag(t *testing.T) {
 
 func TestGlobalFlags(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("_TEU_CACHE", "/c")
 	t.Chdir(t.TempDir())
 	cwd, _ := os.Getwd()
 	for line, want := range map[string]libcontainer.Runtime{
@@ -231,9 +232,23 @@ func TestGlobalFlags(t *testing.T) {
 	} {
 		r := teu(t, line, nil)
 		got := *r.rec.rt
-		got.Log = nil
+		got.Log, want.Cache = nil, "/c"
 		if got != want || r.code != 0 {
 			t.Errorf("%s: got %+v and the exit code %d, want %+v and 0; stderr %s", line, got, r.code, want, r.stderr)
+		}
+	}
+}
+
+func TestCacheDir(t *testing.T) {
+	t.Setenv("_TEU_CACHE", "")
+	for xdg, user := range map[string]string{"/xdg": "/xdg/teu-cache", "": ""} {
+		t.Setenv("XDG_RUNTIME_DIR", xdg)
+		want := defaultCache
+		if honorXDG() {
+			want = user
+		}
+		if got := cacheDir(); got != want {
+			t.Errorf("cache with XDG_RUNTIME_DIR=%s: got %q, want %q", xdg, got, want)
 		}
 	}
 }

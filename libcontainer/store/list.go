@@ -4,12 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"syscall"
 )
-
-// CachePrefix begins the names of directories below the root that are no containers: no id holds a colon.
-const CachePrefix = "cache:"
 
 // List reads the records of all containers, with their annotations, in the order of their ids, without
 // locking. What is below the root and no readable container (torn, half-made
@@ -30,9 +26,6 @@ func (s *Store) List() (all []*State, bad []error, err error) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if strings.HasPrefix(name, CachePrefix) {
-			continue
-		}
 		st, err := s.ReadWhole(name)
 		var gone *NotExistError
 		var invalid *InvalidIDError
