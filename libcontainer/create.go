@@ -126,6 +126,9 @@ func (c *creation) close() {
 	for _, fd := range c.inputs {
 		sys.Close(fd)
 	}
+	if c.hookOutput != nil {
+		c.hookOutput.End() // the rest of it may yet be on the way to a file
+	}
 	for _, fd := range c.opened {
 		sys.Close(fd)
 	}

@@ -1,11 +1,19 @@
 package libcontainer
 
-import "teu/libcontainer/seccomp"
+import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/libcontainer/seccomp"
+	"teu/libcontainer/spec"
+)
 
 // seccomp compiles linux.seccomp.
 func (c *creation) seccomp() error {
 	if c.spec.Linux == nil || c.spec.Linux.Seccomp == nil {
 		return nil
+	}
+	if err := knownNames(c.spec); err != nil {
+		return err
 	}
 	filter, warnings, err := seccomp.Compile(c.spec.Linux.Seccomp, c.r.Cache)
 	for _, w := range warnings {
@@ -22,4 +30,12 @@ func (c *creation) seccomp() error {
 		return c.openListener(c.spec.Linux.Seccomp.ListenerPath)
 	}
 	return nil
+}
+
+// knownNames refuses a name of linux.seccomp that libseccomp does not know, where an annotation asks for that.
+func knownNames(s *specs.Spec) error {
+	if !spec.Annotated(s.Annotations, spec.FailUnknownSyscall) {
+		return nil
+	}
+	return seccomp.CheckNames(s.Linux.Seccomp)
 }

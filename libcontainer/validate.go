@@ -112,6 +112,7 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 		v.problem(err)
 	}
 	if l := s.Linux; l != nil && l.Seccomp != nil {
+		v.problem(knownNames(s))
 		_, warnings, err := seccomp.Compile(l.Seccomp, "")
 		v.problem(err)
 		for _, w := range warnings {
