@@ -39,6 +39,7 @@ type creation struct {
 	spec *specs.Spec
 	ns   *namespaces // of spec
 	text []byte      // of config.json
+	file string      // where that was
 	gate bool        // create; run goes on by itself
 
 	entry    *store.Container
@@ -151,21 +152,25 @@ func (c *creation) load() error {
 	if err != nil {
 		return err
 	}
+	file, err := configFile(bundle, c.o.Config)
+	if err != nil {
+		return err
+	}
 	c.r.Log.Debugf("make container %q from bundle %s, its record in %s", c.o.ID, bundle, c.r.Root)
 	c.step("load config.json")
-	s, text, err := spec.LoadText(bundle)
+	s, text, err := spec.LoadFile(file)
 	if err != nil {
 		return err
 	}
 	c.step("validate")
 	report := spec.Validate(s, c.r.hostFacts(s))
-	if err := c.r.accept(report, bundle+"/"+spec.ConfigFile); err != nil {
+	if err := c.r.accept(report, file); err != nil {
 		return err
 	}
 	for _, w := range rootfs.Ignored(s.Mounts) {
 		c.r.Log.Warnf("%s", w)
 	}
-	c.spec, c.ns, c.text, c.facts.bundle = s, parseNamespaces(s), text, bundle
+	c.spec, c.ns, c.text, c.file, c.facts.bundle = s, parseNamespaces(s), text, file, bundle
 	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot
 	if c.o.NoPivot {
 		if c.facts.revealing, err = host.Mounts("proc", "sysfs"); err != nil {
@@ -212,7 +217,7 @@ func (c *creation) reserve() error {
 	if err != nil {
 		return err
 	}
-	c.state = recordOf(c.spec, c.text, c.facts.bundle)
+	c.state = recordOf(c.spec, c.text, c.facts.bundle, c.file)
 	c.state.ID, c.state.Created, c.state.UID = c.o.ID, time.Now().UTC(), uint32(os.Geteuid())
 	c.state.Runtime = store.Process{Pid: self, Start: start}
 	if !c.o.NoNewKeyring {
@@ -233,10 +238,10 @@ func (c *creation) reserve() error {
 }
 
 // recordOf is what the record of a container holds of its bundle.
-func recordOf(s *specs.Spec, text []byte, bundle string) store.State {
+func recordOf(s *specs.Spec, text []byte, bundle, file string) store.State {
 	st := store.State{
 		Version: s.Version, Phase: store.Creating, Bundle: bundle, Rootfs: rootfsPath(s, bundle),
-		Config: bundle + "/" + spec.ConfigFile, Annotations: s.Annotations, Boot: store.Boot(),
+		Config: file, Annotations: s.Annotations, Boot: store.Boot(),
 	}
 	if len(s.Annotations) > 0 {
 		st.AnnotationsAt.From, st.AnnotationsAt.To = spec.Member(text, "annotations")

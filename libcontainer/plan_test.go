@@ -90,7 +90,7 @@ func planRecord(b *strings.Builder, s *specs.Spec) error {
 	if err != nil {
 		return err
 	}
-	st := recordOf(s, config, "/bundle")
+	st := recordOf(s, config, "/bundle", "/bundle/config.json")
 	text, err := json.Marshal(struct {
 		Version     string          `json:"ociVersion"`
 		Rootfs      string          `json:"rootfs"`

@@ -86,6 +86,20 @@ func BindFlags(m *specs.Mount) (flags uint, isBind bool) {
 	return o.treeFlags(), true
 }
 
+// CheckBind is an error for what is no bind mount; it begins with the field at fault.
+func CheckBind(m *specs.Mount) error {
+	o, err := optionsOf(m)
+	switch {
+	case err != nil:
+		return err
+	case o.has(remount):
+		return fmt.Errorf("options: got a remount, want a bind mount: %w", syscall.EINVAL)
+	case !o.has(bind):
+		return fmt.Errorf("type: got %s, want a bind mount: %w", m.Type, syscall.EINVAL)
+	}
+	return nil
+}
+
 func (o *options) treeFlags() uint {
 	flags := uint(sys.OpenTreeClone)
 	if o.has(recursive) {

@@ -243,7 +243,7 @@ func topPage(global []*option, list []page) string {
 
 // takesID are the verbs whose argument is a container that there is.
 func takesID(verb string) bool {
-	return !slices.Contains([]string{"create", "run", "spec", "features", "list", "validate"}, verb)
+	return !slices.Contains([]string{"create", "run", "spec", "features", "list", "mounts", "validate"}, verb)
 }
 
 func longNames(flags []*option) string {

@@ -29,13 +29,12 @@ const MaxSize = 16 << 20
 // It says nothing about the sense of what it read: see Validate. An error of the file itself is an
 // *fs.PathError, one of its text an *Error.
 func Load(bundle string) (*specs.Spec, error) {
-	s, _, err := LoadText(bundle)
+	s, _, err := LoadFile(configPath(bundle))
 	return s, err
 }
 
-// LoadText is Load, with the text that was read.
-func LoadText(bundle string) (s *specs.Spec, text []byte, err error) {
-	name := configPath(bundle)
+// LoadFile is Load of the file that is named, with the text that was read.
+func LoadFile(name string) (s *specs.Spec, text []byte, err error) {
 	if text, err = readFile(name); err != nil {
 		return nil, nil, err
 	}
