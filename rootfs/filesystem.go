@@ -76,6 +76,9 @@ func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 	if given {
 		label, by := mountLabel(c.c.Spec, fs.Type, fs.Options)
 		c.labelRoot(mnt, label, by)
+	} else if m.Type == "sysfs" && c.borrowsNetwork() {
+		mnt = c.sysfs(&fs, o)
+		o = &options{propagation: o.propagation}
 	} else {
 		attrs := o.set
 		if copies != 0 {

@@ -209,8 +209,11 @@ func (c *Compiler) propagateAs(mnt program.Slot, list []propagation) {
 
 // newFilesystem makes a detached mount of a new filesystem.
 func (c *Compiler) newFilesystem(fstype, source string, data []string, attrs uint64) program.Slot {
+	return c.created(c.b.Fsopen(fstype), fstype, source, data, attrs)
+}
+
+func (c *Compiler) created(fs program.Slot, fstype, source string, data []string, attrs uint64) program.Slot {
 	b := c.b
-	fs := b.Fsopen(fstype)
 	if fstype == "proc" && c.c.Pids != program.None {
 		b.FsSetFd(fs, "pidns", c.c.Pids)
 	}
