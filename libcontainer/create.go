@@ -162,6 +162,7 @@ func (c *creation) load() error {
 	if err != nil {
 		return err
 	}
+	spec.FillMappings(s, os.Geteuid(), os.Getegid())
 	c.step("validate")
 	report := spec.Validate(s, c.r.hostFacts(s))
 	if err := c.r.accept(report, file); err != nil {

@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -172,5 +173,97 @@ func TestUserNamespaceErrors(t *testing.T) {
 			b := newUser(t, c.edit)
 			b.Fails([]string{"run", b.ID}, c.want...)
 		})
+	}
+}
+
+// Without mappings, for which the specification has no word, root of the namespace is teu's caller, and there is nobody else; crun does the same.
+func TestOwnMappings(t *testing.T) {
+	t.Parallel()
+	maps := []specs.LinuxIDMapping{{HostID: firstID, Size: idCount}}
+	for name, c := range map[string]struct {
+		edit       edit
+		uids, gids string
+	}{
+		"none":     {func(*specs.Spec) {}, "0 0 1", "0 0 1"},
+		"uid only": {func(s *specs.Spec) { s.Linux.UIDMappings = maps }, "0 100000 65536", "0 0 1"},
+		"gid only": {func(s *specs.Spec) { s.Linux.GIDMappings = maps }, "0 0 1", "0 100000 65536"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, namespace(specs.UserNamespace, ""), without("gid=5"), c.edit)
+			for _, dir := range []string{"", "/bin", "/etc", "/tmp"} {
+				check(t, os.Chmod(b.Rootfs+dir, 0o777))
+			}
+			inside := b.Inspect()
+			if fields(inside.UIDMap) != c.uids || fields(inside.GIDMap) != c.gids {
+				t.Errorf("maps: got %q, %q, want %q, %q", inside.UIDMap, inside.GIDMap, c.uids, c.gids)
+			}
+			if inside.ID.UID != 0 || inside.ID.GID != 0 {
+				t.Errorf("ids inside: got %+v, want root", inside.ID)
+			}
+			b.OK("validate", b.Dir)
+		})
+	}
+	b := kit.New(t, namespace(specs.UserNamespace, ""), func(s *specs.Spec) { s.Process.User.UID = 5 })
+	b.Fails([]string{"create", b.ID}, "process.user.uid: got 5, want an id that linux.uidMappings maps")
+}
+
+// A sysfs shows the network namespace, and the kernel makes none for who does not administer that. A clone of the host's takes its place: what is
+// mounted below is read-only, as nobody has asked for it, and /sys itself is as asked.
+func TestSysOfAnothersNetwork(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		options []string
+		top     string
+	}{
+		"read-only":       {[]string{"nosuid", "noexec", "nodev", "ro"}, "ro"},
+		"writable":        {[]string{"nosuid", "noexec", "nodev"}, "rw"},
+		"read-only below": {[]string{"nosuid", "noexec", "nodev", "rro"}, "ro"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newUser(t, userNamespace, func(s *specs.Spec) {
+				s.Linux.Namespaces = slices.DeleteFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.NetworkNamespace })
+				s.Mounts = append(slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Destination == "/sys" }),
+					specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: c.options})
+			})
+			b.Start("sleep", "forever")
+			all := 0
+			for line := range strings.Lines(procFile(t, b.State().Pid, "mountinfo")) {
+				f := strings.Fields(line)
+				if f[4] != "/sys" && !strings.HasPrefix(f[4], "/sys/") {
+					continue
+				}
+				all++
+				want := []string{"ro", "nosuid", "noexec", "nodev"}
+				switch f[4] {
+				case "/sys":
+					want[0] = c.top
+				case "/sys/firmware": // a masked path
+					want = want[:1]
+				}
+				for _, o := range want {
+					if !slices.Contains(strings.Split(f[5], ","), o) {
+						t.Errorf("options of %s: got %s, want %s among them", f[4], f[5], o)
+					}
+				}
+			}
+			if host := strings.Count(procFile(t, os.Getpid(), "mountinfo"), " /sys"); all == 0 || all < host {
+				t.Errorf("mounts of /sys and below: got %d, want the host's %d", all, host)
+			}
+			if res := b.Teu("exec", b.ID, kit.PayloadPath, "ls", "/sys/kernel"); res.Code != 0 || !strings.Contains(res.Stdout, "mm") {
+				t.Errorf("%v: want what the host has there", res)
+			}
+			b.OK("validate", b.Dir)
+		})
+	}
+}
+
+// without takes an option out of all mounts.
+func without(option string) edit {
+	return func(s *specs.Spec) {
+		for i := range s.Mounts {
+			s.Mounts[i].Options = slices.DeleteFunc(slices.Clone(s.Mounts[i].Options), func(o string) bool { return o == option })
+		}
 	}
 }
