@@ -114,19 +114,19 @@ func (r *Runtime) openMounting(id, file string) (m *mounting, err error) {
 }
 
 func loadMounts(file string) ([]specs.Mount, error) {
-	s, _, err := spec.LoadFile(file)
+	list, err := spec.LoadMounts(file)
 	if err != nil {
 		return nil, err
 	}
-	if len(s.Mounts) == 0 {
+	if len(list) == 0 {
 		return nil, fmt.Errorf("%s: mounts: got none, want an array of them: %w", file, syscall.EINVAL)
 	}
-	for i := range s.Mounts {
-		if s.Mounts[i].Destination == "" {
+	for i := range list {
+		if list[i].Destination == "" {
 			return nil, fmt.Errorf("%s: mounts[%d].destination: got nothing, want an absolute path: %w", file, i, syscall.EINVAL)
 		}
 	}
-	return s.Mounts, nil
+	return list, nil
 }
 
 func (m *mounting) closeAll() {

@@ -8,7 +8,8 @@ import (
 
 var mountsVerb = verb{
 	name: "mounts", summary: "attach bind mounts to a running container, or take them off", args: "add|remove CONTAINER FILE", min: 3, max: 3,
-	about: `FILE is a JSON object with an array "mounts", as config.json has it.
+	about: `FILE has a JSON array of mounts as those of config.json, or an object with such an
+array by the name of mounts.
 
 add attaches them, in their order, to a container that is created, running or paused.
 They have to be bind mounts, with the options that config.json can give them; a
@@ -20,8 +21,8 @@ is mounted there, and what masks a path of the container or makes it read-only a
 refused.`,
 	examples: `Give a running container a directory to read:
 
-    echo '{"mounts": [{"destination": "/data", "source": "/srv/data",
-        "options": ["rbind", "ro"]}]}' >data.json
+    echo '[{"destination": "/data", "source": "/srv/data",
+        "options": ["rbind", "ro"]}]' >data.json
     teu mounts add web data.json
     teu mounts remove web data.json`,
 	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {

@@ -13,10 +13,10 @@ const (
 	FailUnknownSyscall = "run.oci.seccomp_fail_unknown_syscall"
 )
 
-// Annotated reports whether one of the annotations that are switches is there: validation lets no value but "1" through.
+// Annotated reports whether one of the annotations that are switches is on.
 func Annotated(annotations map[string]string, key string) bool { return annotations[key] == "1" }
 
-// runOCI checks the annotations above. crun takes any value of a switch for yes, "0" too.
+// runOCI checks the annotations above.
 func (c *checker) runOCI() {
 	for _, key := range [...]string{HooksStdout, HooksStderr} {
 		if path, ok := c.Annotations[key]; ok && !filepath.IsAbs(path) {
@@ -24,8 +24,8 @@ func (c *checker) runOCI() {
 		}
 	}
 	for _, key := range [...]string{KeepGroups, FailUnknownSyscall} {
-		if value, ok := c.Annotations[key]; ok && value != "1" {
-			c.bad("annotations"+member(false, key), quote(value), `"1", or no such annotation`)
+		if value, ok := c.Annotations[key]; ok && value != "0" && value != "1" {
+			c.bad("annotations"+member(false, key), quote(value), `"0" or "1"`)
 		}
 	}
 	if Annotated(c.Annotations, KeepGroups) && c.Process != nil && len(c.Process.User.AdditionalGids) > 0 {

@@ -16,7 +16,10 @@ import (
 // mountsFile is a file for `mounts`.
 func mountsFile(t *testing.T, b *kit.Bundle, list ...specs.Mount) string {
 	t.Helper()
-	text, err := json.Marshal(map[string]any{"mounts": list})
+	text, err := json.Marshal(list) // as crun takes it
+	if len(list) > 1 {
+		text, err = json.Marshal(map[string]any{"mounts": list}) // as config.json has it
+	}
 	check(t, err)
 	f, err := os.CreateTemp(b.Dir, "mounts-")
 	check(t, err)
@@ -161,9 +164,14 @@ func TestMountsRefused(t *testing.T) {
 			b.Fails([]string{"mounts", c.verb, b.ID, file}, c.want...)
 		})
 	}
-	empty := b.Dir + "/empty"
-	check(t, os.WriteFile(empty, []byte(`{}`), 0o644))
-	b.Fails([]string{"mounts", "add", b.ID, empty}, empty, "mounts: got none")
+	odd := b.Dir + "/odd"
+	for text, want := range map[string]string{
+		"{}": "mounts: got none", "[]": "mounts: got none", "": "the file is empty", "[{}] x": "unexpected text after the end of the array",
+		`[{"destination": "/x", "source": 1}]`: "odd:1:34: [0].source: want string", `"x"`: "want object",
+	} {
+		check(t, os.WriteFile(odd, []byte(text), 0o644))
+		b.Fails([]string{"mounts", "add", b.ID, odd}, odd, want)
+	}
 	b.Fails([]string{"mounts", "add", b.ID, b.Dir + "/none"}, "/none: no such file")
 	b.Fails([]string{"mounts", "add", "none", mountsFile(t, b, bind())}, "does not exist")
 	if now := mountsOf(t, strconv.Itoa(b.State().Pid), ""); now != before {
