@@ -19,12 +19,12 @@ func (c *Compiler) borrowsNetwork() bool {
 
 /*
 sysfs makes a detached mount of a new sysfs or, where the kernel does not let the user namespace, a clone of the host's with all that is mounted
-below it, as runc and crun have it:
+below it:
 
 	fsopen sysfs; EPERM ──▶ open_tree CLONE AT_RECURSIVE "/sys"; mount_setattr AT_RECURSIVE
 
-The clone is as restricted as the options say, in all its mounts; what the host's are restricted for is locked as well. Nobody has asked for those
-below, the host's cgroups among them: they are read-only unless an option says "rrw".
+The clone is for who asks for a read-only one, and as restricted as the options say in all its mounts, the host's cgroups among them. What the host's
+mounts are restricted for is locked as well.
 */
 func (c *Compiler) sysfs(fs *Filesystem, o *options) program.Slot {
 	b := c.b
@@ -38,18 +38,10 @@ func (c *Compiler) sysfs(fs *Filesystem, o *options) program.Slot {
 	b.Alias(b.OpenTree(program.Host, "/sys", sys.OpenTreeClone|sys.AtRecursive), mnt)
 	b.CheckFs(mnt, sys.SysfsSuperMagic)
 	const restrict = sys.MountAttrRdonly | sys.MountAttrNosuid | sys.MountAttrNodev | sys.MountAttrNoexec | sys.MountAttrNosymfollow
-	asked := (o.set | o.recSet) & restrict
-	set, writable := asked, o.recClr&sys.MountAttrRdonly != 0
-	if !writable {
-		set |= sys.MountAttrRdonly
-	}
-	if set != 0 {
-		b.MountSetattr(mnt, sys.AtRecursive, program.MountAttr{Set: set})
-	}
-	if !writable && asked&sys.MountAttrRdonly == 0 {
-		b.MountSetattr(mnt, 0, program.MountAttr{Clear: sys.MountAttrRdonly})
-		b.On(done, syscall.EPERM) // the host's own is read-only
-	}
+	b.MountSetattr(mnt, sys.AtRecursive, program.MountAttr{Set: (o.set | o.recSet) & restrict})
 	b.Here(done)
 	return mnt
 }
+
+// readonly reports whether o asks for a mount that is read-only.
+func (o *options) readonly() bool { return (o.set|o.recSet)&sys.MountAttrRdonly != 0 }

@@ -160,7 +160,7 @@ func TestUserNamespaceErrors(t *testing.T) {
 		edit edit
 		want []string
 	}{
-		{"no mappings", namespace(specs.UserNamespace, ""), []string{"linux.uidMappings"}},
+		{"no mappings, and another user", all(namespace(specs.UserNamespace, ""), func(s *specs.Spec) { s.Process.User.UID = 5 }), []string{"process.user.uid"}},
 		{"mappings and no namespace", func(s *specs.Spec) {
 			s.Linux.UIDMappings = []specs.LinuxIDMapping{{Size: 1}}
 		}, []string{"linux.uidMappings"}},
@@ -204,29 +204,23 @@ func TestOwnMappings(t *testing.T) {
 			b.OK("validate", b.Dir)
 		})
 	}
-	b := kit.New(t, namespace(specs.UserNamespace, ""), func(s *specs.Spec) { s.Process.User.UID = 5 })
-	b.Fails([]string{"create", b.ID}, "process.user.uid: got 5, want an id that linux.uidMappings maps")
 }
 
-// A sysfs shows the network namespace, and the kernel makes none for who does not administer that. A clone of the host's takes its place: what is
-// mounted below is read-only, as nobody has asked for it, and /sys itself is as asked.
+// A sysfs shows the network namespace, and the kernel makes none for who does not administer that. A clone of the host's takes its place, read-only
+// in all its mounts.
 func TestSysOfAnothersNetwork(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		options []string
-		top     string
-	}{
-		"read-only":       {[]string{"nosuid", "noexec", "nodev", "ro"}, "ro"},
-		"writable":        {[]string{"nosuid", "noexec", "nodev"}, "rw"},
-		"read-only below": {[]string{"nosuid", "noexec", "nodev", "rro"}, "ro"},
-	} {
-		t.Run(name, func(t *testing.T) {
+	sysfs := func(options ...string) edit {
+		return func(s *specs.Spec) {
+			s.Linux.Namespaces = slices.DeleteFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.NetworkNamespace })
+			s.Mounts = append(slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Destination == "/sys" }),
+				specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: options})
+		}
+	}
+	for _, readonly := range []string{"ro", "rro"} {
+		t.Run(readonly, func(t *testing.T) {
 			t.Parallel()
-			b := newUser(t, userNamespace, func(s *specs.Spec) {
-				s.Linux.Namespaces = slices.DeleteFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.NetworkNamespace })
-				s.Mounts = append(slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Destination == "/sys" }),
-					specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: c.options})
-			})
+			b := newUser(t, userNamespace, sysfs("nosuid", "noexec", "nodev", readonly))
 			b.Start("sleep", "forever")
 			all := 0
 			for line := range strings.Lines(procFile(t, b.State().Pid, "mountinfo")) {
@@ -236,10 +230,7 @@ func TestSysOfAnothersNetwork(t *testing.T) {
 				}
 				all++
 				want := []string{"ro", "nosuid", "noexec", "nodev"}
-				switch f[4] {
-				case "/sys":
-					want[0] = c.top
-				case "/sys/firmware": // a masked path
+				if f[4] == "/sys/firmware" { // a masked path
 					want = want[:1]
 				}
 				for _, o := range want {
@@ -256,6 +247,11 @@ func TestSysOfAnothersNetwork(t *testing.T) {
 			}
 			b.OK("validate", b.Dir)
 		})
+	}
+	b := newUser(t, userNamespace, sysfs("nosuid", "noexec", "nodev"))
+	b.Fails([]string{"create", b.ID}, "mount sysfs on /sys: fsopen: operation not permitted", "administers the network namespace")
+	if res := b.Teu("validate", b.Dir); res.Code != 1 || !strings.Contains(res.Stdout, "a network namespace of its own") {
+		t.Errorf("%v: want exit code 1, and what would be right", res)
 	}
 }
 
