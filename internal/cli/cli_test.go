@@ -151,6 +151,7 @@ func TestFlagsBecomeOptions(t *testing.T) {
 				NoPivot: true, NoNewKeyring: true, PreserveFDs: 3,
 			},
 		},
+		"create --no-subreaper x":      {"create", create{ID: "x", NoSubreaper: true}},
 		"create --bundle=/b x":         {"create", create{ID: "x", Bundle: "/b"}},
 		"create x --bundle /b":         {"create", create{ID: "x", Bundle: "/b"}},
 		"run --keep x":                 {"run", create{ID: "x", Keep: true}},

@@ -21,7 +21,10 @@ characters _+-. and belongs to one container of a --root at a time.`,
     teu start web`,
 	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
 		o := new(libcontainer.CreateOptions)
-		return bundleFlags(o), func(c *cli.Context) error {
+		// create waits for nothing; crun takes the flag all the same.
+		noSubreaper := toggle(&o.NoSubreaper, noSubreaperUsage, "no-subreaper")
+		noSubreaper.hidden = true
+		return append(bundleFlags(o), noSubreaper), func(c *cli.Context) error {
 			o.ID = c.Args().First()
 			return inv.rt.Create(*o)
 		}

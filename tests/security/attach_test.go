@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,4 +85,41 @@ func hostMounts(t *testing.T, b *kit.Bundle) string {
 		}
 	}
 	return list.String()
+}
+
+// In a user namespace what the host has made read-only stays so: root of the container, who may remount what has no such lock, cannot undo it.
+func TestAttachedFlagsAreLocked(t *testing.T) {
+	b := kit.New(t, writable, userNamespace, kit.Args("sleep", "forever"), caps("CAP_SYS_ADMIN"))
+	give(t, b.Rootfs, b.Rootfs+"/tmp")
+	var list []specs.Mount
+	for _, name := range []string{"readonly", "free"} {
+		dir := b.Dir + "/" + name
+		check(t, os.Mkdir(dir, 0o777))
+		check(t, syscall.Mount(dir, dir, "", syscall.MS_BIND, ""))
+		t.Cleanup(func() { check(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+		if name == "readonly" {
+			check(t, syscall.Mount("", dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+		}
+		list = append(list, bind(dir, "/tmp/"+name, map[bool]string{true: "rw", false: "ro"}[name == "readonly"]))
+	}
+	file := b.Dir + "/mounts"
+	text, err := json.Marshal(list)
+	check(t, err)
+	check(t, os.WriteFile(file, text, 0o644))
+	b.Start()
+	if res := b.Teu("mounts", "add", b.ID, file); res.Code == 0 || !strings.Contains(res.Stderr, "operation not permitted") {
+		t.Errorf("rw of what the host has read-only: %v, want EPERM", res)
+	}
+	list[0].Options = []string{"bind"}
+	text, err = json.Marshal(list)
+	check(t, err)
+	check(t, os.WriteFile(file, text, 0o644))
+	b.OK("mounts", "add", b.ID, file)
+	remount := strconv.Itoa(syscall.MS_BIND | syscall.MS_REMOUNT)
+	for path, want := range map[string]string{"/tmp/readonly": "EPERM", "/tmp/free": "ok 0"} {
+		res := b.Teu("exec", b.ID, kit.PayloadPath, "syscall", "mount", "s:none", "s:"+path, "s:none", remount, "0")
+		if got := strings.TrimSpace(res.Stdout); got != want {
+			t.Errorf("remount of %s without read-only: got %q, want %q", path, got, want)
+		}
+	}
 }
