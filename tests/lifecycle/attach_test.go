@@ -178,3 +178,23 @@ func TestMountsRefused(t *testing.T) {
 		t.Errorf("mounts of the container: got\n%s\nwant those of before:\n%s", now, before)
 	}
 }
+
+// A first process whose first thread has ended is as good as any: another thread says where it is.
+func TestMountsOfAHeadlessContainer(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, writable, kit.Args("headless"))
+	source := attached(t, b)
+	b.Start()
+	b.Until("the first thread has ended", func() bool {
+		return strings.Contains(procFile(t, b.State().Pid, "status"), "State:\tZ")
+	})
+	file := mountsFile(t, b, specs.Mount{Destination: "/tmp/x", Source: source, Options: []string{"bind"}})
+	b.OK("mounts", "add", b.ID, file)
+	if res := b.Teu("exec", b.ID, kit.PayloadPath, "cat", "/tmp/x/file"); res.Stdout != "of the host\n" {
+		t.Errorf("%v: want the text of the host", res)
+	}
+	b.OK("mounts", "remove", b.ID, file)
+	if res := b.Teu("exec", b.ID, kit.PayloadPath, "cat", "/tmp/x/file"); res.Stdout != "ENOENT\n" {
+		t.Errorf("%v: want ENOENT", res)
+	}
+}
