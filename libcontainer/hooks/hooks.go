@@ -66,7 +66,7 @@ func run(kind string, list []specs.Hook, state *specs.State, failed func(error) 
 	}
 	defer sys.Close(input)
 	to, err := OpenStreams(state.Annotations)
-	if err != nil {
+	if err != nil && !failed(&Error{err}) {
 		return &Error{err}
 	}
 	defer to.Close()

@@ -23,8 +23,9 @@ func OpenStreams(annotations map[string]string) (s Streams, err error) {
 	}
 	if s.Err, err = openStream(annotations, stderrKey); err != nil {
 		s.Close()
+		return Streams{}, err
 	}
-	return s, err
+	return s, nil
 }
 
 func openStream(annotations map[string]string, key string) (*os.File, error) {
