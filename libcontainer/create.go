@@ -39,6 +39,7 @@ type creation struct {
 	spec *specs.Spec
 	ns   *namespaces // of spec
 	text []byte      // of config.json
+	file string      // where that was
 	gate bool        // create; run goes on by itself
 
 	entry    *store.Container
@@ -126,6 +127,9 @@ func (c *creation) close() {
 	for _, fd := range c.inputs {
 		sys.Close(fd)
 	}
+	if c.hookOutput != nil {
+		c.hookOutput.End() // the rest of it may yet be on the way to a file
+	}
 	for _, fd := range c.opened {
 		sys.Close(fd)
 	}
@@ -148,21 +152,26 @@ func (c *creation) load() error {
 	if err != nil {
 		return err
 	}
-	c.r.Log.Debugf("make container %q from bundle %s, its record in %s", c.o.ID, bundle, c.r.Root)
-	c.step("load config.json")
-	s, text, err := spec.LoadText(bundle)
+	file, err := configFile(bundle, c.o.Config)
 	if err != nil {
 		return err
 	}
+	c.r.Log.Debugf("make container %q from bundle %s, its record in %s", c.o.ID, bundle, c.r.Root)
+	c.step("load config.json")
+	s, text, err := spec.LoadFile(file)
+	if err != nil {
+		return err
+	}
+	spec.FillMappings(s, os.Geteuid(), os.Getegid())
 	c.step("validate")
 	report := spec.Validate(s, c.r.hostFacts(s))
-	if err := c.r.accept(report, bundle+"/"+spec.ConfigFile); err != nil {
+	if err := c.r.accept(report, file); err != nil {
 		return err
 	}
 	for _, w := range rootfs.Ignored(s.Mounts) {
 		c.r.Log.Warnf("%s", w)
 	}
-	c.spec, c.ns, c.text, c.facts.bundle = s, parseNamespaces(s), text, bundle
+	c.spec, c.ns, c.text, c.file, c.facts.bundle = s, parseNamespaces(s), text, file, bundle
 	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot
 	c.facts.environ = hooks.Environ()
 	if c.facts.root, err = rootDir(s, bundle); err != nil {
@@ -213,7 +222,7 @@ func (c *creation) reserve() error {
 	if err != nil {
 		return err
 	}
-	c.state = recordOf(c.spec, c.text, &c.facts)
+	c.state = recordOf(c.spec, c.text, c.file, &c.facts)
 	c.state.ID, c.state.Created, c.state.UID = c.o.ID, time.Now().UTC(), uint32(os.Geteuid())
 	c.state.Runtime = store.Process{Pid: self, Start: start}
 	if !c.o.NoNewKeyring {
@@ -234,10 +243,10 @@ func (c *creation) reserve() error {
 }
 
 // recordOf is what the record of a container holds of its bundle.
-func recordOf(s *specs.Spec, text []byte, f *initFacts) store.State {
+func recordOf(s *specs.Spec, text []byte, file string, f *initFacts) store.State {
 	st := store.State{
 		Version: s.Version, Phase: store.Creating, Bundle: f.bundle, Rootfs: f.root,
-		Config: f.bundle + "/" + spec.ConfigFile, Annotations: s.Annotations, Boot: store.Boot(),
+		Config: file, Annotations: s.Annotations, Boot: store.Boot(),
 	}
 	if len(s.Annotations) > 0 {
 		st.AnnotationsAt.From, st.AnnotationsAt.To = spec.Member(text, "annotations")

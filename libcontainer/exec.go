@@ -369,7 +369,7 @@ func (e *execution) execFacts() error {
 	p := &e.facts.process
 	p.Joins, p.NoDev, p.NewKeyring = true, rootfs.DevIsBound(e.spec), e.st.Keyring
 	if newUser {
-		p.NoSetgroups = e.pin.noSetgroups
+		p.NoSetgroups = p.NoSetgroups || e.pin.noSetgroups
 		if err := e.whoJoins(); err != nil {
 			return err
 		}

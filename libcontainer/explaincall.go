@@ -58,6 +58,9 @@ func tooRevealing(what string) string {
 		return ""
 	}
 	hidden := preflight.TooRevealing(f[1], false)
+	if hidden == "" && f[1] == "sysfs" {
+		return `a sysfs is for who administers the network namespace that it shows: want one of the container's own, or "ro" in the options`
+	}
 	if hidden == "" {
 		return ""
 	}

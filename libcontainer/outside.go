@@ -56,6 +56,7 @@ func (c *creation) identity(proc *specs.Process, inUserNS bool) error {
 		unconfined := *proc
 		unconfined.ApparmorProfile, p.Process = "", &unconfined
 	}
+	p.NoSetgroups = spec.Annotated(c.spec.Annotations, spec.KeepGroups)
 	p.LastCap = host.LastCap(40)
 	grantable, err := host.Grantable(p.LastCap, inUserNS)
 	if err != nil {
@@ -135,7 +136,11 @@ func (c *creation) openHooks() error {
 		}
 	}
 	if c.facts.hookOutput(h) {
-		output, w, err := hooks.NewOutput()
+		files, err := hooks.OpenStreams(c.spec.Annotations)
+		if err != nil {
+			return err
+		}
+		output, w, err := hooks.NewOutput(files)
 		if err != nil {
 			return err
 		}

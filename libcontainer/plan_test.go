@@ -91,7 +91,7 @@ func planRecord(b *strings.Builder, s *specs.Spec) error {
 	if err != nil {
 		return err
 	}
-	st := recordOf(s, config, factsFor(s))
+	st := recordOf(s, config, "/bundle/config.json", factsFor(s))
 	text, err := json.Marshal(struct {
 		Version     string          `json:"ociVersion"`
 		Rootfs      string          `json:"rootfs"`

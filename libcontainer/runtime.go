@@ -14,6 +14,7 @@ import (
 
 	"teu/internal/log"
 	"teu/internal/sys"
+	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
 	"teu/nsenter/program"
 )
@@ -21,6 +22,7 @@ import (
 // Runtime is what the global flags say.
 type Runtime struct {
 	Root          string // --root: where the records of containers are
+	Cache         string // the directory of compiled seccomp filters, "" for none
 	Log           *log.Logger
 	CgroupManager CgroupManager
 	Rootless      string
@@ -47,11 +49,23 @@ func (r *Runtime) openWhole(id string) (*store.Container, error) {
 
 // CreateOptions are the flags of create and run.
 type CreateOptions struct {
-	ID, Bundle, ConsoleSocket, PidFile, PidfdSocket string
+	ID, Bundle, Config, ConsoleSocket, PidFile, PidfdSocket string
 
 	NoPivot, NoNewKeyring, NoSubreaper, Detach, Keep bool
 
 	PreserveFDs int
+}
+
+// configFile is the absolute path of the configuration: that of the bundle, unless file names another.
+func configFile(bundle, file string) (string, error) {
+	if file == "" {
+		return bundle + "/" + spec.ConfigFile, nil
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", fmt.Errorf("--config %s: %w", file, err)
+	}
+	return abs, nil
 }
 
 // bundleDir is the absolute path of the bundle.

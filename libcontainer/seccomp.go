@@ -1,21 +1,21 @@
 package libcontainer
 
 import (
-	"path/filepath"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/libcontainer/seccomp"
-	"teu/libcontainer/store"
+	"teu/libcontainer/spec"
 )
-
-// seccompCache is the directory below the root directory that holds compiled filters.
-const seccompCache = store.CachePrefix + "seccomp"
 
 // seccomp compiles linux.seccomp.
 func (c *creation) seccomp() error {
 	if c.spec.Linux == nil || c.spec.Linux.Seccomp == nil {
 		return nil
 	}
-	filter, warnings, err := seccomp.Compile(c.spec.Linux.Seccomp, filepath.Join(c.r.Root, seccompCache))
+	if err := knownNames(c.spec); err != nil {
+		return err
+	}
+	filter, warnings, err := seccomp.Compile(c.spec.Linux.Seccomp, c.r.Cache)
 	for _, w := range warnings {
 		c.r.Log.Warnf("%v", w)
 	}
@@ -30,4 +30,12 @@ func (c *creation) seccomp() error {
 		return c.openListener(c.spec.Linux.Seccomp.ListenerPath)
 	}
 	return nil
+}
+
+// knownNames refuses a name of linux.seccomp that libseccomp does not know, where an annotation asks for that.
+func knownNames(s *specs.Spec) error {
+	if !spec.Annotated(s.Annotations, spec.FailUnknownSyscall) {
+		return nil
+	}
+	return seccomp.CheckNames(s.Linux.Seccomp)
 }

@@ -210,9 +210,12 @@ func openGate(entry *store.Container, late *specs.Hooks, oom *oomCount) error {
 	if g.root, err = openRoot(entry.State.Init.Pid); err != nil {
 		return err
 	}
-	output, err := g.open(late)
+	output, err := g.open(late, entry.State.Annotations)
 	if err != nil {
 		return fmt.Errorf("open the gate: %w", err)
+	}
+	if output != nil {
+		defer output.End() // the rest of it may yet be on the way to a file
 	}
 	if err = g.await(pidfd); err == nil {
 		_, _, err = sys.RecvByte(g.sock)
@@ -232,11 +235,15 @@ func openGate(entry *store.Container, late *specs.Hooks, oom *oomCount) error {
 }
 
 // open says go. startContainer hooks get a pipe for their output, whose end is returned.
-func (g *gateConn) open(h *specs.Hooks) (*hooks.Output, error) {
+func (g *gateConn) open(h *specs.Hooks, annotations map[string]string) (*hooks.Output, error) {
 	if h == nil || len(h.StartContainer) == 0 {
 		return nil, sys.SendFDs(g.sock, []byte{program.ByteGo})
 	}
-	output, w, err := hooks.NewOutput()
+	files, err := hooks.OpenStreams(annotations)
+	if err != nil {
+		return nil, err
+	}
+	output, w, err := hooks.NewOutput(files)
 	if err != nil {
 		return nil, err
 	}

@@ -69,3 +69,6 @@ func (r *Runtime) List() (all []Status, bad []error, err error) {
 	}
 	return all, bad, nil
 }
+
+// IDs lists the ids of all containers, those of half-made ones and of those whose record cannot be read too.
+func (r *Runtime) IDs() ([]string, error) { return r.store().IDs() }

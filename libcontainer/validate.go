@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -45,6 +46,7 @@ func (r *Runtime) Validate(dir string) (*Validation, error) {
 	if s == nil {
 		return v, nil
 	}
+	spec.FillMappings(s, os.Geteuid(), os.Getegid())
 	v.add(spec.Validate(s, r.hostFacts(s)))
 	valid := v.OK()
 	r.Log.Debugf("ask this machine")
@@ -115,6 +117,7 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 		v.problem(err)
 	}
 	if l := s.Linux; l != nil && l.Seccomp != nil {
+		v.problem(knownNames(s))
 		_, warnings, err := seccomp.Compile(l.Seccomp, "")
 		v.problem(err)
 		for _, w := range warnings {

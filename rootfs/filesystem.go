@@ -67,7 +67,7 @@ func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 		c.enterCgroupNS()
 	}
 	b.At(where, "mount "+m.Type+" on "+m.Destination)
-	readonlyLater := dest == dev && (o.set|o.recSet)&sys.MountAttrRdonly != 0
+	readonlyLater := dest == dev && o.readonly()
 	if readonlyLater {
 		o.set &^= sys.MountAttrRdonly
 		o.recSet &^= sys.MountAttrRdonly
@@ -76,6 +76,9 @@ func (c *Compiler) filesystem(where string, m *specs.Mount, o *options) {
 	if given {
 		label, by := mountLabel(c.c.Spec, fs.Type, fs.Options)
 		c.labelRoot(mnt, label, by)
+	} else if m.Type == "sysfs" && o.readonly() && c.borrowsNetwork() {
+		mnt = c.sysfs(&fs, o)
+		o = &options{propagation: o.propagation}
 	} else {
 		attrs := o.set
 		if copies != 0 {

@@ -79,8 +79,11 @@ func Source(bundle string, m *specs.Mount) string {
 	return filepath.Join(bundle, m.Source)
 }
 
-// inside is source, an absolute path on the host, in the root that it lies in by its text.
+// inside is source, an absolute path on the host, in the root that it lies in by its text. Attaching has all sources opened.
 func (c *Config) inside(source string) (path string, ok bool) {
+	if c.Root == "" {
+		return "", false
+	}
 	return InRoot(c.Spec, c.Bundle, c.Root, source)
 }
 
@@ -107,6 +110,20 @@ func BindFlags(m *specs.Mount) (flags uint, isBind bool) {
 	return o.treeFlags(), true
 }
 
+// CheckBind is an error for what is no bind mount; it begins with the field at fault.
+func CheckBind(m *specs.Mount) error {
+	o, err := optionsOf(m)
+	switch {
+	case err != nil:
+		return err
+	case o.has(remount):
+		return fmt.Errorf("options: got a remount, want a bind mount: %w", syscall.EINVAL)
+	case !o.has(bind):
+		return fmt.Errorf("type: got %s, want a bind mount: %w", m.Type, syscall.EINVAL)
+	}
+	return nil
+}
+
 func (o *options) treeFlags() uint {
 	flags := uint(sys.OpenTreeClone)
 	if o.has(recursive) {
@@ -126,16 +143,13 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	b.At(where, "bind "+source+" on "+m.Destination)
 	src, given := c.c.Sources[where+".source"]
 	early, opened := c.early[where+".source"]
-	path, inside := c.c.inside(source)
 	switch {
 	case given:
 		c.cutOff(src)
 	case opened:
 		src = early
-	case inside:
-		src = c.sourceInside(path, o)
 	default:
-		src = b.OpenTree(program.Host, source, o.treeFlags())
+		src = c.source(source, o)
 	}
 	if dest == names.Proc {
 		b.At(where, "bind "+source+" on "+m.Destination+", which is for a procfs alone")
@@ -154,17 +168,21 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	return nil
 }
 
-// sourceInside clones what path, in the root, is by now.
-func (c *Compiler) sourceInside(path string, o *options) program.Slot {
+// source clones what path, on the host, is by now.
+func (c *Compiler) source(path string, o *options) program.Slot {
 	flags := o.treeFlags()
-	if path == "/" {
+	inside, ok := c.c.inside(path)
+	if !ok {
+		return c.b.OpenTree(program.Host, path, flags)
+	}
+	if inside == "/" {
 		return c.b.CloneTree(c.root, flags)
 	}
 	want := program.WantAny
 	if flags&sys.AtSymlinkNofollow != 0 {
 		want |= program.Nofollow
 	}
-	at := c.b.Target(c.path(path), want, program.None)
+	at := c.b.Target(c.path(inside), want, program.None)
 	src := c.b.CloneTree(at, flags)
 	c.b.Close(at)
 	return src
@@ -239,8 +257,11 @@ func (c *Compiler) propagateAs(mnt program.Slot, list []propagation) {
 
 // newFilesystem makes a detached mount of a new filesystem.
 func (c *Compiler) newFilesystem(fstype, source string, data []string, attrs uint64) program.Slot {
+	return c.created(c.b.Fsopen(fstype), fstype, source, data, attrs)
+}
+
+func (c *Compiler) created(fs program.Slot, fstype, source string, data []string, attrs uint64) program.Slot {
 	b := c.b
-	fs := b.Fsopen(fstype)
 	if fstype == "proc" && c.c.Pids != program.None {
 		b.FsSetFd(fs, "pidns", c.c.Pids)
 	}

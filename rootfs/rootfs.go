@@ -95,6 +95,14 @@ func Inside(b *program.Builder) *Compiler {
 	return &Compiler{b: b, c: &Config{}, root: root}
 }
 
+// Attaching starts compiling the mounts of c for a process that is in the root already.
+func Attaching(b *program.Builder, c *Config) *Compiler {
+	fs := Inside(b)
+	inside := New(b, c)
+	inside.root = fs.root
+	return inside
+}
+
 // Close lets go of the root that Inside opened.
 func (c *Compiler) Close() { c.b.Close(c.root) }
 

@@ -25,6 +25,7 @@ _teu() {
 			'features[print what this build of teu supports]' \
 			'kill[send a signal to a container]' \
 			'list[list containers]' \
+			'mounts[attach bind mounts to a running container, or take them off]' \
 			'pause[freeze the processes of a container]' \
 			'ps[list the processes of a container]' \
 			'resume[thaw the processes of a paused container]' \
@@ -38,7 +39,8 @@ _teu() {
 	argument)
 		case $line[1] in
 		create) _arguments \
-			'--bundle[take config.json and relative paths in it from DIR; the current directory when not given]:DIR:_files -/' \
+			'--bundle[take config.json, and relative paths in it, from DIR; the current directory when not given]:DIR:_files -/' \
+			'--config[read the configuration from FILE rather than from config.json in the bundle]:FILE:_files' \
 			'--console-socket[send the master of the terminal over this Unix socket]:SOCKET:_files' \
 			'--pidfd-socket[send a pidfd of the new process over this Unix socket]:SOCKET:_files' \
 			'--pid-file[write the pid of the new process, as the host counts it, to FILE]:FILE:_files' \
@@ -48,6 +50,7 @@ _teu() {
 			'--help[show this help and exit]' '*:file:_files' ;;
 		delete) _arguments \
 			'--force[kill the processes with SIGKILL first; succeed also when there is no such container]' \
+			'--regex[take CONTAINER for an extended regular expression, and act on each container whose ID it matches anywhere]' \
 			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		events) _arguments \
 			'--interval[wait this long between two reports]:TIME: ' \
@@ -76,10 +79,13 @@ _teu() {
 			'--help[show this help and exit]' '*:file:_files' ;;
 		kill) _arguments \
 			'--all[signal each process in the container'\''s cgroup, even when the first one is gone]' \
+			'--regex[take CONTAINER for an extended regular expression, and act on each container whose ID it matches anywhere]' \
 			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		list) _arguments \
 			'--format[print in this form]:table|json:(table json)' \
 			'--quiet[print the IDs alone, one a line]' \
+			'--help[show this help and exit]' '*:file:_files' ;;
+		mounts) _arguments \
 			'--help[show this help and exit]' '*:file:_files' ;;
 		pause) _arguments \
 			'--help[show this help and exit]' '*:container:_teu_containers' ;;
@@ -89,7 +95,8 @@ _teu() {
 		resume) _arguments \
 			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		run) _arguments \
-			'--bundle[take config.json and relative paths in it from DIR; the current directory when not given]:DIR:_files -/' \
+			'--bundle[take config.json, and relative paths in it, from DIR; the current directory when not given]:DIR:_files -/' \
+			'--config[read the configuration from FILE rather than from config.json in the bundle]:FILE:_files' \
 			'--console-socket[send the master of the terminal over this Unix socket]:SOCKET:_files' \
 			'--pidfd-socket[send a pidfd of the new process over this Unix socket]:SOCKET:_files' \
 			'--pid-file[write the pid of the new process, as the host counts it, to FILE]:FILE:_files' \

@@ -28,10 +28,13 @@ type containers interface {
 	Exec(id string, o libcontainer.ExecOptions) (status int, err error)
 	Kill(id string, sig syscall.Signal, all bool) error
 	Delete(id string, force bool) error
+	AddMounts(id, file string) error
+	RemoveMounts(id, file string) error
 	Pause(id string) error
 	Resume(id string) error
 	Update(id string, o libcontainer.UpdateOptions) error
 	State(id string) (*libcontainer.Status, error)
+	IDs() ([]string, error)
 	List() (all []libcontainer.Status, bad []error, err error)
 	Events(id string, interval time.Duration, each func(*libcontainer.Event) error) error
 	Stats(id string) (*libcontainer.Event, error)
@@ -74,7 +77,7 @@ type verb struct {
 }
 
 var verbs = [...]*verb{
-	&createVerb, &deleteVerb, &eventsVerb, &execVerb, &featuresVerb, &killVerb, &listVerb, &pauseVerb, &psVerb,
+	&createVerb, &deleteVerb, &eventsVerb, &execVerb, &featuresVerb, &killVerb, &listVerb, &mountsVerb, &pauseVerb, &psVerb,
 	&resumeVerb, &runVerb, &specVerb, &startVerb, &stateVerb, &updateVerb, &validateVerb,
 }
 
@@ -254,7 +257,7 @@ func (inv *invocation) setup() error {
 	if err != nil {
 		return err
 	}
-	inv.rt = inv.connect(&libcontainer.Runtime{Root: root, Log: inv.log, CgroupManager: manager, Rootless: g.rootless, Debug: g.debug})
+	inv.rt = inv.connect(&libcontainer.Runtime{Root: root, Cache: cacheDir(), Log: inv.log, CgroupManager: manager, Rootless: g.rootless, Debug: g.debug})
 	return nil
 }
 

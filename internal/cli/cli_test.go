@@ -24,6 +24,7 @@ type recorder struct {
 	calls []any // name, arguments…
 	err   error
 	list  []libcontainer.Status
+	ids   []string
 	pids  []int
 
 	validation *libcontainer.Validation
@@ -64,6 +65,11 @@ func (r *recorder) Stats(id string) (*libcontainer.Event, error) {
 func (r *recorder) Ps(id string, args []string) (string, error) {
 	return "PID\n7\n", r.note("ps", id, args)
 }
+
+func (r *recorder) AddMounts(id, file string) error    { return r.note("add", id, file) }
+func (r *recorder) RemoveMounts(id, file string) error { return r.note("remove", id, file) }
+
+func (r *recorder) IDs() ([]string, error) { return r.ids, nil }
 
 func (r *recorder) Pids(id string) ([]int, error) { return r.pids, r.note("pids", id) }
 
@@ -139,12 +145,13 @@ type (
 func TestFlagsBecomeOptions(t *testing.T) {
 	for line, want := range map[string][]any{
 		"create x": {"create", create{ID: "x"}},
-		"create -b /b --console-socket s --pidfd-socket f --pid-file p --no-pivot --no-new-keyring --preserve-fds 3 x": {
+		"create -b /b --config c --console-socket s --pidfd-socket f --pid-file p --no-pivot --no-new-keyring --preserve-fds 3 x": {
 			"create", create{
-				ID: "x", Bundle: "/b", ConsoleSocket: "s", PidfdSocket: "f", PidFile: "p",
+				ID: "x", Bundle: "/b", Config: "c", ConsoleSocket: "s", PidfdSocket: "f", PidFile: "p",
 				NoPivot: true, NoNewKeyring: true, PreserveFDs: 3,
 			},
 		},
+		"create --no-subreaper x":      {"create", create{ID: "x", NoSubreaper: true}},
 		"create --bundle=/b x":         {"create", create{ID: "x", Bundle: "/b"}},
 		"create x --bundle /b":         {"create", create{ID: "x", Bundle: "/b"}},
 		"run --keep x":                 {"run", create{ID: "x", Keep: true}},
@@ -152,6 +159,7 @@ func TestFlagsBecomeOptions(t *testing.T) {
 		"run --detach=false --keep x":  {"run", create{ID: "x", Keep: true}},
 		"run -no-subreaper -b b help":  {"run", create{ID: "help", NoSubreaper: true, Bundle: "b"}},
 		"run --no-pivot x":             {"run", create{ID: "x", NoPivot: true}},
+		"run -f c x":                   {"run", create{ID: "x", Config: "c"}},
 		"start x":                      {"start", "x"},
 		"start -- -x":                  {"start", "-x"},
 		"delete x":                     {"delete", "x", false},
@@ -166,6 +174,8 @@ func TestFlagsBecomeOptions(t *testing.T) {
 		"pause x":                      {"pause", "x"},
 		"resume x":                     {"resume", "x"},
 		"list":                         {"list"},
+		"mounts add x f":               {"add", "x", "f"},
+		"mounts remove x f":            {"remove", "x", "f"},
 		"events x":                     {"events", "x", 5 * time.Second},
 		"events x --interval 100ms":    {"events", "x", 100 * time.Millisecond},
 		"events --stats x":             {"stats", "x"},
@@ -198,9 +208,34 @@ func TestFlagsBecomeOptions(t *testing.T) {
 	}
 }
 
+func TestRegex(t *testing.T) {
+	for line, want := range map[string]struct {
+		calls []any
+		code  int
+	}{
+		"delete --regex ^a":               {[]any{"delete", "a", false, "delete", "ab", false}, 0},
+		"delete -f -r b":                  {[]any{"delete", "ab", true, "delete", "b+c", true}, 0},
+		"kill --regex --all ^(a|b.)b?$ 9": {[]any{"kill", "a", 9, true, "kill", "ab", 9, true}, 0},
+		"kill --regex b\\+c":              {[]any{"kill", "b+c", 15, false}, 0},
+		"kill --regex nothing":            {nil, 0},
+		"kill --regex (":                  {nil, 1},
+		"kill b+c":                        {[]any{"kill", "b+c", 15, false}, 0},
+	} {
+		r := teu(t, line, &recorder{ids: []string{"a", "ab", "b+c"}})
+		if !reflect.DeepEqual(r.rec.calls, want.calls) || r.code != want.code {
+			t.Errorf("%s: got %v and the exit code %d, want %v and %d; stderr %s", line, r.rec.calls, r.code, want.calls, want.code, r.stderr)
+		}
+	}
+	// One that fails keeps none of the others from its turn.
+	r := teu(t, "delete --regex .", &recorder{ids: []string{"a", "b"}, err: errors.New("no such luck")})
+	if len(r.rec.calls) != 6 || r.code != 1 || strings.Count(r.stderr, "no such luck") != 2 {
+		t.Errorf("delete of two that fail: got %v, the exit code %d and stderr %s; want both calls, 1 and both errors", r.rec.calls, r.code, r.stderr)
+	}
+}
+
 // TestEveryOptionHasAFlag keeps the table above complete.
 func TestEveryOptionHasAFlag(t *testing.T) {
-	r := teu(t, "run -b b --console-socket s --pidfd-socket f --pid-file p --no-pivot --no-new-keyring --preserve-fds 1 -d --keep --no-subreaper x", nil)
+	r := teu(t, "run -b b -f c --console-socket s --pidfd-socket f --pid-file p --no-pivot --no-new-keyring --preserve-fds 1 -d --keep --no-subreaper x", nil)
 	o := reflect.ValueOf(r.rec.calls[1])
 	r = teu(t, "exec --console-socket s --pidfd-socket f --cwd c -e e -t -u u -g 1 -p p -d --pid-file p --process-label l --apparmor a --no-new-privs -c c --no-subreaper --preserve-fds 1 --cgroup c --ignore-paused x y", nil)
 	e := reflect.ValueOf(r.rec.calls[2])
@@ -215,6 +250,7 @@ func TestEveryOptionHasAFlag(t *testing.T) {
 
 func TestGlobalFlags(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("_TEU_CACHE", "/c")
 	t.Chdir(t.TempDir())
 	cwd, _ := os.Getwd()
 	for line, want := range map[string]libcontainer.Runtime{
@@ -231,9 +267,23 @@ func TestGlobalFlags(t *testing.T) {
 	} {
 		r := teu(t, line, nil)
 		got := *r.rec.rt
-		got.Log = nil
+		got.Log, want.Cache = nil, "/c"
 		if got != want || r.code != 0 {
 			t.Errorf("%s: got %+v and the exit code %d, want %+v and 0; stderr %s", line, got, r.code, want, r.stderr)
+		}
+	}
+}
+
+func TestCacheDir(t *testing.T) {
+	t.Setenv("_TEU_CACHE", "")
+	for xdg, user := range map[string]string{"/xdg": "/xdg/teu-cache", "": ""} {
+		t.Setenv("XDG_RUNTIME_DIR", xdg)
+		want := defaultCache
+		if honorXDG() {
+			want = user
+		}
+		if got := cacheDir(); got != want {
+			t.Errorf("cache with XDG_RUNTIME_DIR=%s: got %q, want %q", xdg, got, want)
 		}
 	}
 }

@@ -21,7 +21,10 @@ characters _+-. and belongs to one container of a --root at a time.`,
     teu start web`,
 	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
 		o := new(libcontainer.CreateOptions)
-		return bundleFlags(o), func(c *cli.Context) error {
+		// create waits for nothing; crun takes the flag all the same.
+		noSubreaper := toggle(&o.NoSubreaper, noSubreaperUsage, "no-subreaper")
+		noSubreaper.hidden = true
+		return append(bundleFlags(o), noSubreaper), func(c *cli.Context) error {
 			o.ID = c.Args().First()
 			return inv.rt.Create(*o)
 		}
@@ -31,7 +34,8 @@ characters _+-. and belongs to one container of a --root at a time.`,
 // bundleFlags are the flags of create, and of run, which has more.
 func bundleFlags(o *libcontainer.CreateOptions) []cli.Flag {
 	return []cli.Flag{
-		text(&o.Bundle, "DIR", "take config.json and relative paths in it from DIR; the current directory when not given", "bundle", "b"),
+		text(&o.Bundle, "DIR", "take config.json, and relative paths in it, from DIR; the current directory when not given", "bundle", "b"),
+		text(&o.Config, "FILE", "read the configuration from FILE rather than from config.json in the bundle", "config", "f"),
 		text(&o.ConsoleSocket, "SOCKET", consoleSocketUsage, "console-socket"),
 		text(&o.PidfdSocket, "SOCKET", pidfdSocketUsage, "pidfd-socket"),
 		text(&o.PidFile, "FILE", pidFileUsage, "pid-file"),

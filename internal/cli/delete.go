@@ -13,12 +13,19 @@ When the record cannot be read, nothing is removed that may be in use: the error
 what to end and what to remove by hand.`,
 	examples: `Kill a container that still runs, and remove it:
 
-    teu delete --force web`,
+    teu delete --force web
+
+Remove all containers whose ID begins with "test-":
+
+    teu delete --force --regex '^test-'`,
 	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
-		var force bool
+		var force, regex bool
 		flags := []cli.Flag{
 			toggle(&force, "kill the processes with SIGKILL first; succeed also when there is no such container", "force", "f"),
+			toggle(&regex, regexUsage, "regex", "r"),
 		}
-		return flags, func(c *cli.Context) error { return inv.rt.Delete(c.Args().First(), force) }
+		return flags, func(c *cli.Context) error {
+			return inv.each(c.Args().First(), regex, func(id string) error { return inv.rt.Delete(id, force) })
+		}
 	},
 }

@@ -16,9 +16,10 @@ TERM when not given. Signal 0 only asks whether the process exists.`,
     teu kill web
     teu kill --all web KILL`,
 	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
-		var all bool
+		var all, regex bool
 		flags := []cli.Flag{
 			toggle(&all, "signal each process in the container's cgroup, even when the first one is gone", "all", "a"),
+			toggle(&regex, regexUsage, "regex", "r"),
 		}
 		return flags, func(c *cli.Context) error {
 			sig := syscall.SIGTERM
@@ -28,7 +29,7 @@ TERM when not given. Signal 0 only asks whether the process exists.`,
 					return err
 				}
 			}
-			return inv.rt.Kill(c.Args().First(), sig, all)
+			return inv.each(c.Args().First(), regex, func(id string) error { return inv.rt.Kill(id, sig, all) })
 		}
 	},
 }

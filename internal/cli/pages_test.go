@@ -231,6 +231,8 @@ func topPage(global []*option, list []page) string {
 	section(&b, "EXIT STATUS", topExit)
 	b.WriteString(".SH FILES\n.TP\n\\fI/run/teu\\fR\nThe records of containers, unless \\-\\-root names another directory.\n")
 	b.WriteString(".TP\n\\fI$XDG_RUNTIME_DIR/teu\\fR\nThose of a user other than root.\n")
+	b.WriteString(".TP\n\\fI/run/teu\\-cache\\fR, \\fI$XDG_RUNTIME_DIR/teu\\-cache\\fR\n" +
+		"Compiled seccomp filters, wherever \\-\\-root is. Removing the directory is always safe.\n")
 	section(&b, "EXAMPLES", topExamples)
 	b.WriteString(".SH SEE ALSO\n")
 	for i := range list {
@@ -241,7 +243,7 @@ func topPage(global []*option, list []page) string {
 
 // takesID are the verbs whose argument is a container that there is.
 func takesID(verb string) bool {
-	return !slices.Contains([]string{"create", "run", "spec", "features", "list", "validate"}, verb)
+	return !slices.Contains([]string{"create", "run", "spec", "features", "list", "mounts", "validate"}, verb)
 }
 
 func longNames(flags []*option) string {

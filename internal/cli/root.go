@@ -9,7 +9,26 @@ import (
 	"teu/libcontainer/host"
 )
 
-const defaultRoot = "/run/teu"
+const (
+	defaultRoot  = "/run/teu"
+	defaultCache = "/run/teu-cache"
+)
+
+// cacheDir is where compiled seccomp filters are kept, wherever --root is: whoever lists a root finds containers there and
+// nothing else, and the profile of an engine is compiled once for all its roots. A user without $XDG_RUNTIME_DIR has none.
+// _TEU_CACHE is for tests, which share the machine.
+func cacheDir() string {
+	if dir := os.Getenv("_TEU_CACHE"); dir != "" {
+		return dir
+	}
+	if !honorXDG() {
+		return defaultCache
+	}
+	if xdg := os.Getenv("XDG_RUNTIME_DIR"); xdg != "" {
+		return filepath.Join(xdg, "teu-cache")
+	}
+	return ""
+}
 
 // rootDir is the absolute --root. Its default is below $XDG_RUNTIME_DIR when that
 // is set and the user is not the real root, as runc has it.

@@ -67,32 +67,46 @@ func Idmap(fd, userns int, recursive bool) error {
 }
 
 // UserNamespace makes a user namespace with those maps in which no process is.
-//
-// It takes a child to make one: it stops at its exec (PTRACE_TRACEME), so that nothing of what it executes ever runs, and is
-// gone when this returns.
 func UserNamespace(uids, gids []syscall.SysProcIDMap) (fd int, err error) {
+	fd = -1
+	err = stopped(unix.CLONE_NEWUSER, uids, gids, func(pid int) (err error) {
+		if fd, err = Openat(AtFdcwd, "/proc/"+strconv.Itoa(pid)+"/ns/user", ORdonly, 0); err != nil {
+			err = fmt.Errorf("open user namespace of %d: %w", pid, err)
+		}
+		return err
+	})
+	if err != nil && fd >= 0 {
+		Close(fd)
+	}
+	return fd, err
+}
+
+// InLockedMounts calls f, as InMountNamespace does, in a copy of this process's mount namespace that belongs to another user namespace.
+// There the flags of each mount are locked, and what is mounted below it (mount_namespaces(7)): so they are on what f clones.
+func InLockedMounts(f func() error) error {
+	self := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+	group := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	return stopped(unix.CLONE_NEWUSER|unix.CLONE_NEWNS, self, group, func(pid int) error {
+		return InMountNamespace("/proc/"+strconv.Itoa(pid)+"/ns/mnt", f)
+	})
+}
+
+// stopped calls use with the pid of a child in new namespaces, a user namespace with those maps among them. The child stops at its exec
+// (PTRACE_TRACEME), so that nothing of what it executes ever runs, and is gone when this returns.
+func stopped(namespaces uintptr, uids, gids []syscall.SysProcIDMap, use func(pid int) error) error {
 	runtime.LockOSThread() // PTRACE_TRACEME and PDEATHSIG mean the thread that forks
 	defer runtime.UnlockOSThread()
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{"userns"}, &syscall.ProcAttr{
 		Env: []string{},
 		Sys: &syscall.SysProcAttr{
-			Cloneflags: unix.CLONE_NEWUSER, UidMappings: uids, GidMappings: gids, Ptrace: true, Pdeathsig: unix.SIGKILL,
+			Cloneflags: namespaces, UidMappings: uids, GidMappings: gids, Ptrace: true, Pdeathsig: unix.SIGKILL,
 		},
 	})
 	if err != nil {
-		return -1, fmt.Errorf("make a user namespace: %w", err)
+		return fmt.Errorf("make a user namespace: %w", err)
 	}
-	fd, err = Openat(AtFdcwd, "/proc/"+strconv.Itoa(pid)+"/ns/user", ORdonly, 0)
-	if err != nil {
-		err = fmt.Errorf("open user namespace of %d: %w", pid, err)
-	}
-	if kerr := reap(pid); kerr != nil {
-		if err == nil {
-			Close(fd)
-		}
-		return -1, errors.Join(err, kerr)
-	}
-	return fd, err
+	err = use(pid)
+	return errors.Join(err, reap(pid))
 }
 
 // reap kills the child pid and waits for its end.

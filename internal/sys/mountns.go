@@ -3,6 +3,7 @@ package sys
 import (
 	"os"
 	"runtime"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,4 +46,20 @@ func onOtherThread(f func()) {
 	}
 	go onOtherThread(f) // cannot get this thread as long as we have it
 	select {}
+}
+
+// PathOf is where fd is, by the root directory of the calling thread. fds is a descriptor of /proc/self/fd.
+func PathOf(fds, fd int) (string, error) {
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(fds, strconv.Itoa(fd), buf)
+	return string(buf[:max(n, 0)]), os.NewSyscallError("readlinkat", err)
+}
+
+// Detach takes off the mount that the descriptor fd is the root of, and all below it, in the mount namespace of the calling thread, of which
+// it changes the working directory. fds is a descriptor of /proc/self/fd.
+func Detach(fds, fd int) error {
+	if err := unix.Fchdir(fds); err != nil {
+		return os.NewSyscallError("fchdir", err)
+	}
+	return os.NewSyscallError("umount2", unix.Unmount(strconv.Itoa(fd), unix.MNT_DETACH))
 }

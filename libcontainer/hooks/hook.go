@@ -22,6 +22,7 @@ type hook struct {
 	spec  *specs.Hook
 	input int    // the state
 	dir   string // working directory, "" for teu's own
+	to    Streams
 	out   *Output
 	said  string // ": " and the end of its output, "" for none
 }
@@ -85,7 +86,7 @@ func (h *hook) start() (p *os.Process, pidfd int, err error) {
 		return nil, -1, err
 	}
 	defer stdin.Close()
-	out, w, err := NewOutput()
+	out, w, err := NewOutput(Streams{})
 	if err != nil {
 		return nil, -1, err
 	}
@@ -99,10 +100,16 @@ func (h *hook) start() (p *os.Process, pidfd int, err error) {
 	if env == nil {
 		env = Environ()
 	}
+	files := []*os.File{stdin, output, output}
+	for i, f := range [2]*os.File{h.to.Out, h.to.Err} {
+		if f != nil {
+			files[i+1] = f
+		}
+	}
 	p, err = os.StartProcess(h.spec.Path, args, &os.ProcAttr{
 		Dir:   h.dir,
 		Env:   env,
-		Files: []*os.File{stdin, output, output},
+		Files: files,
 		Sys:   &syscall.SysProcAttr{PidFD: &pidfd},
 	})
 	if err == nil && pidfd < 0 {

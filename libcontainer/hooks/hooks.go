@@ -73,13 +73,18 @@ func run(kind string, list []specs.Hook, state *specs.State, failed func(error) 
 		return fmt.Errorf("%s: state: %w", kind, err)
 	}
 	defer sys.Close(input)
+	to, err := OpenStreams(state.Annotations)
+	if err != nil && !failed(&Error{err}) {
+		return &Error{err}
+	}
+	defer to.Close()
 	dir := state.Bundle
 	// A bundle may be gone by poststop.
 	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
 		dir = ""
 	}
 	for i := range list {
-		h := hook{spec: &list[i], input: input, dir: dir}
+		h := hook{spec: &list[i], input: input, dir: dir, to: to}
 		if err := h.run(); err != nil {
 			err = &Error{fmt.Errorf("%s[%d]%w", kind, i, err)}
 			if !failed(err) {

@@ -21,11 +21,22 @@ type Output struct {
 	fd   int // of r
 	done chan struct{}
 	last []byte
-	cut  bool // there was more before last
+	cut  bool     // there was more before last
+	to   *os.File // gets all of it, if not nil
 }
 
-// NewOutput returns the reader and the descriptor to write to, which is the caller's to close.
-func NewOutput() (*Output, int, error) {
+// NewOutput returns the reader and the descriptor to write to, which is the caller's to close. All that is written goes to a file of
+// s too, which is the reader's from here on: hooks in the container get a pipe, as a file of the host's is nothing to hand to them.
+func NewOutput(s Streams) (*Output, int, error) {
+	to := s.one()
+	o, w, err := newPipe(to)
+	if err != nil && to != nil {
+		to.Close()
+	}
+	return o, w, err
+}
+
+func newPipe(to *os.File) (*Output, int, error) {
 	r, w, err := sys.Pipe()
 	if err != nil {
 		return nil, -1, err
@@ -35,7 +46,7 @@ func NewOutput() (*Output, int, error) {
 		sys.Close(w)
 		return nil, -1, err
 	}
-	o, err := newOutput(r)
+	o, err := newOutput(r, to)
 	if err != nil {
 		sys.Close(w)
 		return nil, -1, err
@@ -45,8 +56,8 @@ func NewOutput() (*Output, int, error) {
 
 // newOutput reads from r, which does not block, and takes it over. Without the poller of package os no Read would wait for
 // text, and a hook that fills the pipe would wait for ever.
-func newOutput(r int) (*Output, error) {
-	o := &Output{r: os.NewFile(uintptr(r), "pipe"), fd: r, done: make(chan struct{})}
+func newOutput(r int, to *os.File) (*Output, error) {
+	o := &Output{r: os.NewFile(uintptr(r), "pipe"), fd: r, done: make(chan struct{}), to: to}
 	if err := o.r.SetReadDeadline(time.Time{}); err != nil {
 		o.r.Close()
 		return nil, fmt.Errorf("poll the output of hooks: %w", err)
@@ -68,6 +79,7 @@ func (o *Output) read() {
 }
 
 func (o *Output) add(text []byte) {
+	o.tee(text)
 	o.last = append(o.last, text...)
 	if over := len(o.last) - keep; over > 0 {
 		o.last, o.cut = o.last[over:], true
@@ -87,6 +99,10 @@ func (o *Output) End() (line string, cut bool) {
 		o.drain()
 	}
 	o.r.Close()
+	if o.to != nil {
+		o.to.Close()
+		o.to = nil
+	}
 	lines := strings.FieldsFunc(string(o.last), func(r rune) bool { return r == '\n' || r == '\r' })
 	return strings.TrimSpace(strings.Join(lines, "; ")), o.cut
 }

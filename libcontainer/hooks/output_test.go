@@ -19,14 +19,14 @@ func TestOutputWithoutAPoller(t *testing.T) {
 	if err := sys.SetNonblock(fd, true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newOutput(fd); !errors.Is(err, os.ErrNoDeadline) {
+	if _, err := newOutput(fd, nil); !errors.Is(err, os.ErrNoDeadline) {
 		t.Errorf("output of what cannot be polled: got error %v, want %v", err, os.ErrNoDeadline)
 	}
 }
 
 // TestOutputEndsTwice: no reader is left, and the second end touches no file of somebody else.
 func TestOutputEndsTwice(t *testing.T) {
-	o, w, err := NewOutput()
+	o, w, err := NewOutput(Streams{})
 	if err != nil {
 		t.Fatal(err)
 	}

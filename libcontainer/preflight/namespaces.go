@@ -55,8 +55,18 @@ func (c *checker) userNamespace() {
 	} else if found != "" {
 		c.warn("linux.namespaces", "a user namespace, and "+found, want)
 	}
+	// There a clone of the host's takes the place of a sysfs that the kernel denies, if it is to be read-only (rootfs).
+	net := names.NamespaceIn(c.Linux, specs.NetworkNamespace)
+	borrowed := net == nil || net.Path != ""
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
+		if m.Type == "sysfs" && borrowed {
+			if !slices.Contains(m.Options, "ro") && !slices.Contains(m.Options, "rro") {
+				c.bad(fmt.Sprintf("mounts[%d]", i), "a new sysfs in a user namespace, and a network namespace of another one",
+					`a network namespace of its own, or "ro" in the options`)
+			}
+			continue
+		}
 		if m.Type != "proc" && m.Type != "sysfs" {
 			continue
 		}

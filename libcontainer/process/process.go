@@ -31,7 +31,7 @@ type Config struct {
 	Joins bool
 	// NoDev: the container has no /dev of the runtime's making.
 	NoDev bool
-	// NoSetgroups: the user namespace denies setgroups(2).
+	// NoSetgroups: the user namespace denies setgroups(2), or the caller's groups are to stay.
 	NoSetgroups bool
 	// NewKeyring is the name of the session keyring to join, or "".
 	NewKeyring string

@@ -3,6 +3,7 @@ package seccomp
 import (
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	libseccomp "github.com/seccomp/libseccomp-golang"
@@ -122,4 +123,17 @@ func nativeArch() (arch, error) {
 		}
 	}
 	return arch{}, fmt.Errorf("linux.seccomp: native architecture %s: not known", scmp)
+}
+
+// CheckNames is an error for the first name of a system call that libseccomp does not know on any architecture. Compile leaves such a name
+// out: profiles are written for newer kernels too.
+func CheckNames(profile *specs.LinuxSeccomp) error {
+	for i := range profile.Syscalls {
+		for j, name := range profile.Syscalls[i].Names {
+			if _, err := libseccomp.GetSyscallFromName(name); err != nil {
+				return fmt.Errorf("linux.seccomp.syscalls[%d].names[%d]: %s: not known to libseccomp: %w", i, j, name, syscall.EINVAL)
+			}
+		}
+	}
+	return nil
 }

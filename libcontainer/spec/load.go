@@ -29,13 +29,12 @@ const MaxSize = 16 << 20
 // It says nothing about the sense of what it read: see Validate. An error of the file itself is an
 // *fs.PathError, one of its text an *Error.
 func Load(bundle string) (*specs.Spec, error) {
-	s, _, err := LoadText(bundle)
+	s, _, err := LoadFile(configPath(bundle))
 	return s, err
 }
 
-// LoadText is Load, with the text that was read.
-func LoadText(bundle string) (s *specs.Spec, text []byte, err error) {
-	name := configPath(bundle)
+// LoadFile is Load of the file that is named, with the text that was read.
+func LoadFile(name string) (s *specs.Spec, text []byte, err error) {
 	if text, err = readFile(name); err != nil {
 		return nil, nil, err
 	}
@@ -125,16 +124,52 @@ func DecodeResources(name string, data []byte) (*specs.LinuxResources, error) {
 	return decode(name, data, (*decoder).readLinuxResources)
 }
 
+// LoadMounts reads a file that holds an array of mounts alone, as crun's `mounts add` takes it, or an object that has it as config.json
+// does, by the rules of Load.
+func LoadMounts(name string) ([]specs.Mount, error) {
+	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	d := newDecoder(string(data))
+	if d.Peek() != '[' {
+		s, err := Decode(name, data)
+		if err != nil {
+			return nil, err
+		}
+		return s.Mounts, nil
+	}
+	var list []specs.Mount
+	slice(&d, &list, "array of objects", (*decoder).readMount)
+	d.end("array")
+	return list, d.fault(name)
+}
+
+// end refuses what follows the outermost value.
+func (d *decoder) end(what string) {
+	if d.Peek(); d.Pos < len(d.Text) {
+		d.Fail(d.Pos, "unexpected text after the end of the "+what)
+	}
+}
+
+// fault is the first error of the text, with the number of the others, or nil.
+func (d *decoder) fault(name string) error {
+	if !d.Failed() && len(d.Notes) == 0 {
+		return nil
+	}
+	all := d.errors(name)
+	all[0].More = len(all) - 1
+	return all[0]
+}
+
 func decode[T any](name string, data []byte, read func(*decoder, *T)) (*T, error) {
 	if len(data) > MaxSize {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EFBIG}
 	}
 	d := newDecoder(string(data))
 	v := decodeWith(&d, read)
-	if d.Failed() || len(d.Notes) > 0 {
-		all := d.errors(name)
-		all[0].More = len(all) - 1
-		return nil, all[0]
+	if err := d.fault(name); err != nil {
+		return nil, err
 	}
 	return v, nil
 }
@@ -151,9 +186,7 @@ func decodeWith[T any](d *decoder, read func(*decoder, *T)) *T {
 	default:
 		read(d, v)
 	}
-	if d.Peek(); d.Pos < len(d.Text) {
-		d.Fail(d.Pos, "unexpected text after the end of the object")
-	}
+	d.end("object")
 	return v
 }
 

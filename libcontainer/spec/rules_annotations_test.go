@@ -17,8 +17,39 @@ func annotation(key, value string) func(*specs.Spec) {
 
 func annotationRules() []rule {
 	property := func(name, value string) func(*specs.Spec) { return annotation("org.systemd.property."+name, value) }
+	groups := func(s *specs.Spec) { s.Process.User.AdditionalGids = []uint32{7} }
 	const unused = ": got a property of a systemd unit, want the systemd cgroup driver for it: it is without effect"
 	return []rule{
+		{
+			name: "file for the output of hooks that is not absolute",
+			bad:  annotation("run.oci.hooks.stdout", "log"),
+			want: []string{`annotations["run.oci.hooks.stdout"]: got "log", want the absolute path of a file`},
+			good: annotation("run.oci.hooks.stdout", "/log"),
+		},
+		{
+			name: "no file for the errors of hooks",
+			bad:  annotation("run.oci.hooks.stderr", ""),
+			want: []string{`annotations["run.oci.hooks.stderr"]: got nothing, want the absolute path of a file`},
+			good: annotation("run.oci.hooks.stderr", "/log"),
+		},
+		{
+			name: "unknown value of a switch",
+			bad:  annotation("run.oci.keep_original_groups", "yes"),
+			want: []string{`annotations["run.oci.keep_original_groups"]: got "yes", want "0" or "1"`},
+			good: annotation("run.oci.keep_original_groups", "0"),
+		},
+		{
+			name: "unknown value of another switch",
+			bad:  annotation("run.oci.seccomp_fail_unknown_syscall", ""),
+			want: []string{`annotations["run.oci.seccomp_fail_unknown_syscall"]: got nothing, want "0" or "1"`},
+			good: annotation("run.oci.seccomp_fail_unknown_syscall", "1"),
+		},
+		{
+			name: "groups beside those that are kept",
+			bad:  all(annotation("run.oci.keep_original_groups", "1"), groups),
+			warn: []string{"process.user.additionalGids: got groups that are not set, as the annotation run.oci.keep_original_groups keeps the caller's, want one or the other"},
+			good: all(annotation("run.oci.keep_original_groups", "0"), groups),
+		},
 		{
 			name: "systemd property without the driver",
 			bad:  property("CPUWeight", "uint64 50"),

@@ -196,13 +196,13 @@ func namespaceRules() []rule {
 			good: userNS(id(0, 0, 1)),
 		},
 		{
-			name: "no mappings",
-			bad:  userNS(),
+			name: "no mappings, which are for root alone",
+			bad:  all(userNS(), user(1, 2)),
 			want: []string{
-				"linux.uidMappings: got nothing, want at least one mapping for the new user namespace",
-				"linux.gidMappings: got nothing, want at least one mapping for the new user namespace",
+				"process.user.uid: got 1, want an id that linux.uidMappings maps",
+				"process.user.gid: got 2, want an id that linux.gidMappings maps",
 			},
-			good: add(specs.LinuxNamespace{Type: "user", Path: "/proc/1/ns/user"}),
+			good: userNS(),
 		},
 		{
 			name: "joined with other mappings",

@@ -17,7 +17,9 @@ const systemdPrefix = "org.systemd.property."
 
 // UnsafeAnnotations are those that change what is done with a container, or keep it from being made; one that ends with a
 // dot stands for all that begin so (features.md, "Unsafe annotations in config.json").
-func UnsafeAnnotations() []string { return []string{systemdPrefix} }
+func UnsafeAnnotations() []string {
+	return []string{systemdPrefix, HooksStdout, HooksStderr, KeepGroups, FailUnknownSyscall}
+}
 
 // SystemdProperty is a property of the container's systemd unit.
 type SystemdProperty struct {
@@ -159,6 +161,7 @@ func (c *checker) annotations() {
 	if _, ok := c.Annotations[""]; ok {
 		c.bad("annotations", "an empty key", "names in reverse domain notation")
 	}
+	c.runOCI()
 	if c.facts.Systemd {
 		_, r := SystemdProperties(c.Annotations)
 		for _, p := range r.Problems {

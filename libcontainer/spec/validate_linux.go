@@ -58,12 +58,7 @@ func (c *checker) userNamespace() {
 	if ns.Path != "" {
 		return
 	}
-	if len(uids) == 0 {
-		c.bad("linux.uidMappings", "nothing", "at least one mapping for the new user namespace")
-	}
-	if len(gids) == 0 {
-		c.bad("linux.gidMappings", "nothing", "at least one mapping for the new user namespace")
-	}
+	uids, gids = mappingsOf(c.Linux, 0, 0)
 	if c.Process == nil {
 		return
 	}
@@ -73,6 +68,25 @@ func (c *checker) userNamespace() {
 	for i, g := range u.AdditionalGids {
 		c.mapped(at("process.user.additionalGids", i), g, "linux.gidMappings", gids)
 	}
+}
+
+// FillMappings gives a new user namespace without mappings, for which the specification has no word, those that it gets: root of it is the
+// caller, whose ids are uid and gid, and there is nobody else. So it is with crun.
+func FillMappings(s *specs.Spec, uid, gid int) {
+	if ns := names.NamespaceIn(s.Linux, specs.UserNamespace); ns != nil && ns.Path == "" {
+		s.Linux.UIDMappings, s.Linux.GIDMappings = mappingsOf(s.Linux, uid, gid)
+	}
+}
+
+func mappingsOf(l *specs.Linux, uid, gid int) (uids, gids []specs.LinuxIDMapping) {
+	uids, gids = l.UIDMappings, l.GIDMappings
+	if len(uids) == 0 {
+		uids = []specs.LinuxIDMapping{{HostID: uint32(uid), Size: 1}}
+	}
+	if len(gids) == 0 {
+		gids = []specs.LinuxIDMapping{{HostID: uint32(gid), Size: 1}}
+	}
+	return uids, gids
 }
 
 // mapped: the kernel answers EINVAL to an id that the user namespace does not have.

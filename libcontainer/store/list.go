@@ -4,35 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"syscall"
 )
-
-// CachePrefix begins the names of directories below the root that are no containers: no id holds a colon.
-const CachePrefix = "cache:"
 
 // List reads the records of all containers, with their annotations, in the order of their ids, without
 // locking. What is below the root and no readable container (torn, half-made
 // or foreign) is told in bad, one error each, and hides none of the others. A
 // root that does not exist has no containers.
 func (s *Store) List() (all []*State, bad []error, err error) {
-	root, err := s.openRoot()
-	if err == syscall.ENOENT {
-		return nil, nil, nil
-	}
+	names, err := s.names()
 	if err != nil {
 		return nil, nil, err
 	}
-	names, err := root.Readdirnames(-1)
-	root.Close()
-	if err != nil {
-		return nil, nil, err
-	}
-	slices.Sort(names)
 	for _, name := range names {
-		if strings.HasPrefix(name, CachePrefix) {
-			continue
-		}
 		st, err := s.ReadWhole(name)
 		var gone *NotExistError
 		var invalid *InvalidIDError
@@ -47,4 +31,25 @@ func (s *Store) List() (all []*State, bad []error, err error) {
 		}
 	}
 	return all, bad, nil
+}
+
+// IDs lists the ids that are taken, sorted: those of half-made containers, and of damaged ones, too.
+func (s *Store) IDs() ([]string, error) {
+	names, err := s.names()
+	return slices.DeleteFunc(names, func(name string) bool { return ValidateID(name) != nil }), err
+}
+
+// names lists what is in the root directory, sorted; nothing when there is none.
+func (s *Store) names() ([]string, error) {
+	root, err := s.openRoot()
+	if err == syscall.ENOENT {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	names, err := root.Readdirnames(-1)
+	slices.Sort(names)
+	return names, err
 }

@@ -18,4 +18,6 @@ const (
 	ByteAtGate = 'a'
 	// ByteGo: `start` opens the gate.
 	ByteGo = 'g'
+	// ByteAttached: the mounts that a running container was to get are there.
+	ByteAttached = 'm'
 )

@@ -51,7 +51,7 @@ func TestNamespaces(t *testing.T) {
 		{name: "a path that is no namespace", spec: path("uts", "/etc/passwd"), want: []string{"linux.namespaces[3].path: /etc/passwd: not a namespace"}},
 		{name: "a path that is a FIFO", spec: path("uts", "/dev/stdin"), want: []string{"linux.namespaces[3].path: /dev/stdin"}},
 		{name: "the path of another type", spec: path("ipc", "/proc/self/ns/net"), want: []string{"linux.namespaces[2].path", "join /proc/self/ns/net", "invalid argument"}},
-		{name: "no mappings", spec: add(specs.LinuxNamespace{Type: "user"}), want: []string{"linux.uidMappings: got nothing", "linux.gidMappings: got nothing"}},
+		{name: "no mappings, and an id that is not root's", spec: add(specs.LinuxNamespace{Type: "user"}), want: []string{"on /dev/pts", "Invalid gid '5'"}},
 		{name: "mappings of no size", spec: maps(specs.LinuxIDMapping{}), want: []string{"linux.uidMappings[0].size: got 0"}},
 		{name: "mappings that overlap inside", spec: maps(specs.LinuxIDMapping{Size: 10}, specs.LinuxIDMapping{ContainerID: 9, HostID: 100, Size: 1}),
 			want: []string{"linux.uidMappings[1]: got container ids that linux.uidMappings[0] maps too"}},

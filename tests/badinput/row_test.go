@@ -137,14 +137,12 @@ func must(b *kit.Bundle, err error) {
 
 var pids = regexp.MustCompile(`/proc/\d+/`)
 
-// entries are the names in the state directory, but for the seccomp cache.
+// entries are the names in the state directory.
 func entries(b *kit.Bundle) []string {
 	var names []string
 	list, _ := os.ReadDir(b.Root) // it may not be there
 	for _, e := range list {
-		if e.Name() != "cache:seccomp" {
-			names = append(names, e.Name())
-		}
+		names = append(names, e.Name())
 	}
 	return names
 }

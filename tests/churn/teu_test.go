@@ -42,7 +42,7 @@ func teu(t testing.TB, b *kit.Bundle, mark string, kill time.Duration, args ...s
 	t.Helper()
 	c := exec.Command(kit.Teu(), append([]string{"--root", b.Root}, args...)...)
 	c.Dir = b.Dir
-	c.Env = []string{"PATH=" + os.Getenv("PATH"), "TEU_TEST=" + b.ID}
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "TEU_TEST=" + b.ID, "_TEU_CACHE=" + b.Cache}
 	// Files, not pipes: the container goes on holding them.
 	out, errs := unnamed(t, b.Dir), unnamed(t, b.Dir)
 	defer out.Close()

@@ -111,7 +111,7 @@ func tally(names []string) string {
 func nothing(*rig) {}
 
 // coldCache has the seccomp filter compiled, and kept, anew.
-func coldCache(r *rig) { r.must(os.RemoveAll(r.Root + "/" + cacheName)) }
+func coldCache(r *rig) { r.must(os.RemoveAll(r.Cache)) }
 
 func created(r *rig) { r.succeed("prepare", r.create()...) }
 

@@ -178,7 +178,7 @@ func (r *rig) attr(fault string) *os.ProcAttr {
 	for _, f := range []*os.File{r.out, r.err} {
 		r.must(f.Truncate(0))
 	}
-	env := []string{"PATH=" + os.Getenv("PATH"), "TEU_TEST=" + r.ID}
+	env := []string{"PATH=" + os.Getenv("PATH"), "TEU_TEST=" + r.ID, "_TEU_CACHE=" + r.Cache}
 	if fault != "" {
 		env = append(env, "_TEU_FAULT="+fault)
 	}
@@ -240,7 +240,7 @@ func (r *rig) clean(when string) {
 	entries, err := os.ReadDir(r.Root)
 	r.must(err)
 	for _, e := range entries {
-		if e.Name() != cacheName && e.Name() != r.stays {
+		if e.Name() != r.stays {
 			left = append(left, "state "+e.Name())
 		}
 	}
@@ -253,9 +253,6 @@ func (r *rig) clean(when string) {
 		r.t.Fatalf("%s: left: %s; want nothing", when, strings.Join(left, "; "))
 	}
 }
-
-// cacheName is the seccomp cache in the state directory, which stays. What is in it has no name before it is whole.
-const cacheName = "cache:seccomp"
 
 // newFiles are those below the bundle that were not there before, but for the pid file and the state directory.
 func (r *rig) newFiles() []string {
@@ -271,7 +268,7 @@ func (r *rig) newFiles() []string {
 func (r *rig) list() []string {
 	var files []string
 	r.must(filepath.WalkDir(r.Dir, func(path string, _ os.DirEntry, err error) error {
-		if path == r.Root {
+		if path == r.Root || path == r.Cache { // what is in the cache has no name before it is whole
 			return filepath.SkipDir
 		}
 		files = append(files, path)

@@ -19,7 +19,7 @@ import (
 // the configuration lacks.
 var cannot = []string{
 	"no blkio or io cgroup controller", "no hugetlb cgroup controller", "no rdma cgroup controller", "no equivalent on cgroup v2",
-	"linux.resources.unified", "at least one mapping", "no AppArmor in this kernel", "no such profile is loaded", "no resctrl filesystem", "does not support it",
+	"linux.resources.unified", "no AppArmor in this kernel", "no such profile is loaded", "no resctrl filesystem", "does not support it",
 	"on /sys/fs/cgroup/systemd: read-only file system", // captured where there was cgroup v1, whose hierarchies have a place there
 }
 

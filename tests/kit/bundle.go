@@ -27,6 +27,7 @@ type Bundle struct {
 	Dir    string // the bundle, on a real file system
 	Rootfs string // Dir/rootfs: /bin/payload, /etc, /tmp
 	Root   string // --root
+	Cache  string // of compiled seccomp filters
 	Spec   *specs.Spec
 
 	outputs atomic.Int32
@@ -65,7 +66,7 @@ func New(t testing.TB, edits ...func(*specs.Spec)) *Bundle {
 	needDriver(t)
 	id := fmt.Sprintf("%s%04d", Prefix(), bundles.Add(1))
 	dir := filepath.Join(scratch, "bundles", id)
-	b := &Bundle{T: t, ID: id, Dir: dir, Rootfs: dir + "/rootfs", Root: dir + "/state", Spec: new(specs.Spec)}
+	b := &Bundle{T: t, ID: id, Dir: dir, Rootfs: dir + "/rootfs", Root: dir + "/state", Cache: dir + "/cache", Spec: new(specs.Spec)}
 	for _, d := range []string{dir, b.Rootfs, b.Rootfs + "/bin", b.Rootfs + "/etc", b.Rootfs + "/tmp"} {
 		b.check(os.Mkdir(d, 0o755))
 	}
@@ -168,9 +169,6 @@ func (b *Bundle) check(err error) {
 func (b *Bundle) cleanup() {
 	entries, _ := os.ReadDir(b.Root) // there is none before the first create
 	for _, e := range entries {
-		if e.Name() == cacheName {
-			continue
-		}
 		if res := b.Teu("delete", "--force", e.Name()); res.Code != 0 {
 			b.T.Errorf("delete --force: %v", res)
 		}
@@ -182,14 +180,9 @@ func (b *Bundle) cleanup() {
 	}
 	left, _ := filepath.Glob(b.Root + "/*")
 	for _, l := range left {
-		if filepath.Base(l) != cacheName {
-			b.T.Errorf("left: state %s", l)
-		}
+		b.T.Errorf("left: state %s", l)
 	}
 	if !b.T.Failed() {
 		b.check(os.RemoveAll(b.Dir))
 	}
 }
-
-// cacheName is the seccomp cache in the state directory, which is to stay.
-const cacheName = "cache:seccomp"

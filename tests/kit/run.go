@@ -54,7 +54,7 @@ func (b *Bundle) Command(args ...string) *exec.Cmd {
 	b.T.Helper()
 	c := exec.Command(Teu(), slices.Concat([]string{"--root", b.Root}, flags(), args)...)
 	c.Dir = b.Dir
-	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TEU_TEST=" + b.ID}, environment()...)
+	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TEU_TEST=" + b.ID, "_TEU_CACHE=" + b.Cache}, environment()...)
 	n := b.outputs.Add(1)
 	for name, w := range map[string]*io.Writer{"out": &c.Stdout, "err": &c.Stderr} {
 		f, err := os.OpenFile(fmt.Sprintf("%s/%s.%d", b.Dir, name, n), os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o644)

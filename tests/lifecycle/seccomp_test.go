@@ -5,8 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -163,7 +165,7 @@ func TestSeccompCache(t *testing.T) {
 			t.Errorf("%v, want stdout %q", res, "ENOSYS\n")
 		}
 	}
-	files, err := filepath.Glob(b.Root + "/cache:seccomp/*")
+	files, err := filepath.Glob(b.Cache + "/*")
 	check(t, err)
 	if len(files) != 1 {
 		t.Fatalf("files in the cache: got %q, want 1", files)
@@ -172,6 +174,61 @@ func TestSeccompCache(t *testing.T) {
 	check(t, os.WriteFile(files[0], []byte("torn"), 0o600))
 	if res := b.Teu("run", b.ID); res.Stdout != "ENOSYS\n" {
 		t.Errorf("%v, want stdout %q", res, "ENOSYS\n")
+	}
+}
+
+// The cache is one for all roots, and none of it lies among the containers: another runtime that lists the root, and a caller
+// that looks for leftovers, find nothing that they do not know.
+func TestSeccompCacheIsNotInTheRoot(t *testing.T) {
+	// In the host's own cache, from which the entry is removed again.
+	const dir = "/run/teu-cache"
+	list := func() (names []string) {
+		entries, _ := os.ReadDir(dir) // there is none before the first filter
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	// Of the whole 32-bit range, so that no other run has compiled it yet.
+	b := kit.New(t, filter(rule(specs.ActErrno, "umask", arg(0, specs.OpEqualTo, uint64(time.Now().UnixNano()), 0))), kit.Args("true"))
+	run := func(root string) {
+		t.Helper()
+		c := b.Command("--root", root, "run", "--keep", b.ID)
+		c.Env = slices.DeleteFunc(c.Env, func(v string) bool { return strings.HasPrefix(v, "_TEU_CACHE=") })
+		if res := b.Do(c); res.Code != 0 {
+			t.Errorf("%v, want exit code 0", res)
+		}
+		entries, err := os.ReadDir(root)
+		check(t, err)
+		if len(entries) != 1 || entries[0].Name() != b.ID {
+			t.Errorf("entries of the root: got %v, want the container %s alone", entries, b.ID)
+		}
+		b.OK("--root", root, "delete", b.ID)
+	}
+	before := list()
+	run(b.Dir + "/one")
+	fresh := slices.DeleteFunc(list(), func(name string) bool { return slices.Contains(before, name) })
+	if len(fresh) != 1 {
+		t.Fatalf("new entries of %s: got %q, want one", dir, fresh)
+	}
+	entry := filepath.Join(dir, fresh[0])
+	defer os.Remove(entry)
+	was, err := os.Stat(entry)
+	check(t, err)
+	run(b.Dir + "/two")
+	if is, err := os.Stat(entry); err != nil || !os.SameFile(was, is) {
+		t.Errorf("entry after a run with another root: got %v, %v, want that of the first one", is, err)
+	}
+	if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o700 {
+		t.Errorf("mode of %s: got %v, %v, want 0700", dir, st, err)
+	}
+	// A cache that cannot be used is no error of the container.
+	for _, cache := range []string{b.Dir + "/none/cache", "/dev/null", "/proc/teu"} {
+		c := b.Command("run", b.ID)
+		c.Env = append(c.Env, "_TEU_CACHE="+cache)
+		if res := b.Do(c); res.Code != 0 {
+			t.Errorf("with the cache %s: %v, want exit code 0", cache, res)
+		}
 	}
 }
 

@@ -240,7 +240,7 @@ func TestUserNamespaceErrors(t *testing.T) {
 		edit edit
 		want []string
 	}{
-		{"no mappings", namespace(specs.UserNamespace, ""), []string{"linux.uidMappings"}},
+		{"no mappings, and another user", all(namespace(specs.UserNamespace, ""), func(s *specs.Spec) { s.Process.User.UID = 5 }), []string{"process.user.uid"}},
 		{"mappings and no namespace", func(s *specs.Spec) {
 			s.Linux.UIDMappings = []specs.LinuxIDMapping{{Size: 1}}
 		}, []string{"linux.uidMappings"}},
@@ -253,5 +253,93 @@ func TestUserNamespaceErrors(t *testing.T) {
 			b := newUser(t, c.edit)
 			b.Fails([]string{"run", b.ID}, c.want...)
 		})
+	}
+}
+
+// Without mappings, for which the specification has no word, root of the namespace is teu's caller, and there is nobody else; crun does the same.
+func TestOwnMappings(t *testing.T) {
+	t.Parallel()
+	maps := []specs.LinuxIDMapping{{HostID: firstID, Size: idCount}}
+	for name, c := range map[string]struct {
+		edit       edit
+		uids, gids string
+	}{
+		"none":     {func(*specs.Spec) {}, "0 0 1", "0 0 1"},
+		"uid only": {func(s *specs.Spec) { s.Linux.UIDMappings = maps }, "0 100000 65536", "0 0 1"},
+		"gid only": {func(s *specs.Spec) { s.Linux.GIDMappings = maps }, "0 0 1", "0 100000 65536"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := kit.New(t, namespace(specs.UserNamespace, ""), without("gid=5"), c.edit)
+			for _, dir := range []string{"", "/bin", "/etc", "/tmp"} {
+				check(t, os.Chmod(b.Rootfs+dir, 0o777))
+			}
+			inside := b.Inspect()
+			if fields(inside.UIDMap) != c.uids || fields(inside.GIDMap) != c.gids {
+				t.Errorf("maps: got %q, %q, want %q, %q", inside.UIDMap, inside.GIDMap, c.uids, c.gids)
+			}
+			if inside.ID.UID != 0 || inside.ID.GID != 0 {
+				t.Errorf("ids inside: got %+v, want root", inside.ID)
+			}
+			b.OK("validate", b.Dir)
+		})
+	}
+}
+
+// A sysfs shows the network namespace, and the kernel makes none for who does not administer that. A clone of the host's takes its place, read-only
+// in all its mounts.
+func TestSysOfAnothersNetwork(t *testing.T) {
+	t.Parallel()
+	sysfs := func(options ...string) edit {
+		return func(s *specs.Spec) {
+			s.Linux.Namespaces = slices.DeleteFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.NetworkNamespace })
+			s.Mounts = append(slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Destination == "/sys" }),
+				specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: options})
+		}
+	}
+	for _, readonly := range []string{"ro", "rro"} {
+		t.Run(readonly, func(t *testing.T) {
+			t.Parallel()
+			b := newUser(t, userNamespace, sysfs("nosuid", "noexec", "nodev", readonly))
+			b.Start("sleep", "forever")
+			all := 0
+			for line := range strings.Lines(procFile(t, b.State().Pid, "mountinfo")) {
+				f := strings.Fields(line)
+				if f[4] != "/sys" && !strings.HasPrefix(f[4], "/sys/") {
+					continue
+				}
+				all++
+				want := []string{"ro", "nosuid", "noexec", "nodev"}
+				if f[4] == "/sys/firmware" { // a masked path
+					want = want[:1]
+				}
+				for _, o := range want {
+					if !slices.Contains(strings.Split(f[5], ","), o) {
+						t.Errorf("options of %s: got %s, want %s among them", f[4], f[5], o)
+					}
+				}
+			}
+			if host := strings.Count(procFile(t, os.Getpid(), "mountinfo"), " /sys"); all == 0 || all < host {
+				t.Errorf("mounts of /sys and below: got %d, want the host's %d", all, host)
+			}
+			if res := b.Teu("exec", b.ID, kit.PayloadPath, "ls", "/sys/kernel"); res.Code != 0 || !strings.Contains(res.Stdout, "mm") {
+				t.Errorf("%v: want what the host has there", res)
+			}
+			b.OK("validate", b.Dir)
+		})
+	}
+	b := newUser(t, userNamespace, sysfs("nosuid", "noexec", "nodev"))
+	b.Fails([]string{"create", b.ID}, "mount sysfs on /sys: fsopen: operation not permitted", "administers the network namespace")
+	if res := b.Teu("validate", b.Dir); res.Code != 1 || !strings.Contains(res.Stdout, "a network namespace of its own") {
+		t.Errorf("%v: want exit code 1, and what would be right", res)
+	}
+}
+
+// without takes an option out of all mounts.
+func without(option string) edit {
+	return func(s *specs.Spec) {
+		for i := range s.Mounts {
+			s.Mounts[i].Options = slices.DeleteFunc(slices.Clone(s.Mounts[i].Options), func(o string) bool { return o == option })
+		}
 	}
 }

@@ -197,7 +197,7 @@ func TestPoisonedFilterCache(t *testing.T) {
 	}
 	notSupported := uint(95)
 	b := kit.New(t, kit.Args("syscall", "sethostname", "s:x", "1"))
-	cache := b.Root + "/cache:seccomp"
+	cache := b.Cache
 	b.Edit(filter(specs.ActErrno, &notSupported))
 	denied := func(when string) {
 		t.Helper()
@@ -245,8 +245,8 @@ func TestPoisonedFilterCache(t *testing.T) {
 		{"in a directory of another's", func() error { return os.Chown(cache, 1000, 0) }, func() error { return os.Chown(cache, 0, 0) }},
 		{"in a directory for all to write", func() error { return os.Chmod(cache, 0o777) }, func() error { return os.Chmod(cache, 0o700) }},
 		{"in a directory behind a symlink", func() error {
-			return firstError(os.Rename(cache, b.Dir+"/cache"), os.Symlink(b.Dir+"/cache", cache))
-		}, func() error { return firstError(os.Remove(cache), os.Rename(b.Dir+"/cache", cache)) }},
+			return firstError(os.Rename(cache, b.Dir+"/moved"), os.Symlink(b.Dir+"/moved", cache))
+		}, func() error { return firstError(os.Remove(cache), os.Rename(b.Dir+"/moved", cache)) }},
 		{"torn", func() error { return os.Truncate(entry, int64(len(forged)-8)) }, nil},
 		{"flipped", func() error {
 			return os.WriteFile(entry, append(bytes.Clone(forged[:len(forged)-1]), forged[len(forged)-1]^1), 0o600)

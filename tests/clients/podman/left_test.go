@@ -52,9 +52,7 @@ func (p podman) left() (left []string) {
 	for _, pattern := range states {
 		names, _ := filepath.Glob(pattern)
 		for _, name := range names {
-			if filepath.Base(name) != "cache:seccomp" {
-				left = append(left, "state "+name)
-			}
+			left = append(left, "state "+name)
 		}
 	}
 	for _, dir := range p.newCgroups() {

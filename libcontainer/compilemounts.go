@@ -1,0 +1,50 @@
+package libcontainer
+
+import (
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+	"teu/libcontainer/process"
+	"teu/nsenter"
+	"teu/nsenter/program"
+	"teu/rootfs"
+)
+
+// compileMounts compiles the program that attaches bind mounts in the root of a container. It joins no pid namespace, so that nothing
+// in the container can stop or trace it, and is ended by its parent when all is attached: it is to become nothing.
+func compileMounts(list []specs.Mount, u *specs.User, f *initFacts, w way) (*program.Program, error) {
+	b := program.New()
+	control := b.Stream(nsenter.InputControl)
+	w.joined &= sys.CloneNewNs | sys.CloneNewUser
+	slots := map[uint64]program.Slot{}
+	for _, flag := range joinOrder {
+		if w.joined&flag != 0 {
+			slots[flag] = b.Input(inputName(flag))
+		}
+	}
+	root := program.None
+	if w.held {
+		root = b.Input(inputRoot)
+	}
+	sources := map[string]program.Slot{}
+	for _, name := range f.parentSources {
+		sources[name] = b.Input(name)
+	}
+	process.Begin(b)
+	f.joinNamespaces(b, slots, 0, func(uint64) { b.At("", "join the container's namespaces") })
+	if w.joined&sys.CloneNewUser != 0 {
+		becomeRoot(b, "", u)
+	}
+	w.toRoot(b, root)
+	fs := rootfs.Attaching(b, &rootfs.Config{Spec: &specs.Spec{Mounts: list}, Bundle: f.bundle, Sources: sources})
+	if err := fs.Mounts(); err != nil {
+		return nil, err
+	}
+	fs.Close()
+	b.At("", "wait for the end")
+	b.Sync(control, program.ByteAttached, program.ByteAttached)
+	b.Fail(syscall.ECANCELED)
+	return b.Program(), nil
+}

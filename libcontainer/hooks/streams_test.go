@@ -1,0 +1,86 @@
+package hooks
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"teu/internal/sys"
+)
+
+func TestOutputGoesToFiles(t *testing.T) {
+	before := openFDs()
+	st := state(t)
+	list := []specs.Hook{sh("echo out >&1; echo err >&2"), sh("echo more")}
+	st.Annotations = map[string]string{stderrKey: st.Bundle + "/err"}
+	if err := Run("hooks.prestart", list, st); err != nil {
+		t.Fatalf("run: %v", err)
+	}
+	if got := read(t, st.Bundle+"/err"); got != "err\n" {
+		t.Errorf("file for standard error: got %q, want %q", got, "err\n")
+	}
+	st.Annotations[stdoutKey] = st.Bundle + "/err" // one for both
+	if err := Run("hooks.prestart", list, st); err != nil {
+		t.Fatalf("run: %v", err)
+	}
+	if got := read(t, st.Bundle+"/err"); got != "err\nout\nerr\nmore\n" {
+		t.Errorf("file for both: got %q, want it appended to", got)
+	}
+	// A hook that fails says why all the same, where its standard error is not somebody else's.
+	delete(st.Annotations, stderrKey)
+	if err := Run("hooks.prestart", []specs.Hook{sh("echo why >&2; exit 3")}, st); err == nil || !strings.HasSuffix(err.Error(), "exit status 3: why") {
+		t.Errorf("hook that fails: got error %v, want what it said", err)
+	}
+	if n := openFDs(); n != before {
+		t.Errorf("open descriptors at the end: got %d, want %d as before", n, before)
+	}
+}
+
+func TestAFileThatCannotBeOpened(t *testing.T) {
+	before := openFDs()
+	st := state(t)
+	ran := []specs.Hook{sh("echo x >>ran")}
+	st.Annotations = map[string]string{stdoutKey: st.Bundle + "/out", stderrKey: st.Bundle + "/none/err"}
+	want := `annotations["run.oci.hooks.stderr"]: open ` + st.Bundle + "/none/err: no such file or directory"
+	if err := Run("hooks.prestart", ran, st); err == nil || err.Error() != want || !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("run: got error %v, want %s", err, want)
+	}
+	if _, err := os.Stat(st.Bundle + "/ran"); err == nil {
+		t.Error("hook of a container that is not to be: got it run, want it not")
+	}
+	if w := RunAll("hooks.poststop", ran, st); len(w) != 1 || w[0].Error() != want {
+		t.Errorf("run all: got warnings %v, want %s", w, want)
+	}
+	if got := read(t, st.Bundle+"/ran"); got != "x\n" {
+		t.Errorf("hooks that ran of those at the end: got %q, want %q", got, "x\n")
+	}
+	if n := openFDs(); n != before {
+		t.Errorf("open descriptors at the end: got %d, want %d as before", n, before)
+	}
+}
+
+// What comes through a pipe is in the file when the reader is ended, and more than the pipe holds is no less.
+func TestPipeGoesToAFile(t *testing.T) {
+	path := t.TempDir() + "/out"
+	s, err := OpenStreams(map[string]string{stdoutKey: path, stderrKey: path + "2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, w, err := NewOutput(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Repeat("a line\n", 2*pipeSize/len("a line\n"))
+	if err := sys.WriteAll(w, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	sys.Close(w)
+	o.End()
+	if got := read(t, path); got != text {
+		t.Errorf("file: got %d bytes, want %d", len(got), len(text))
+	}
+}
