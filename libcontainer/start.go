@@ -60,7 +60,7 @@ func (r *Runtime) Start(id string) error {
 	if err == nil {
 		return await()
 	}
-	if !failedHook(err) {
+	if !failedHook(err) || killedInHook(err) {
 		return err
 	}
 	// A failing hook ends the container (runtime.md, "Lifecycle", 7 and 9).
@@ -115,6 +115,12 @@ func failedHook(err error) bool {
 	}
 	var he *hooks.Error
 	return errors.As(err, &he)
+}
+
+// killedInHook reports whether err is the end of init while it waited for a hook: no hook has failed, the container is stopped.
+func killedInHook(err error) bool {
+	var pe *program.Error
+	return errors.As(err, &pe) && pe.Report.Status != program.Failed
 }
 
 // storedState is the state of runtime.md, as hooks read it.
