@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"teu/internal/log"
 	"teu/internal/sys"
 	"teu/libcontainer/store"
+	"teu/nsenter"
 	"teu/nsenter/program"
 )
 
@@ -152,27 +154,36 @@ func debugFault(insns int) (*program.Fault, error) {
 }
 
 // preserved is what the workload keeps open beside its standard streams: --preserve-fds and, with them as
-// sd_listen_fds(3) has it, what socket activation passed. Each has to be there and to have come from the caller: a number
+// sd_listen_fds(3) has it, what socket activation passed. Each has to have come from the caller: a number
 // that nothing was passed for may by now be a directory of the host, and whoever has one is out of the container
-// (CVE-2024-21626).
+// (CVE-2024-21626). Such a number is a hole in the workload too, as crun has it, but among those that $LISTEN_FDS counts; the last one
+// is what the caller has counted to.
 func preserved(n int) (fds []int, listen string, err error) {
 	listen, l, err := listenFds(os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_PID"))
-	if err != nil {
-		return nil, "", err
+	if err != nil || n+l == 0 {
+		return nil, listen, err
 	}
-	for fd := 3; fd < 3+n+l; fd++ {
-		what := "--preserve-fds " + strconv.Itoa(n)
-		if fd < 3+l {
-			what = "LISTEN_FDS=" + listen
-		}
-		passed, err := sys.Inherited(fd)
-		if err == nil && !passed {
-			err = syscall.EBADF
-		}
-		if err != nil {
-			return nil, "", fmt.Errorf("%s: descriptor %d was not passed: %w", what, fd, err)
+	const first, most = 3, 1 << 30 // fs.nr_open is no higher
+	end := min(n, most) + l
+	passed, err := sys.InheritedFDs(first, end)
+	if err != nil {
+		return nil, "", fmt.Errorf("--preserve-fds %d: %w", n, err)
+	}
+	for _, fd := range passed {
+		for len(fds) < fd-first {
+			fds = append(fds, nsenter.Hole)
 		}
 		fds = append(fds, fd)
+	}
+	what, missing := "LISTEN_FDS="+listen, slices.Index(fds[:min(l, len(fds))], nsenter.Hole)
+	if missing < 0 && len(fds) < end {
+		missing = len(fds)
+	}
+	if missing >= l {
+		what = "--preserve-fds " + strconv.Itoa(n)
+	}
+	if missing >= 0 {
+		return nil, "", fmt.Errorf("%s: descriptor %d was not passed: %w", what, first+missing, syscall.EBADF)
 	}
 	return fds, listen, nil
 }

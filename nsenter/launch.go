@@ -15,7 +15,7 @@ import (
 // Start says what Spawn starts.
 type Start struct {
 	Stdio      *[3]int // the standard streams, nil for the caller's own
-	Preserve   []int   // descriptors that become 3, 4, …
+	Preserve   []int   // descriptors that become 3, 4, …, Hole for a number with none
 	Exe        *Exe    // from ProtectedExe
 	Namespaces uint64  // CLONE_NEW* of the namespaces the process is born in
 	CgroupDir  int     // a cgroup v2 directory to be born in, or -1
@@ -24,6 +24,9 @@ type Start struct {
 	// (runc #4041).
 	CPUs []uint64
 }
+
+// Hole is no descriptor, in Start.Preserve. The interpreter may use the number, close-on-exec as all that it opens.
+const Hole = -1
 
 // Init is a started interpreter, and the process that becomes the workload.
 type Init struct {
