@@ -84,7 +84,7 @@ func (c *creation) run(fg *foreground) error {
 	if err != nil {
 		return err
 	}
-	defer sys.Close(root)
+	defer root.close()
 	// Before init goes on: what it writes first has to find the terminal as it is to be.
 	if err := fg.receive(); err != nil {
 		return err
@@ -92,23 +92,43 @@ func (c *creation) run(fg *foreground) error {
 	if err := c.created(); err != nil {
 		return err
 	}
-	if err := c.awaitExec(root); err != nil {
+	if err := c.awaitExec(root.dir); err != nil {
 		return err
 	}
 	return c.r.poststart(c.spec.Hooks, &c.state)
 }
 
-// openRoot opens the root of process pid, to find out later what was wrong with the executable: it is gone when the process is.
-func openRoot(pid int) (int, error) {
-	path := "/proc/" + strconv.Itoa(pid) + "/root"
-	fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath|sys.ODirectory, 0)
-	if errors.Is(err, syscall.ENOENT) { // what belongs to the whole process is to be had of its first thread only
-		return -1, fmt.Errorf("open %s: %w: its first thread has ended", path, err)
+// heldRoot is the root of a process, to find out later what was wrong with the executable: it is gone when the process is. What is
+// mounted below the root is gone with the mount namespace, which is held, too.
+type heldRoot struct{ dir, mounts int }
+
+func openRoot(pid int) (heldRoot, error) {
+	held := heldRoot{-1, -1}
+	for _, f := range []struct {
+		name string
+		fd   *int
+	}{{"root", &held.dir}, {"ns/mnt", &held.mounts}} {
+		path := "/proc/" + strconv.Itoa(pid) + "/" + f.name
+		fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath, 0)
+		if err == nil {
+			*f.fd = fd
+			continue
+		}
+		held.close()
+		if errors.Is(err, syscall.ENOENT) { // what belongs to the whole process is to be had of its first thread only
+			return heldRoot{-1, -1}, fmt.Errorf("open %s: %w: its first thread has ended", path, err)
+		}
+		return heldRoot{-1, -1}, fmt.Errorf("open %s: %w", path, err)
 	}
-	if err != nil {
-		return -1, fmt.Errorf("open %s: %w", path, err)
+	return held, nil
+}
+
+func (h heldRoot) close() {
+	for _, fd := range [2]int{h.dir, h.mounts} {
+		if fd >= 0 {
+			sys.Close(fd)
+		}
 	}
-	return fd, nil
 }
 
 // foreground is what run and exec do for a process that they stay in front of.

@@ -137,20 +137,21 @@ func storedState(st *store.State, status specs.ContainerState) *specs.State {
 // gateConn is `start`'s end of the gate: init's report page and program came over it.
 type gateConn struct {
 	sock, report, image int
-	root                int // init's root, to find out what was wrong with the executable
+	root                heldRoot // init's
 }
 
 func (g *gateConn) close() {
-	for _, fd := range [4]int{g.sock, g.report, g.image, g.root} {
+	for _, fd := range [3]int{g.sock, g.report, g.image} {
 		if fd >= 0 {
 			sys.Close(fd)
 		}
 	}
+	g.root.close()
 }
 
 // dialGate connects to the gate of the container whose directory is dir. ECONNREFUSED and ENOENT: nobody waits there.
 func dialGate(dir int) (*gateConn, error) {
-	g := &gateConn{sock: -1, report: -1, image: -1, root: -1}
+	g := &gateConn{sock: -1, report: -1, image: -1, root: heldRoot{-1, -1}}
 	var err error
 	if g.sock, err = sys.UnixStream(); err != nil {
 		return nil, err
@@ -283,7 +284,7 @@ func (g *gateConn) outcome(output *hooks.Output, killed func() bool) error {
 			return fmt.Errorf("%w: %s", perr, end)
 		}
 	}
-	return explainExec(perr, g.root)
+	return explainExec(perr, g.root.dir)
 }
 
 func readAll(fd int) ([]byte, error) {
