@@ -49,7 +49,7 @@ type execution struct {
 func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
 	e := &execution{creation: creation{r: r, inputs: map[string]int{}}, x: x}
 	defer e.closeExec()
-	fg, err := foregroundFor(!x.Detach, !x.NoSubreaper)
+	fg, err := r.foregroundFor(!x.Detach, !x.NoSubreaper)
 	if err != nil {
 		return -1, err
 	}

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strconv"
 	"syscall"
 
+	"teu/internal/log"
 	"teu/internal/sys"
 	"teu/libcontainer/console"
 	"teu/libcontainer/store"
@@ -133,6 +135,7 @@ func (h heldRoot) close() {
 
 // foreground is what run and exec do for a process that they stay in front of.
 type foreground struct {
+	log     *log.Logger
 	active  bool // not detached
 	signals int  // a pipe that the signals to pass on come over, or -1
 	sock    int  // the end of a socket pair that the terminal's master comes over, or -1
@@ -141,11 +144,11 @@ type foreground struct {
 }
 
 func newForeground(c *creation) (*foreground, error) {
-	return foregroundFor(!c.o.Detach, !c.o.NoSubreaper)
+	return c.r.foregroundFor(!c.o.Detach, !c.o.NoSubreaper)
 }
 
-func foregroundFor(active, subreaper bool) (*foreground, error) {
-	fg := &foreground{active: active, sock: -1, signals: -1}
+func (r *Runtime) foregroundFor(active, subreaper bool) (*foreground, error) {
+	fg := &foreground{log: r.Log, active: active, sock: -1, signals: -1}
 	if !active {
 		return fg, nil
 	}
@@ -225,11 +228,13 @@ func (fg *foreground) wait(pid, pidfd int) (status int, err error) {
 			break
 		}
 	}
+	// A warning on a standard error that nobody reads is not to be teu's end: the status of the process is to come through.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if fg.relay != nil {
 		relay := fg.relay
 		fg.relay = nil
 		if err := relay.Close(); err != nil {
-			return exitStatus(ws), err
+			fg.log.Warnf("%v", err)
 		}
 	}
 	return exitStatus(ws), nil
