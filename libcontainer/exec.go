@@ -80,6 +80,9 @@ func (e *execution) closeExec() {
 }
 
 func (e *execution) exec(id string, fg *foreground) error {
+	if err := checkPidFile(e.x.PidFile); err != nil {
+		return err
+	}
 	if err := e.find(id); err != nil {
 		return err
 	}

@@ -81,6 +81,30 @@ func writePidFile(path string, pid int) error {
 	return nil
 }
 
+// checkPidFile refuses a pid file that could not be written without taking something else away, before anything is done.
+func checkPidFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := replaceable(sys.AtFdcwd, path); err != nil {
+		return fmt.Errorf("pid file %s: %w", path, err)
+	}
+	return nil
+}
+
+// replaceable refuses a name at which there is something else than a plain file. A device or a socket in its place, /dev/null for
+// one, would be everybody's loss; a symlink is neither followed nor replaced, since /dev/stdout is one.
+func replaceable(dirfd int, name string) error {
+	st, err := sys.Lstatat(dirfd, name)
+	if err == nil && sys.IsDir(&st) {
+		return syscall.EISDIR
+	}
+	if err == nil && !sys.IsRegular(&st) {
+		return fmt.Errorf("%w, and is no plain file: want one, or a path where nothing is", syscall.EEXIST)
+	}
+	return nil // whatever else it is, to write it will tell
+}
+
 func linkPidFile(path, text string) error {
 	dir, name := filepath.Dir(path), filepath.Base(path)
 	dirfd, err := sys.Openat(sys.AtFdcwd, dir, sys.OPath|sys.ODirectory, 0)
@@ -102,7 +126,10 @@ func linkPidFile(path, text string) error {
 	err = sys.LinkTmpfile(fd, dirfd, name)
 	if errors.Is(err, syscall.EEXIST) {
 		// That of an earlier container, which says nothing about this one.
-		if err = sys.Unlinkat(dirfd, name); err == nil {
+		if err = replaceable(dirfd, name); err == nil {
+			err = sys.Unlinkat(dirfd, name)
+		}
+		if err == nil {
 			err = sys.LinkTmpfile(fd, dirfd, name)
 		}
 	}
@@ -111,6 +138,11 @@ func linkPidFile(path, text string) error {
 
 func renamePidFile(path, text string) error {
 	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
+	for _, p := range [2]string{path, tmp} {
+		if err := replaceable(sys.AtFdcwd, p); err != nil {
+			return err
+		}
+	}
 	os.Remove(tmp) // what a teu that was killed has left
 	// A symlink that somebody left in its place is not followed.
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
