@@ -62,7 +62,7 @@ func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
 	if x.Detach {
 		return 0, nil
 	}
-	status, err = fg.wait(e.init.Pid, e.init.PidFd)
+	status, err = fg.wait(e.init)
 	e.warnOOM(status)
 	return status, err
 }
@@ -95,7 +95,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.launchExec(); err != nil {
 		return err
 	}
-	if err := fg.catch(); err != nil {
+	if err := fg.catch(e.init); err != nil {
 		return err
 	}
 	if err := e.join(); err != nil {

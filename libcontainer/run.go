@@ -36,7 +36,7 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 	if err := c.entry.Unlock(); err != nil {
 		return -1, err
 	}
-	status, err = fg.wait(c.init.Pid, c.init.PidFd)
+	status, err = fg.wait(c.init)
 	c.warnOOM(status)
 	if o.Keep {
 		return status, err
@@ -72,7 +72,7 @@ func (c *creation) run(fg *foreground) error {
 	if err := c.launch(); err != nil {
 		return err
 	}
-	if err := fg.catch(); err != nil {
+	if err := fg.catch(c.init); err != nil {
 		return err
 	}
 	if err := c.outside(); err != nil {
@@ -162,9 +162,10 @@ func (r *Runtime) foregroundFor(active, subreaper bool) (*foreground, error) {
 
 // catch starts collecting signals, which wait passes on. It is done while init starts up: until then a signal ends teu
 // and with it init.
-func (fg *foreground) catch() (err error) {
+func (fg *foreground) catch(in *nsenter.Init) (err error) {
 	if fg.active {
 		fg.signals, err = nsenter.CatchSignals()
+		in.Signals = fg.signals
 	}
 	return err
 }
@@ -199,7 +200,11 @@ func (fg *foreground) receive() error {
 }
 
 // wait waits for the process and reaps it and whatever else ends up as our child meanwhile.
-func (fg *foreground) wait(pid, pidfd int) (status int, err error) {
+func (fg *foreground) wait(in *nsenter.Init) (status int, err error) {
+	pid, pidfd := in.Pid, in.PidFd
+	if err := send(pidfd, in.Held); err != nil {
+		return -1, err
+	}
 	for done := false; !done; {
 		ready, err := sys.PollAny(pidfd, fg.signals, fg.notify.fd())
 		if err != nil {
@@ -247,7 +252,11 @@ func (fg *foreground) pass(pidfd int) error {
 	if err != nil && !errors.Is(err, syscall.EAGAIN) {
 		return fmt.Errorf("read signals: %w", err)
 	}
-	for _, sig := range buf[:max(n, 0)] {
+	return send(pidfd, buf[:max(n, 0)])
+}
+
+func send(pidfd int, signals []byte) error {
+	for _, sig := range signals {
 		if err := sys.PidfdSendSignal(pidfd, syscall.Signal(sig)); err != nil && !gone(err) {
 			return fmt.Errorf("pass on %v: %w", syscall.Signal(sig), err)
 		}

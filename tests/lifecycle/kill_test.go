@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -100,6 +101,25 @@ func TestKillInStartHook(t *testing.T) {
 		}
 		b.Fails([]string{"state", b.ID}, "does not exist")
 	}
+}
+
+// TestRunEndedInStartHook: nor is the teu that waits for them.
+func TestRunEndedInStartHook(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: kit.PayloadPath, Args: []string{"payload", "sleep", "forever"}}}}
+	})
+	cmd := b.Command("run", b.ID)
+	check(t, cmd.Start())
+	b.Until("the hook runs", func() bool {
+		res := b.Teu("state", b.ID)
+		return res.Code == 0 && kit.JSON[specs.State](b, res.Stdout).Status == specs.StateCreated
+	})
+	check(t, cmd.Process.Signal(syscall.SIGTERM))
+	if res := b.Wait(cmd); res.Code != 1 || !strings.Contains(res.Stderr, "terminated") {
+		t.Errorf("%v, want exit code 1 and a word of the signal", res)
+	}
+	b.Fails([]string{"state", b.ID}, "does not exist")
 }
 
 // tree starts a container of three processes, without a pid namespace so that the end of the first leaves the others.
