@@ -254,23 +254,6 @@ func (in *Init) await() (said bool, err error) {
 	}
 }
 
-// heed looks at the signals that have come.
-func (in *Init) heed() error {
-	var buf [64]byte
-	n, err := sys.Read(in.Signals, buf[:])
-	if err != nil && !errors.Is(err, syscall.EAGAIN) {
-		return fmt.Errorf("read signals: %w", err)
-	}
-	for _, b := range buf[:max(n, 0)] {
-		switch sig := syscall.Signal(b); sig {
-		case syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM:
-			return fmt.Errorf("signal: %v: %w", sig, syscall.EINTR)
-		}
-		in.Held = append(in.Held, b)
-	}
-	return nil
-}
-
 // receive is the interpreter's next message. When the interpreter failed first, the error is its report.
 func (in *Init) receive() (byte, error) {
 	got, ok, err := in.recv()
