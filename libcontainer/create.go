@@ -148,6 +148,9 @@ func (c *creation) load() error {
 	if err := store.ValidateID(c.o.ID); err != nil {
 		return err
 	}
+	if err := checkPidFile(c.o.PidFile); err != nil {
+		return err
+	}
 	bundle, err := bundleDir(c.o.Bundle)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ type execution struct {
 func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
 	e := &execution{creation: creation{r: r, inputs: map[string]int{}}, x: x}
 	defer e.closeExec()
-	fg, err := foregroundFor(!x.Detach, !x.NoSubreaper)
+	fg, err := r.foregroundFor(!x.Detach, !x.NoSubreaper)
 	if err != nil {
 		return -1, err
 	}
@@ -62,7 +62,7 @@ func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
 	if x.Detach {
 		return 0, nil
 	}
-	status, err = fg.wait(e.init.Pid, e.init.PidFd)
+	status, err = fg.wait(e.init)
 	e.warnOOM(status)
 	return status, err
 }
@@ -80,6 +80,9 @@ func (e *execution) closeExec() {
 }
 
 func (e *execution) exec(id string, fg *foreground) error {
+	if err := checkPidFile(e.x.PidFile); err != nil {
+		return err
+	}
 	if err := e.find(id); err != nil {
 		return err
 	}
@@ -92,7 +95,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.launchExec(); err != nil {
 		return err
 	}
-	if err := fg.catch(); err != nil {
+	if err := fg.catch(e.init); err != nil {
 		return err
 	}
 	if err := e.join(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"teu/internal/sys"
 	"teu/nsenter/program"
@@ -28,16 +29,65 @@ func explainExec(err *program.Error, root int) error {
 		}
 		return err
 	}
-	// Among several candidates the one to explain is the first that is there at all. Find says that there is none, or what the first is.
-	for _, name := range n.Candidates {
-		if cause := execCause(root, name, err.Report.Errno); cause != "" {
-			return fmt.Errorf("%w: %s %s", err, name, cause)
-		}
+	if name, cause := causeOf(err, root); cause != "" {
+		return fmt.Errorf("%w: %s %s", err, name, cause)
 	}
 	if err.Report.Errno == syscall.ENOENT && !strings.Contains(n.What, "/") {
 		return &notFoundError{err} // only a name without a slash is looked up in $PATH
 	}
 	return err
+}
+
+// lookWait bounds the look at what could not be executed: its filesystem may be one that a process of the container serves.
+const lookWait = 2 * time.Second
+
+// causeOf is which of the candidates to explain, and what is wrong with it, or "".
+func causeOf(err *program.Error, root int) (name, cause string) {
+	held, derr := sys.Dup(root) // it may be needed for longer than the caller waits
+	if derr != nil {
+		return "", ""
+	}
+	found := make(chan [2]string, 1)
+	go func() {
+		defer sys.Close(held)
+		for _, name := range tried(err) {
+			path := name
+			if !strings.HasPrefix(name, "/") {
+				path = dirAt(err) + "/" + name
+			}
+			if cause := execCause(held, path, err.Report.Errno); cause != "" {
+				found <- [2]string{name, cause}
+				return
+			}
+		}
+		found <- [2]string{}
+	}()
+	select {
+	case f := <-found:
+		return f[0], f[1]
+	case <-time.After(lookWait):
+		return "", ""
+	}
+}
+
+// tried are the candidates that the errno may be about: the one that execve(2) has given it for or, when it has found none to
+// execute, all, of which the first that is there is meant.
+func tried(err *program.Error) []string {
+	list, at := err.Note().Candidates, int(err.Report.Detail)
+	if e := err.Report.Errno; err.Note().Op == program.OpExec && e != syscall.ENOENT && e != syscall.ENOTDIR && at < len(list) {
+		return list[at : at+1]
+	}
+	return list
+}
+
+// dirAt is the directory that the program was in when it failed.
+func dirAt(err *program.Error) string {
+	for i := min(err.Report.Insn, len(err.Notes)-1); i >= 0; i-- {
+		if dir := err.Notes[i].Dir; strings.HasPrefix(dir, "/") {
+			return dir
+		}
+	}
+	return ""
 }
 
 // notFoundError is ENOENT of a name looked up in $PATH, in the words that callers look for.
@@ -77,6 +127,9 @@ func execCause(root int, path string, errno syscall.Errno) string {
 	defer sys.Close(fd)
 	if errno == syscall.EACCES && st.Mode&0o111 == 0 {
 		return modeCause(st.Mode)
+	}
+	if noexec, err := sys.IsNoexec("/proc/self/fd/" + strconv.Itoa(fd)); err == nil && noexec && errno == syscall.EACCES {
+		return "is on a mount with noexec"
 	}
 	head := make([]byte, maxScriptLine)
 	n, err := sys.Pread(fd, head, 0)

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"strconv"
 	"syscall"
 
+	"teu/internal/log"
 	"teu/internal/sys"
 	"teu/libcontainer/console"
 	"teu/libcontainer/store"
@@ -34,7 +36,7 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 	if err := c.entry.Unlock(); err != nil {
 		return -1, err
 	}
-	status, err = fg.wait(c.init.Pid, c.init.PidFd)
+	status, err = fg.wait(c.init)
 	c.warnOOM(status)
 	if o.Keep {
 		return status, err
@@ -70,7 +72,7 @@ func (c *creation) run(fg *foreground) error {
 	if err := c.launch(); err != nil {
 		return err
 	}
-	if err := fg.catch(); err != nil {
+	if err := fg.catch(c.init); err != nil {
 		return err
 	}
 	if err := c.outside(); err != nil {
@@ -84,7 +86,7 @@ func (c *creation) run(fg *foreground) error {
 	if err != nil {
 		return err
 	}
-	defer sys.Close(root)
+	defer root.close()
 	// Before init goes on: what it writes first has to find the terminal as it is to be.
 	if err := fg.receive(); err != nil {
 		return err
@@ -92,27 +94,48 @@ func (c *creation) run(fg *foreground) error {
 	if err := c.created(); err != nil {
 		return err
 	}
-	if err := c.awaitExec(root); err != nil {
+	if err := c.awaitExec(root.dir); err != nil {
 		return err
 	}
 	return c.r.poststart(c.spec.Hooks, &c.state)
 }
 
-// openRoot opens the root of process pid, to find out later what was wrong with the executable: it is gone when the process is.
-func openRoot(pid int) (int, error) {
-	path := "/proc/" + strconv.Itoa(pid) + "/root"
-	fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath|sys.ODirectory, 0)
-	if errors.Is(err, syscall.ENOENT) { // what belongs to the whole process is to be had of its first thread only
-		return -1, fmt.Errorf("open %s: %w: its first thread has ended", path, err)
+// heldRoot is the root of a process, to find out later what was wrong with the executable: it is gone when the process is. What is
+// mounted below the root is gone with the mount namespace, which is held, too.
+type heldRoot struct{ dir, mounts int }
+
+func openRoot(pid int) (heldRoot, error) {
+	held := heldRoot{-1, -1}
+	for _, f := range []struct {
+		name string
+		fd   *int
+	}{{"root", &held.dir}, {"ns/mnt", &held.mounts}} {
+		path := "/proc/" + strconv.Itoa(pid) + "/" + f.name
+		fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath, 0)
+		if err == nil {
+			*f.fd = fd
+			continue
+		}
+		held.close()
+		if errors.Is(err, syscall.ENOENT) { // what belongs to the whole process is to be had of its first thread only
+			return heldRoot{-1, -1}, fmt.Errorf("open %s: %w: its first thread has ended", path, err)
+		}
+		return heldRoot{-1, -1}, fmt.Errorf("open %s: %w", path, err)
 	}
-	if err != nil {
-		return -1, fmt.Errorf("open %s: %w", path, err)
+	return held, nil
+}
+
+func (h heldRoot) close() {
+	for _, fd := range [2]int{h.dir, h.mounts} {
+		if fd >= 0 {
+			sys.Close(fd)
+		}
 	}
-	return fd, nil
 }
 
 // foreground is what run and exec do for a process that they stay in front of.
 type foreground struct {
+	log     *log.Logger
 	active  bool // not detached
 	signals int  // a pipe that the signals to pass on come over, or -1
 	sock    int  // the end of a socket pair that the terminal's master comes over, or -1
@@ -121,11 +144,11 @@ type foreground struct {
 }
 
 func newForeground(c *creation) (*foreground, error) {
-	return foregroundFor(!c.o.Detach, !c.o.NoSubreaper)
+	return c.r.foregroundFor(!c.o.Detach, !c.o.NoSubreaper)
 }
 
-func foregroundFor(active, subreaper bool) (*foreground, error) {
-	fg := &foreground{active: active, sock: -1, signals: -1}
+func (r *Runtime) foregroundFor(active, subreaper bool) (*foreground, error) {
+	fg := &foreground{log: r.Log, active: active, sock: -1, signals: -1}
 	if !active {
 		return fg, nil
 	}
@@ -139,9 +162,10 @@ func foregroundFor(active, subreaper bool) (*foreground, error) {
 
 // catch starts collecting signals, which wait passes on. It is done while init starts up: until then a signal ends teu
 // and with it init.
-func (fg *foreground) catch() (err error) {
+func (fg *foreground) catch(in *nsenter.Init) (err error) {
 	if fg.active {
 		fg.signals, err = nsenter.CatchSignals()
+		in.Signals = fg.signals
 	}
 	return err
 }
@@ -176,7 +200,11 @@ func (fg *foreground) receive() error {
 }
 
 // wait waits for the process and reaps it and whatever else ends up as our child meanwhile.
-func (fg *foreground) wait(pid, pidfd int) (status int, err error) {
+func (fg *foreground) wait(in *nsenter.Init) (status int, err error) {
+	pid, pidfd := in.Pid, in.PidFd
+	if err := send(pidfd, in.Held); err != nil {
+		return -1, err
+	}
 	for done := false; !done; {
 		ready, err := sys.PollAny(pidfd, fg.signals, fg.notify.fd())
 		if err != nil {
@@ -209,11 +237,16 @@ func (fg *foreground) wait(pid, pidfd int) (status int, err error) {
 		relay := fg.relay
 		fg.relay = nil
 		if err := relay.Close(); err != nil {
-			return exitStatus(ws), err
+			heedNoReader()
+			fg.log.Warnf("%v", err)
 		}
 	}
 	return exitStatus(ws), nil
 }
+
+// heedNoReader keeps a warning on a standard error that nobody reads from being the end of teu (os/signal, "SIGPIPE"): the status of
+// the process is to come through. It takes 0.15 ms, so it comes with the warning.
+func heedNoReader() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // pass passes on the signals that came.
 func (fg *foreground) pass(pidfd int) error {
@@ -222,7 +255,11 @@ func (fg *foreground) pass(pidfd int) error {
 	if err != nil && !errors.Is(err, syscall.EAGAIN) {
 		return fmt.Errorf("read signals: %w", err)
 	}
-	for _, sig := range buf[:max(n, 0)] {
+	return send(pidfd, buf[:max(n, 0)])
+}
+
+func send(pidfd int, signals []byte) error {
+	for _, sig := range signals {
 		if err := sys.PidfdSendSignal(pidfd, syscall.Signal(sig)); err != nil && !gone(err) {
 			return fmt.Errorf("pass on %v: %w", syscall.Signal(sig), err)
 		}

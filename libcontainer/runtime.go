@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 	"teu/internal/sys"
 	"teu/libcontainer/spec"
 	"teu/libcontainer/store"
+	"teu/nsenter"
 	"teu/nsenter/program"
 )
 
@@ -93,6 +95,30 @@ func writePidFile(path string, pid int) error {
 	return nil
 }
 
+// checkPidFile refuses a pid file that could not be written without taking something else away, before anything is done.
+func checkPidFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := replaceable(sys.AtFdcwd, path); err != nil {
+		return fmt.Errorf("pid file %s: %w", path, err)
+	}
+	return nil
+}
+
+// replaceable refuses a name at which there is something else than a plain file. A device or a socket in its place, /dev/null for
+// one, would be everybody's loss; a symlink is neither followed nor replaced, since /dev/stdout is one.
+func replaceable(dirfd int, name string) error {
+	st, err := sys.Lstatat(dirfd, name)
+	if err == nil && sys.IsDir(&st) {
+		return syscall.EISDIR
+	}
+	if err == nil && !sys.IsRegular(&st) {
+		return fmt.Errorf("%w, and is no plain file: want one, or a path where nothing is", syscall.EEXIST)
+	}
+	return nil // whatever else it is, to write it will tell
+}
+
 func linkPidFile(path, text string) error {
 	dir, name := filepath.Dir(path), filepath.Base(path)
 	dirfd, err := sys.Openat(sys.AtFdcwd, dir, sys.OPath|sys.ODirectory, 0)
@@ -114,7 +140,10 @@ func linkPidFile(path, text string) error {
 	err = sys.LinkTmpfile(fd, dirfd, name)
 	if errors.Is(err, syscall.EEXIST) {
 		// That of an earlier container, which says nothing about this one.
-		if err = sys.Unlinkat(dirfd, name); err == nil {
+		if err = replaceable(dirfd, name); err == nil {
+			err = sys.Unlinkat(dirfd, name)
+		}
+		if err == nil {
 			err = sys.LinkTmpfile(fd, dirfd, name)
 		}
 	}
@@ -123,6 +152,11 @@ func linkPidFile(path, text string) error {
 
 func renamePidFile(path, text string) error {
 	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
+	for _, p := range [2]string{path, tmp} {
+		if err := replaceable(sys.AtFdcwd, p); err != nil {
+			return err
+		}
+	}
 	os.Remove(tmp) // what a teu that was killed has left
 	// A symlink that somebody left in its place is not followed.
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
@@ -166,27 +200,36 @@ func debugFault(insns int) (*program.Fault, error) {
 }
 
 // preserved is what the workload keeps open beside its standard streams: --preserve-fds and, with them as
-// sd_listen_fds(3) has it, what socket activation passed. Each has to be there and to have come from the caller: a number
+// sd_listen_fds(3) has it, what socket activation passed. Each has to have come from the caller: a number
 // that nothing was passed for may by now be a directory of the host, and whoever has one is out of the container
-// (CVE-2024-21626).
+// (CVE-2024-21626). Such a number is a hole in the workload too, as crun has it, but among those that $LISTEN_FDS counts; the last one
+// is what the caller has counted to.
 func preserved(n int) (fds []int, listen string, err error) {
 	listen, l, err := listenFds(os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_PID"))
-	if err != nil {
-		return nil, "", err
+	if err != nil || n+l == 0 {
+		return nil, listen, err
 	}
-	for fd := 3; fd < 3+n+l; fd++ {
-		what := "--preserve-fds " + strconv.Itoa(n)
-		if fd < 3+l {
-			what = "LISTEN_FDS=" + listen
-		}
-		passed, err := sys.Inherited(fd)
-		if err == nil && !passed {
-			err = syscall.EBADF
-		}
-		if err != nil {
-			return nil, "", fmt.Errorf("%s: descriptor %d was not passed: %w", what, fd, err)
+	const first, most = 3, 1 << 30 // fs.nr_open is no higher
+	end := min(n, most) + l
+	passed, err := sys.InheritedFDs(first, end)
+	if err != nil {
+		return nil, "", fmt.Errorf("--preserve-fds %d: %w", n, err)
+	}
+	for _, fd := range passed {
+		for len(fds) < fd-first {
+			fds = append(fds, nsenter.Hole)
 		}
 		fds = append(fds, fd)
+	}
+	what, missing := "LISTEN_FDS="+listen, slices.Index(fds[:min(l, len(fds))], nsenter.Hole)
+	if missing < 0 && len(fds) < end {
+		missing = len(fds)
+	}
+	if missing >= l {
+		what = "--preserve-fds " + strconv.Itoa(n)
+	}
+	if missing >= 0 {
+		return nil, "", fmt.Errorf("%s: descriptor %d was not passed: %w", what, first+missing, syscall.EBADF)
 	}
 	return fds, listen, nil
 }

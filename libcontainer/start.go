@@ -60,7 +60,7 @@ func (r *Runtime) Start(id string) error {
 	if err == nil {
 		return await()
 	}
-	if !failedHook(err) {
+	if !failedHook(err) || killedInHook(err) {
 		return err
 	}
 	// A failing hook ends the container (runtime.md, "Lifecycle", 7 and 9).
@@ -117,6 +117,12 @@ func failedHook(err error) bool {
 	return errors.As(err, &he)
 }
 
+// killedInHook reports whether err is the end of init while it waited for a hook: no hook has failed, the container is stopped.
+func killedInHook(err error) bool {
+	var pe *program.Error
+	return errors.As(err, &pe) && pe.Report.Status != program.Failed
+}
+
 // storedState is the state of runtime.md, as hooks read it.
 func storedState(st *store.State, status specs.ContainerState) *specs.State {
 	pid := st.Init.Pid
@@ -131,20 +137,21 @@ func storedState(st *store.State, status specs.ContainerState) *specs.State {
 // gateConn is `start`'s end of the gate: init's report page and program came over it.
 type gateConn struct {
 	sock, report, image int
-	root                int // init's root, to find out what was wrong with the executable
+	root                heldRoot // init's
 }
 
 func (g *gateConn) close() {
-	for _, fd := range [4]int{g.sock, g.report, g.image, g.root} {
+	for _, fd := range [3]int{g.sock, g.report, g.image} {
 		if fd >= 0 {
 			sys.Close(fd)
 		}
 	}
+	g.root.close()
 }
 
 // dialGate connects to the gate of the container whose directory is dir. ECONNREFUSED and ENOENT: nobody waits there.
 func dialGate(dir int) (*gateConn, error) {
-	g := &gateConn{sock: -1, report: -1, image: -1, root: -1}
+	g := &gateConn{sock: -1, report: -1, image: -1, root: heldRoot{-1, -1}}
 	var err error
 	if g.sock, err = sys.UnixStream(); err != nil {
 		return nil, err
@@ -284,7 +291,7 @@ func (g *gateConn) outcome(output *hooks.Output, killed func() bool) error {
 			return fmt.Errorf("%w: %s", perr, end)
 		}
 	}
-	return explainExec(perr, g.root)
+	return explainExec(perr, g.root.dir)
 }
 
 func readAll(fd int) ([]byte, error) {

@@ -3,7 +3,7 @@
  *
  *   check_dev   fstat            check_fs    fstatfs          check_cwd   getcwd
  *   fork        clone3, sendto   sync        sendto, read     send_fd     sendmsg
- *   sig_reset   rt_sigaction, rt_sigprocmask
+ *   sig_reset   rt_sigaction, rt_sigprocmask; tgkill, exit_group once such a signal comes
  *   exec        execve for each candidate      find        fstatat, until one is executable
  *   gate is in gate.c, hook in hook.c, copy and copy_link in copy.c, listen in listener.c, check_owner, check_root, identify and check_cover in
  *   place.c,
@@ -100,17 +100,48 @@ static int64_t sync_parent(const struct call *c)
 	return byte == c->v[2] ? 0 : -EPROTO;
 }
 
+/*
+ * End by sig, whose action is the default again (SA_RESETHAND). The kernel keeps that from the first process of a pid namespace
+ * (pid_namespaces(7)), which then exits as a shell would say that it has been ended.
+ */
+static void end_by(int sig)
+{
+	SC(SYS_tgkill, SC(SYS_getpid, 0, 0, 0, 0, 0, 0), SC(SYS_gettid, 0, 0, 0, 0, 0, 0), sig, 0, 0, 0);
+	die(128 + sig);
+}
+
+/* Never returned to, and x86 delivers no signal without one. */
+enum { SA_HAS_RESTORER = 0x04000000 };
+
+/*
+ * What a caller ends a process with ends this one too, the first of a pid namespace included, for as long as it is the
+ * interpreter. execve(2) makes them the default again: done any sooner, a signal that comes in between would be lost.
+ */
+static int64_t catch_ends(void)
+{
+	static const uint8_t ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	uint64_t action[4] = { (uintptr_t)end_by, SA_RESETHAND | SA_NODEFER | SA_HAS_RESTORER, (uintptr_t)end_by, 0 };
+	int64_t r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(ends); i++)
+		r = SC(SYS_rt_sigaction, ends[i], action, 0, 8, 0, 0);
+	return r;
+}
+
 static int64_t sig_reset(void)
 {
 	/* struct kernel_sigaction: handler, flags, restorer, mask. All zero is SIG_DFL. */
 	uint64_t action[4] = { 0 }, none = 0;
+	int64_t r;
 
 	for (int sig = 1; sig <= 64; sig++) {
-		int64_t r = SC(SYS_rt_sigaction, sig, action, 0, 8, 0, 0);
-
+		r = SC(SYS_rt_sigaction, sig, action, 0, 8, 0, 0);
 		if (r < 0 && sig != SIGKILL && sig != SIGSTOP)
 			return r;
 	}
+	r = catch_ends();
+	if (r < 0)
+		return r;
 	return SC(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, 8, 0, 0);
 }
 

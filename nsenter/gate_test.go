@@ -20,7 +20,7 @@ type gate struct {
 	path string
 }
 
-func atGate(t *testing.T) *gate {
+func atGate(t *testing.T, ns uint64) *gate {
 	t.Helper()
 	needShell(t)
 	g := &gate{t: t, path: filepath.Join(t.TempDir(), "g")}
@@ -35,7 +35,7 @@ func atGate(t *testing.T) *gate {
 		b.Sync(control, 'r', 0)
 		out := b.Gate(l)
 		b.Hook(shell, []string{"sh", "-c", "echo through"}, nil, path0(b), out, 10000)
-	}), map[string]int{"gate": listen}, 0, program.Options{})
+	}), map[string]int{"gate": listen}, ns, program.Options{})
 	if err := g.in.Expect('r'); err != nil {
 		t.Fatalf("wait for the interpreter: %v", err)
 	}
@@ -95,7 +95,7 @@ func pipe(t *testing.T) (r, w *os.File) {
 }
 
 func TestGate(t *testing.T) {
-	g := atGate(t)
+	g := atGate(t, 0)
 	sock, fds := g.dial()
 	page := make([]byte, program.ReportHeader)
 	if _, err := sys.Pread(fds[0], page, 0); err != nil {
@@ -123,7 +123,7 @@ func TestGate(t *testing.T) {
 
 // TestGateStaysShut: a start that goes away, or says something else, leaves the gate for the next.
 func TestGateStaysShut(t *testing.T) {
-	g := atGate(t)
+	g := atGate(t, 0)
 	for name, do := range map[string]func(sock int) error{
 		"goes away":         func(int) error { return nil },
 		"says another word": func(sock int) error { return sys.SendByte(sock, 'x') },
@@ -164,7 +164,7 @@ func TestGateStaysShut(t *testing.T) {
 // TestGateHearsAll: callers that say nothing, as many as there may be and more, keep nobody out.
 func TestGateHearsAll(t *testing.T) {
 	for _, callers := range []int{1, 8, 30} {
-		g := atGate(t)
+		g := atGate(t, 0)
 		for range callers {
 			sock, fds := g.dial()
 			t.Cleanup(func() { closeAll(append(fds, sock)...) })
@@ -183,7 +183,7 @@ func TestGateHearsAll(t *testing.T) {
 // TestGateForgetsTheFirst: of one caller too many, the one that has been there longest has to go, and no other.
 func TestGateForgetsTheFirst(t *testing.T) {
 	const most = 8
-	g := atGate(t)
+	g := atGate(t, 0)
 	var socks []int
 	for range most + 1 {
 		sock, fds := g.dial()
@@ -208,7 +208,7 @@ func TestGateForgetsTheFirst(t *testing.T) {
 
 // TestGateTakesOneDescriptor: what else comes with the word is not kept.
 func TestGateTakesOneDescriptor(t *testing.T) {
-	g := atGate(t)
+	g := atGate(t, 0)
 	sock, fds := g.dial()
 	defer closeAll(append(fds, sock)...)
 	r, w := pipe(t)
@@ -231,7 +231,7 @@ func TestGateTakesOneDescriptor(t *testing.T) {
 
 // TestGateWithoutDescriptor: hooks then write to standard error.
 func TestGateWithoutDescriptor(t *testing.T) {
-	g := atGate(t)
+	g := atGate(t, 0)
 	sock, fds := g.dial()
 	defer closeAll(append(fds, sock)...)
 	if err := sys.SendByte(sock, program.ByteGo); err != nil {
@@ -244,7 +244,7 @@ func TestGateWithoutDescriptor(t *testing.T) {
 
 // TestGateConnectionEndsWithTheProgram: that is how start learns of it.
 func TestGateConnectionEndsWithTheProgram(t *testing.T) {
-	g := atGate(t)
+	g := atGate(t, 0)
 	sock, fds := g.dial()
 	defer closeAll(append(fds, sock)...)
 	if err := sys.SendByte(sock, program.ByteGo); err != nil {
@@ -255,5 +255,28 @@ func TestGateConnectionEndsWithTheProgram(t *testing.T) {
 	}
 	if pe, _ := ended(t, g.in); pe.Report.Errno != reached {
 		t.Errorf("got %v, want %v", pe, reached)
+	}
+}
+
+// TestGateEndedBySignals: as the first process of a pid namespace, too, which no signal ends that has no handler.
+func TestGateEndedBySignals(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
+		g := atGate(t, 0)
+		if err := sys.PidfdSendSignal(g.in.PidFd, sig); err != nil {
+			t.Fatalf("send %v: %v", sig, err)
+		}
+		if _, ws := ended(t, g.in); !ws.Signaled() || ws.Signal() != sig {
+			t.Errorf("end by %v: got wait status %#x, want that signal", sig, ws)
+		}
+		if os.Geteuid() != 0 {
+			continue
+		}
+		g = atGate(t, sys.CloneNewPid)
+		if err := sys.PidfdSendSignal(g.in.PidFd, sig); err != nil {
+			t.Fatalf("send %v: %v", sig, err)
+		}
+		if _, ws := ended(t, g.in); ws.ExitStatus() != 128+int(sig) {
+			t.Errorf("end of pid 1 by %v: got wait status %#x, want exit status %d", sig, ws, 128+int(sig))
+		}
 	}
 }

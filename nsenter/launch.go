@@ -15,7 +15,7 @@ import (
 // Start says what Spawn starts.
 type Start struct {
 	Stdio      *[3]int // the standard streams, nil for the caller's own
-	Preserve   []int   // descriptors that become 3, 4, …
+	Preserve   []int   // descriptors that become 3, 4, …, Hole for a number with none
 	Exe        *Exe    // from ProtectedExe
 	Namespaces uint64  // CLONE_NEW* of the namespaces the process is born in
 	CgroupDir  int     // a cgroup v2 directory to be born in, or -1
@@ -26,6 +26,9 @@ type Start struct {
 	CPUs []uint64
 }
 
+// Hole is no descriptor, in Start.Preserve. The interpreter may use the number, close-on-exec as all that it opens.
+const Hole = -1
+
 // Init is a started interpreter, and the process that becomes the workload.
 type Init struct {
 	Pid     int // of the process that becomes the workload, known after Join when the program forks
@@ -33,6 +36,10 @@ type Init struct {
 	Control int // our end of the control socket
 	// Cloned says that the process was born in Start.CgroupDir; else it has to be moved there.
 	Cloned bool
+	// Signals is what CatchSignals has returned, or -1. One that would end a process ends each wait for the interpreter, which somebody
+	// may have stopped; the others are in Held, for the process to get once it executes its program.
+	Signals int
+	Held    []byte
 
 	theirs int
 	prog   *program.Program
@@ -50,7 +57,7 @@ func New() (*Init, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Init{Control: pair[0], theirs: pair[1], PidFd: -1, report: -1}, nil
+	return &Init{Control: pair[0], theirs: pair[1], PidFd: -1, Signals: -1, report: -1}, nil
 }
 
 // Name gives init's end of the control socket a name, before Spawn: see [Waits].
@@ -239,14 +246,27 @@ func (in *Init) Close() {
 // recv is the next message; ok is false when the interpreter has let go of the socket, or has ended. A process that may look into
 // it, as one of the same pod, may have a copy of the socket, which keeps that open.
 func (in *Init) recv() (b byte, ok bool, err error) {
-	ready, err := sys.PollAny(in.Control, in.PidFd)
-	if err == nil && ready[0] {
+	said, err := in.await()
+	if err == nil && said {
 		b, ok, err = sys.RecvByte(in.Control)
 	}
 	if err != nil {
 		err = fmt.Errorf("wait for init: %w", err)
 	}
 	return b, ok, err
+}
+
+// await waits for the interpreter to say something, or to end.
+func (in *Init) await() (said bool, err error) {
+	for {
+		ready, err := sys.PollAny(in.Control, in.PidFd, in.Signals)
+		if err != nil || ready[0] || ready[1] {
+			return err == nil && ready[0], err
+		}
+		if err := in.heed(); err != nil {
+			return false, err
+		}
+	}
 }
 
 // receive is the interpreter's next message. When the interpreter failed first, the error is its report.
@@ -280,11 +300,11 @@ func (in *Init) Expect(b byte) (err error) {
 // has said anything, while the new one keeps the socket open.
 func (in *Init) Join() error {
 	for {
-		ready, err := sys.PollAny(in.Control, in.PidFd)
+		said, err := in.await()
 		if err != nil {
 			return err
 		}
-		if !ready[0] {
+		if !said {
 			return in.Failure()
 		}
 		got, err := in.receive()

@@ -4,6 +4,7 @@ package nsenter
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"os/signal"
 	"syscall"
@@ -51,4 +52,21 @@ func forwarded() []byte {
 		}
 	}
 	return list
+}
+
+// heed looks at the signals that have come.
+func (in *Init) heed() error {
+	var buf [64]byte
+	n, err := sys.Read(in.Signals, buf[:])
+	if err != nil && !errors.Is(err, syscall.EAGAIN) {
+		return fmt.Errorf("read signals: %w", err)
+	}
+	for _, b := range buf[:max(n, 0)] {
+		switch sig := syscall.Signal(b); sig {
+		case syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM:
+			return fmt.Errorf("signal: %v: %w", sig, syscall.EINTR)
+		}
+		in.Held = append(in.Held, b)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package sys
 
 import (
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,32 @@ import (
 func Inherited(fd int) (bool, error) {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 	return err == nil && flags&unix.FD_CLOEXEC == 0, err
+}
+
+// InheritedFDs are those of the n numbers from first on that came with execve(2), in their order. They are looked for among what is
+// open: n may be anything.
+func InheritedFDs(first, n int) ([]int, error) {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	var fds []int
+	for _, name := range names {
+		fd, err := strconv.Atoi(name)
+		if err != nil || fd < first || fd-first >= n {
+			continue
+		}
+		if came, err := Inherited(fd); err == nil && came {
+			fds = append(fds, fd)
+		}
+	}
+	slices.Sort(fds)
+	return fds, nil
 }
 
 // OpenRegular opens for reading a plain file at a path inside the directory root, as [OpenInRoot] looks it up. What it is

@@ -8,6 +8,9 @@ type Termios = unix.Termios
 // Winsize is struct winsize: rows and columns, and pixels nobody sets.
 type Winsize = unix.Winsize
 
+// VEOF is where Termios.Cc has the character that ends the input (termios(3)).
+const VEOF = unix.VEOF
+
 // GetTermios is tcgetattr(3). ENOTTY tells that fd is no terminal.
 func GetTermios(fd int) (*Termios, error) { return unix.IoctlGetTermios(fd, unix.TCGETS) }
 

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"syscall"
+	"time"
 
 	"teu/internal/sys"
 )
@@ -15,16 +16,27 @@ type pump struct {
 	inBuf   [chunk]byte
 	outBuf  [chunk]byte
 	eof     bool // stdin has ended
+	deaf    bool // nobody takes what is written to stdout
 	last    bool // the container's process is gone: drain and stop
 	hungup  bool // no slave is open at the moment
 	edge    int  // epoll on the master while hungup, made on first need
+
+	again time.Time     // when to say the end of the input once more
+	pause time.Duration // between the last two times
 }
+
+// The end of the input is said by a character, which a process may miss: one that has yet to set its terminal raw, or that had
+// read half a line. So it is said again, as by somebody who keeps the key down, first after firstPause, later and later.
+const (
+	firstPause = 50 * time.Millisecond
+	mostPause  = 10 * time.Second
+)
 
 func (r *Relay) loop() {
 	p := &pump{Relay: r, edge: -1}
 	for p.step() {
 	}
-	// The master goes first: a container that still runs (standard output
+	// The master goes first: a container that still runs (the loop has
 	// failed) gets the SIGHUP of a terminal that was hung up.
 	r.mu.Lock()
 	sys.Close(r.master)
@@ -52,8 +64,11 @@ func (p *pump) step() bool {
 	if err != nil {
 		return p.fail("poll", err)
 	}
+	if p.ending() && !time.Now().Before(p.again) {
+		p.sayEnd()
+	}
 	if n == 0 {
-		return false // drained: only then is there a timeout
+		return !p.last // drained
 	}
 	if fds[atWake].Revents != 0 {
 		p.flags()
@@ -62,7 +77,8 @@ func (p *pump) step() bool {
 		p.readIn()
 	}
 	if fds[atStdout].Revents != 0 {
-		return p.writeOut()
+		p.writeOut()
+		return true
 	}
 	ev := fds[atMaster].Revents
 	if ev&sys.PollOut != 0 && len(p.in) != 0 {
@@ -104,6 +120,8 @@ func (p *pump) interest() (fds [4]sys.PollFD, timeout int) {
 		fds[atMaster].Events |= sys.PollOut
 	case !p.eof:
 		fds[atStdin] = sys.PollFD{Fd: int32(p.stdin), Events: sys.PollIn}
+	default:
+		timeout = int(max(0, time.Until(p.again)).Milliseconds()) + 1
 	}
 	return fds, timeout
 }
@@ -123,6 +141,17 @@ func (p *pump) flags() {
 	}
 }
 
+// ending tells whether the input has ended, and somebody may want to know.
+func (p *pump) ending() bool { return p.eof && len(p.in) == 0 && !p.last && !p.hungup }
+
+// sayEnd writes the character that stands for the end of the input (termios(3), VEOF).
+func (p *pump) sayEnd() {
+	if t, err := sys.GetTermios(p.master); err == nil && t.Cc[sys.VEOF] != 0 {
+		sys.Write(p.master, t.Cc[sys.VEOF:sys.VEOF+1])
+	}
+	p.again, p.pause = time.Now().Add(p.pause), min(2*p.pause, mostPause)
+}
+
 // readIn reads from the user. The end, or an error such as EIO of a terminal that
 // went away, ends the input only: the container decides what that means.
 func (p *pump) readIn() {
@@ -130,7 +159,7 @@ func (p *pump) readIn() {
 	switch {
 	case err == syscall.EAGAIN: // somebody made the shared description non-blocking
 	case err != nil || n == 0:
-		p.eof = true
+		p.eof, p.pause = true, firstPause
 	default:
 		p.in = p.inBuf[:n]
 	}
@@ -163,7 +192,9 @@ func (p *pump) readOut() bool {
 		return p.fail("read master", err)
 	}
 	p.hungup = false
-	p.out = p.outBuf[:n]
+	if !p.deaf {
+		p.out = p.outBuf[:n]
+	}
 	return true
 }
 
@@ -180,19 +211,25 @@ func (p *pump) hangup() bool {
 	return true
 }
 
-func (p *pump) writeOut() bool {
+// writeOut writes to the user. When that fails the rest is dropped: the process may have more to do than to write, and its
+// exit status is not to depend on who reads it.
+func (p *pump) writeOut() {
 	n, err := sys.Write(p.stdout, p.out)
 	switch err {
 	case nil, syscall.EAGAIN:
 		p.out = p.out[n:]
-		return true
-	case syscall.EPIPE: // whoever read it wants no more; the hang-up says so
-		return false
+		return
+	case syscall.EPIPE: // whoever read it wants no more
+	default:
+		p.fail("write standard output", err)
 	}
-	return p.fail("write standard output", err)
+	p.deaf, p.out = true, nil
 }
 
+// fail notes the first error; it is false, which ends the loop.
 func (p *pump) fail(what string, err error) bool {
-	p.err = fmt.Errorf("console: %s: %w", what, err)
+	if p.err == nil {
+		p.err = fmt.Errorf("console: %s: %w", what, err)
+	}
 	return false
 }

@@ -20,6 +20,9 @@ const chunk = 4096
 // One goroutine does all of it over poll(2), so the master has one user and
 // neither direction can block the other for longer than a write to standard
 // output takes.
+//
+// The process is what counts: when nobody takes its output any more, that is
+// dropped and it goes on. The end of the input is passed on as its terminal has it.
 type Relay struct {
 	stdin, stdout int
 	host          int          // terminal among teu's stdio, -1 when there is none
@@ -33,12 +36,12 @@ type Relay struct {
 	resized bool
 	ended   bool
 
-	err error // first failure of the loop; read after done
+	err error // first failure; read after done
 }
 
 // NewRelay takes over master, puts the terminal in front of the user in raw mode,
 // gives master its size, and starts copying. Without a terminal among teu's
-// stdio the bytes are copied all the same.
+// stdio, or with one that has just gone, the bytes are copied all the same.
 // The caller defers [Relay.Close] at once: it is what restores the terminal.
 func NewRelay(master *os.File) (*Relay, error) {
 	return newRelay(master, 0, 1, 2)
@@ -73,9 +76,7 @@ func newRelay(master *os.File, stdin, stdout, stderr int) (_ *Relay, err error) 
 	if err := sys.SetNonblock(r.master, true); err != nil {
 		return nil, fmt.Errorf("console: set master: %w", err)
 	}
-	if err := r.raw(stdin, stdout, stderr); err != nil {
-		return nil, err
-	}
+	r.err = r.raw(stdin, stdout, stderr)
 	signal.Notify(r.winch, syscall.SIGWINCH)
 	r.resize()
 	go r.watch()
@@ -117,8 +118,8 @@ func (r *Relay) Restore() error {
 
 // Close is called when the container's process is gone: all that it wrote is
 // copied out, then the terminal is restored and the master closed. Processes
-// that outlive it and still hold the slave are not waited for. The error is the
-// first one of the copying.
+// that outlive it and still hold the slave are not waited for. The error is what
+// went wrong first, on the user's side most likely: it says nothing of the process.
 func (r *Relay) Close() error {
 	r.post(func() { r.ended = true })
 	<-r.done

@@ -187,7 +187,8 @@ func TestHostTerminalIsRawWithSizeAndRestored(t *testing.T) {
 	}
 }
 
-func TestFailingOutputHangsUpTheContainer(t *testing.T) {
+// TestFailingOutputIsDropped: the process goes on, whoever takes what it says.
+func TestFailingOutputIsDropped(t *testing.T) {
 	closed, gone := pipe(t)
 	closed.Close()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -195,6 +196,8 @@ func TestFailingOutputHangsUpTheContainer(t *testing.T) {
 		t.Skip(err)
 	}
 	defer full.Close()
+	hostMaster, host := pty(t)
+	hostMaster.Close()
 	for _, c := range []struct {
 		name string
 		out  *os.File
@@ -202,6 +205,7 @@ func TestFailingOutputHangsUpTheContainer(t *testing.T) {
 	}{
 		{"reader is gone", gone, nil},
 		{"disk is full", full, syscall.ENOSPC},
+		{"terminal was hung up", host, syscall.EIO},
 	} {
 		master, slave := pty(t)
 		inR, _ := pipe(t)
@@ -209,17 +213,61 @@ func TestFailingOutputHangsUpTheContainer(t *testing.T) {
 		if err != nil {
 			t.Fatalf("start the relay: %v", err)
 		}
-		within(t, c.name, func() {
-			for err == nil { // until the master is closed
-				_, err = slave.WriteString("y\n")
-			}
+		within(t, c.name, func() { // more than the terminal and the relay hold
+			_, err = slave.Write(bytes.Repeat([]byte("0123456789abcde\n"), 64<<10))
 		})
-		if !errors.Is(err, syscall.EIO) {
-			t.Errorf("%s: write to the slave: got error %v, want EIO", c.name, err)
+		if err != nil {
+			t.Errorf("%s: write to the slave: got error %v, want none", c.name, err)
 		}
 		within(t, "close", func() { err = r.Close() })
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: close the relay: got error %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+// TestEndOfInput: it reaches whoever reads lines, after half a line too, and whoever sets the terminal raw only later.
+func TestEndOfInput(t *testing.T) {
+	for _, c := range []struct {
+		input string
+		raw   bool
+	}{{"", false}, {"line\n", false}, {"half a line", false}, {"line\n", true}} {
+		master, slave := pty(t)
+		inR, inW := pipe(t)
+		_, outW := pipe(t)
+		r, err := newRelay(master, int(inR.Fd()), int(outW.Fd()), int(outW.Fd()))
+		if err != nil {
+			t.Fatalf("start the relay: %v", err)
+		}
+		inW.WriteString(c.input)
+		inW.Close()
+		within(t, "read the input to its end", func() {
+			got, buf := "", make([]byte, 64)
+			for got != c.input {
+				n, err := slave.Read(buf)
+				if got += string(buf[:n]); err != nil {
+					t.Errorf("input: got %q and %v, want %q", got, err, c.input)
+					return
+				}
+			}
+			if c.raw {
+				settings, err := sys.GetTermios(int(slave.Fd()))
+				if err == nil {
+					err = sys.SetTermios(int(slave.Fd()), sys.RawKeepOutput(settings))
+				}
+				if err != nil {
+					t.Errorf("set the terminal raw: %v", err)
+				}
+				for n := 0; n == 0 || buf[0] != 4; { // what it held of lines comes before
+					n, _ = slave.Read(buf[:1])
+				}
+			} else if n, err := slave.Read(buf); n != 0 || err != io.EOF {
+				t.Errorf("after the input: got %q and %v, want the end", buf[:n], err)
+			}
+		})
+		within(t, "close", func() { err = r.Close() })
+		if err != nil {
+			t.Errorf("close the relay: got error %v, want none", err)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"syscall"
+
+	"teu/internal/sys"
 )
 
 // Note is what one instruction says about itself, as read back from an encoded program.
@@ -13,6 +15,7 @@ type Note struct {
 	Nr          uint16
 	Where, What string
 	Candidates  []string // OpExec, OpFind: the paths it tries
+	Dir         string   // chdir(2): where to
 }
 
 // NoteOf is what in says about itself.
@@ -21,10 +24,15 @@ func NoteOf(in *Insn) Note {
 	if in.Op.triesPaths() && len(in.Args) > 0 {
 		n.Candidates = in.Args[0].list()
 	}
+	if n.changesDir() && len(in.Args) > 0 {
+		n.Dir = in.Args[0].Text
+	}
 	return n
 }
 
 func (op Op) triesPaths() bool { return op == OpExec || op == OpFind }
+
+func (n *Note) changesDir() bool { return n.Op == OpSyscall && n.Nr == sys.SysChdir }
 
 // What Notes reads of the paths that execs try: more directories no $PATH has, and a longer path no kernel takes.
 const (
@@ -61,6 +69,9 @@ func Notes(enc []byte) ([]Note, error) {
 			notes[i].Candidates = stringVec(blob, ne.Uint64(in[32:]), room)
 			room -= len(notes[i].Candidates)
 		}
+		if notes[i].changesDir() {
+			notes[i].Dir, _ = stringAt(blob, ne.Uint64(in[32:]))
+		}
 	}
 	return notes, nil
 }
@@ -93,13 +104,25 @@ func stringVec(blob []byte, at uint64, most int) (out []string) {
 		if s == 0 || s >= uint64(len(blob)) {
 			break
 		}
-		end := bytes.IndexByte(blob[s:min(s+maxCandidate, uint64(len(blob)))], 0)
-		if end < 0 {
+		text, ok := stringAt(blob, s)
+		if !ok {
 			break
 		}
-		out = append(out, string(blob[s:s+uint64(end)]))
+		out = append(out, text)
 	}
 	return out
+}
+
+// stringAt reads a path that str wrote; ok is false for one that is none.
+func stringAt(blob []byte, at uint64) (text string, ok bool) {
+	if at >= uint64(len(blob)) {
+		return "", false
+	}
+	end := bytes.IndexByte(blob[at:min(at+maxCandidate, uint64(len(blob)))], 0)
+	if end < 0 {
+		return "", false
+	}
+	return string(blob[at : at+uint64(end)]), true
 }
 
 // Status is how far the interpreter came.

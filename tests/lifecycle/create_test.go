@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -156,6 +157,39 @@ func TestPidFile(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(b.Dir + "/.pid*"); len(left) > 0 {
 		t.Errorf("temporary files of the pid file: got %q, want none", left)
+	}
+}
+
+// TestPidFileReplacesNothing: what has the name and is no plain file stays, and nothing is started.
+func TestPidFileReplacesNothing(t *testing.T) {
+	t.Parallel()
+	b, running := kit.New(t), kit.Running(t)
+	device, fifo, dir, link, dangling := b.Dir+"/device", b.Dir+"/fifo", b.Dir+"/directory", b.Dir+"/link", b.Dir+"/dangling"
+	check(t, syscall.Mknod(device, syscall.S_IFCHR|0o666, 1<<8|3))
+	check(t, syscall.Mkfifo(fifo, 0o600))
+	check(t, os.Mkdir(dir, 0o755))
+	check(t, os.Symlink(b.Dir+"/config.json", link))
+	check(t, os.Symlink(b.Dir+"/nothing", dangling))
+	socket := receiver(t, b, "socket")
+	config, err := os.ReadFile(b.Dir + "/config.json")
+	check(t, err)
+	for _, path := range []string{device, fifo, dir, link, dangling, socket.path} {
+		before, err := os.Lstat(path)
+		check(t, err)
+		want := "pid file " + path + ": file exists, and is no plain file"
+		if path == dir {
+			want = "pid file " + path + ": is a directory"
+		}
+		b.Fails([]string{"create", "--pid-file", path, b.ID}, want)
+		b.Fails([]string{"run", "--pid-file", path, b.ID}, want)
+		b.Fails([]string{"state", b.ID}, "does not exist")
+		running.Fails([]string{"exec", "--pid-file", path, running.ID, kit.PayloadPath, "true"}, want)
+		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) || before.Mode() != after.Mode() {
+			t.Errorf("%s afterwards: got %v, %v, want it as it was, %v", path, after, err, before)
+		}
+	}
+	if after, err := os.ReadFile(b.Dir + "/config.json"); err != nil || string(after) != string(config) {
+		t.Errorf("target of the symlink afterwards: got %q, %v, want it as it was", after, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -53,24 +54,72 @@ func TestKillErrors(t *testing.T) {
 	b.Fails([]string{"kill", b.ID, "KILL"}, "container not running")
 }
 
-// TestKillCreated: what was created and not started can be killed too, and is stopped then.
+// TestKillCreated: what was created and not started can be killed too, and is stopped then: pid 1 of its own pid namespace, which
+// the kernel keeps from signals that it has no handler for, as well as a process of the host's.
 func TestKillCreated(t *testing.T) {
 	t.Parallel()
-	for _, sig := range []string{"KILL", "TERM"} {
-		b := kit.New(t)
-		b.OK("create", b.ID)
-		b.OK("kill", b.ID, sig)
-		if sig == "TERM" { // init has no handler, and as pid 1 the kernel protects it
-			if st := b.State(); st.Status != specs.StateCreated {
-				t.Errorf("state after %s: got %+v, want created", sig, st)
-			}
-			b.OK("start", b.ID)
-			continue
+	for _, edits := range [][]func(*specs.Spec){nil, {kit.NoNamespace(specs.PIDNamespace)}} {
+		for _, sig := range []string{"KILL", "TERM", "INT", "HUP", "QUIT"} {
+			b := kit.New(t, edits...)
+			b.OK("create", b.ID)
+			b.OK("kill", b.ID, sig)
+			b.Ended()
+			b.Fails([]string{"start", b.ID}, "stopped")
+			b.OK("delete", b.ID)
 		}
-		b.Ended()
-		b.Fails([]string{"start", b.ID}, "stopped")
-		b.OK("delete", b.ID)
 	}
+}
+
+// TestKillInStartHook: nor is it immune while startContainer hooks run, which go with it.
+func TestKillInStartHook(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: kit.PayloadPath, Args: []string{"payload", "trap"}}}}
+	})
+	for _, verb := range []string{"start", "run"} {
+		if verb == "start" {
+			b.OK("create", b.ID)
+		}
+		cmd := b.Command(verb, b.ID)
+		check(t, cmd.Start())
+		b.Until("the hook runs", func() bool {
+			res := b.Teu("state", b.ID)
+			if res.Code != 0 {
+				return false
+			}
+			st := kit.JSON[specs.State](b, res.Stdout)
+			text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", st.Pid))
+			return st.Status == specs.StateCreated && len(text) > 0
+		})
+		b.OK("kill", b.ID, "TERM")
+		if res := b.Wait(cmd); res.Code != 1 {
+			t.Errorf("%v, want exit code 1: its container was killed", res)
+		}
+		if verb == "start" {
+			b.Ended()
+			b.OK("delete", b.ID)
+		}
+		b.Fails([]string{"state", b.ID}, "does not exist")
+	}
+}
+
+// TestRunEndedInStartHook: nor is the teu that waits for them.
+func TestRunEndedInStartHook(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: kit.PayloadPath, Args: []string{"payload", "sleep", "forever"}}}}
+	})
+	cmd := b.Command("run", b.ID)
+	check(t, cmd.Start())
+	b.Until("the hook runs", func() bool {
+		res := b.Teu("state", b.ID)
+		return res.Code == 0 && kit.JSON[specs.State](b, res.Stdout).Status == specs.StateCreated
+	})
+	check(t, cmd.Process.Signal(syscall.SIGTERM))
+	if res := b.Wait(cmd); res.Code != 1 || !strings.Contains(res.Stderr, "terminated") {
+		t.Errorf("%v, want exit code 1 and a word of the signal", res)
+	}
+	b.Fails([]string{"state", b.ID}, "does not exist")
 }
 
 // tree starts a container of three processes, without a pid namespace so that the end of the first leaves the others.

@@ -104,6 +104,47 @@ func TestPreserveFDs(t *testing.T) {
 	}
 }
 
+// TestPreserveFDsWithHoles: a number that nothing was passed for is nobody's in the workload either.
+func TestPreserveFDsWithHoles(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("fds"))
+	file, err := os.Open(b.Dir + "/config.json")
+	check(t, err)
+	defer file.Close()
+	command := func(args ...string) *exec.Cmd {
+		cmd := b.Command(args...)
+		cmd.ExtraFiles = []*os.File{nil, file, nil, file, nil, nil, file, file} // those of 4, 6, 9 and 10
+		return cmd
+	}
+	want := func(got map[string]string) {
+		t.Helper()
+		if len(got) != 6 || got["4"] != file.Name() || got["6"] != file.Name() || got["9"] != file.Name() {
+			t.Errorf("descriptors: got %v, want the standard streams, and %s at 4, 6 and 9", got, file.Name())
+		}
+	}
+	want(fds(b, command("run", "--preserve-fds", "7", b.ID)))
+	created := b.Do(command("create", "--preserve-fds", "7", b.ID))
+	if created.Code != 0 {
+		t.Fatalf("%v, want exit code 0", created)
+	}
+	b.OK("start", b.ID)
+	want(kit.JSON[map[string]string](b, created.Output("}\n")))
+	b.OK("delete", "--force", b.ID)
+	b.Start("sleep", "forever")
+	want(fds(b, command("exec", "--preserve-fds", "7", b.ID, kit.PayloadPath, "fds")))
+	for _, n := range []string{"999", "2000000000", "9223372036854775807"} {
+		res := b.Do(command("exec", "--preserve-fds", n, b.ID, kit.PayloadPath, "fds"))
+		if res.Code != 255 || !strings.Contains(res.Stderr, "--preserve-fds "+n+": descriptor") || !strings.Contains(res.Stderr, "was not passed") {
+			t.Errorf("%v, want exit code 255 and a word of a descriptor that was not passed", res)
+		}
+	}
+	cmd := command("exec", "--preserve-fds", "1", b.ID, kit.PayloadPath, "fds")
+	cmd.Env = append(cmd.Env, "LISTEN_FDS=3")
+	if res := b.Do(cmd); res.Code != 255 || !strings.Contains(res.Stderr, "LISTEN_FDS=3: descriptor 3 was not passed") {
+		t.Errorf("%v, want exit code 255 and a word of descriptor 3 of LISTEN_FDS", res)
+	}
+}
+
 // TestListenFDs: sd_listen_fds(3): the descriptors come before the preserved ones, and LISTEN_PID is the process's own.
 func TestListenFDs(t *testing.T) {
 	t.Parallel()

@@ -56,16 +56,28 @@ func TestStartErrors(t *testing.T) {
 		{"another architecture", elf(s390, "/lib/ld64.so.1"), 0o755, []string{"/x"}, []string{"/x", "exec format error", "another machine"}},
 		{"empty file", "", 0o755, []string{"/x"}, []string{"/x", "exec format error", "is empty"}},
 		{"text", "echo hello\n", 0o755, []string{"/x"}, []string{"/x", "exec format error", "#!"}},
-		{"on a noexec mount", "-", 0, []string{"/noexec/payload"}, []string{"/noexec/payload", "permission denied"}},
+		{"on a noexec mount", "-", 0, []string{"/noexec/payload"}, []string{"/noexec/payload", "permission denied", "noexec"}},
+		{"script on a mount", "-", 0, []string{"/mounted/script"}, []string{"/mounted/script", "interpreter /bin/wonder", "no such file or directory"}},
+		{"script mounted over a file", "-", 0, []string{"/placeholder"}, []string{"/placeholder", "interpreter /bin/wonder", "no such file or directory"}},
+		{"text mounted over a file", "-", 0, []string{"/text"}, []string{"/text", "exec format error", "#! line"}},
+		{"the one of several that was executed", "-", 0, []string{"several"}, []string{"several", "exec format error", "/mounted/several is neither"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := kit.New(t, process(func(p *specs.Process) { p.Args, p.Env = c.args, []string{"PATH=/:/bin"} }))
+			b := kit.New(t, process(func(p *specs.Process) { p.Args, p.Env = c.args, []string{"PATH=/:/bin:/mounted"} }))
 			if c.file != "-" {
 				b.File("/x", c.file, c.mode)
 			}
 			b.File("/etc/plain", "", 0o644)
-			b.Edit(bind("rootfs/bin", "/noexec", "bind", "noexec"))
+			check(t, os.Mkdir(b.Dir+"/mounted", 0o755))
+			check(t, os.WriteFile(b.Dir+"/mounted/script", []byte("#!/bin/wonder\n"), 0o755))
+			check(t, os.WriteFile(b.Dir+"/mounted/text", []byte("echo hello\n"), 0o755))
+			check(t, os.WriteFile(b.Dir+"/mounted/several", []byte("echo hello\n"), 0o755))
+			b.File("/several", "#!/bin/wonder\n", 0o755)
+			b.File("/placeholder", "", 0o755)
+			b.File("/text", "#!/bin/wonder\n", 0o755)
+			b.Edit(bind("rootfs/bin", "/noexec", "bind", "noexec"), bind("mounted", "/mounted", "bind"),
+				bind("mounted/script", "/placeholder", "bind"), bind("mounted/text", "/text", "bind"))
 			if c.want[0] == "" {
 				b.Fails([]string{"create", b.ID}, c.want...)
 			} else {
@@ -105,6 +117,11 @@ func TestStartFinds(t *testing.T) {
 	b.Fails([]string{"create", b.ID}, "process.args", "./payload", "no such file or directory")
 	b.Edit(process(func(p *specs.Process) { p.Args, p.Env = []string{"payload"}, []string{"PATH=:/etc"} }))
 	b.Fails([]string{"create", b.ID}, "process.args", "executable file not found in $PATH")
+
+	// What is wrong is said of the file there, not of one of the same name at the root.
+	b.File("/tmp/text", "echo hello\n", 0o755)
+	b.Edit(process(func(p *specs.Process) { p.Args, p.Cwd = []string{"./text"}, "/tmp" }))
+	b.Fails([]string{"run", b.ID}, "./text is neither a program nor a script")
 
 	const made = "/dev/shm/made"
 	b.Edit(process(func(p *specs.Process) { p.Args = []string{made} }), func(s *specs.Spec) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -305,6 +306,78 @@ func TestRunInTerminalOutput(t *testing.T) {
 	if code := <-done; code != 0 || got != size {
 		t.Errorf("got exit code %d, %d bytes; want 0, %d", code, got, size)
 	}
+}
+
+// TestExitCodeOutlivesTheTerminal: what teu ends with is the process's, whoever takes its output: a full disk, nobody any more, or a
+// terminal that is gone before the process ends.
+func TestExitCodeOutlivesTheTerminal(t *testing.T) {
+	t.Parallel()
+	const code = 9
+	b := kit.Running(t)
+	run := kit.New(t, kit.Args("lines", "20000", fmt.Sprint(code)), process(func(p *specs.Process) { p.Terminal = true }))
+	for _, out := range []string{"full", "closed"} {
+		for _, cmd := range []*exec.Cmd{
+			run.Command("--log", run.Dir+"/log", "run", run.ID),
+			run.Command("run", run.ID),
+			b.Command("exec", "-t", b.ID, kit.PayloadPath, "lines", "20000", fmt.Sprint(code)),
+		} {
+			cmd.Stdout.(*os.File).Close()
+			cmd.Stderr.(*os.File).Close()
+			in, inW, err := os.Pipe()
+			check(t, err)
+			defer inW.Close()
+			w, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			if out == "closed" {
+				var r *os.File
+				if r, w, err = os.Pipe(); err == nil {
+					err = r.Close()
+				}
+			}
+			check(t, err)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = in, w, w
+			check(t, cmd.Start())
+			in.Close()
+			w.Close()
+			if got := ended(t, cmd); got != code {
+				t.Errorf("%v, standard output %s: got exit code %d, want %d", cmd.Args, out, got, code)
+			}
+		}
+	}
+	run.Edit(kit.Args("graceful", "100", fmt.Sprint(code)))
+	pidFile := run.Dir + "/pid"
+	for _, cmd := range []*exec.Cmd{
+		run.Command("run", "--pid-file", pidFile, run.ID),
+		b.Command("exec", "-t", "--pid-file", pidFile, b.ID, kit.PayloadPath, "graceful", "100", fmt.Sprint(code)),
+	} {
+		cmd.Stdout.(*os.File).Close()
+		cmd.Stderr.(*os.File).Close()
+		m, s, err := sys.OpenPTY()
+		check(t, err)
+		slave := os.NewFile(uintptr(s), "slave")
+		master := pollable(t, m)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+		check(t, cmd.Start())
+		slave.Close()
+		screen(t, master, "ready")
+		check(t, master.Close())
+		text, err := os.ReadFile(pidFile)
+		check(t, err)
+		pid, err := strconv.Atoi(string(text))
+		check(t, err)
+		check(t, syscall.Kill(pid, syscall.SIGTERM))
+		if got := ended(t, cmd); got != code {
+			t.Errorf("%v, its terminal hung up: got exit code %d, want %d", cmd.Args, got, code)
+		}
+	}
+}
+
+// TestEndOfTerminalInput: where teu's own input has come to its end, so has that of the terminal.
+func TestEndOfTerminalInput(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t, kit.Args("cat"), process(func(p *specs.Process) { p.Terminal = true }))
+	b.OK("run", b.ID)
+	running := kit.Running(t)
+	running.OK("exec", "-t", running.ID, kit.PayloadPath, "cat")
 }
 
 func TestExecTerminal(t *testing.T) {

@@ -313,6 +313,9 @@ func TestCallersPaths(t *testing.T) {
 	for _, link := range []string{"pid", ".pid", "pid.tmp", ".pid.tmp"} {
 		check(t, os.Symlink(host.dir+"/file", dir+"/"+link))
 	}
+	b.Fails([]string{"run", "--pid-file", dir + "/pid", b.ID}, "pid file", "file exists")
+	host.intact()
+	check(t, os.Remove(dir+"/pid"))
 	b.OK("run", "--pid-file", dir+"/pid", b.ID)
 	host.intact()
 	st, err := os.Lstat(dir + "/pid")

@@ -114,6 +114,49 @@ func TestPodMateStopsCreate(t *testing.T) {
 	})
 }
 
+// What waits for a process that the container has stopped is ended by a signal, and takes the process with it.
+// It runs by itself: another that stops processes takes a processor.
+func TestStoppedExecEndsBySignal(t *testing.T) {
+	mate := kit.New(t)
+	attacker(mate)
+	mate.Edit(process("/bin/attacker", "stop", "60"))
+	mate.Start().Output("ready")
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT} {
+		cmd, stopped := stoppedExec(mate)
+		began := time.Now()
+		check(t, cmd.Process.Signal(sig))
+		res := mate.Wait(cmd)
+		told := res.Code == 255 && strings.Contains(res.Stderr, sig.String())
+		if !told && res.Code != 128+int(sig) || time.Since(began) > promptly { // the latter before it has come to take them
+			t.Errorf("%v after %v: want exit code 255 and %q within %v", res, time.Since(began), sig, promptly)
+		}
+		if f := stat(stopped); f != nil {
+			t.Errorf("the process that was stopped: got %v, want none", f)
+		}
+	}
+}
+
+// stoppedExec starts exec until its process is stopped before it has executed its program.
+func stoppedExec(b *kit.Bundle) (*exec.Cmd, int) {
+	b.T.Helper()
+	for range 200 {
+		cmd := b.Command("exec", b.ID, kit.PayloadPath, "true")
+		check(b.T, cmd.Start())
+		stopped := 0
+		b.Until("the process is stopped", func() bool {
+			stopped = child(cmd.Process.Pid, func(_ int, state string) bool { return state == "T" })
+			return stopped != 0
+		})
+		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", stopped)); err == nil && strings.HasPrefix(string(text), "teu\x00init\x00") {
+			return cmd, stopped
+		}
+		check(b.T, syscall.Kill(stopped, syscall.SIGKILL))
+		b.Wait(cmd)
+	}
+	b.T.Fatal("got each exec stopped after it had executed its program, want one before")
+	return nil, 0
+}
+
 // A process of a shared pid namespace traces the container's threads, which so stay when they have ended.
 func TestPodMateHoldsThreads(t *testing.T) {
 	t.Parallel()
