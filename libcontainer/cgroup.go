@@ -13,6 +13,7 @@ import (
 	"teu/cgroups"
 	"teu/internal/log"
 	"teu/internal/sys"
+	"teu/libcontainer/host"
 	"teu/libcontainer/store"
 	"teu/rootfs"
 )
@@ -163,14 +164,25 @@ func (c *cgroup) below(list []string) (*cgroup, error) {
 	return &cgroup{Manager: m}, nil
 }
 
-// mounts is what a mount of type cgroup shows in the container.
-func (c *cgroup) mounts(ownNS bool) (rootfs.Cgroups, error) {
+// mounts is what the mounts of type cgroup in s show.
+//
+// A runtime that is itself in a user namespace gives nobody else's cgroups away writable, be it asked to: the container's root
+// would be the user who owns those of the runtime (CVE-2023-25809).
+func (c *cgroup) mounts(s *specs.Spec, ownNS bool) (out rootfs.Cgroups, err error) {
+	if !slices.ContainsFunc(s.Mounts, func(m specs.Mount) bool { return rootfs.IsCgroup(&m) }) {
+		return out, nil
+	}
 	rec, err := c.shown()
 	if err != nil {
-		return rootfs.Cgroups{}, err
+		return out, err
 	}
 	data := rec.Mounts()
-	out := rootfs.Cgroups{OwnNS: ownNS, Unified: data.Unified}
+	out.OwnNS, out.Unified = ownNS, data.Unified
+	if !ownNS {
+		if out.Closed, err = host.InUserNamespace(); err != nil {
+			return out, err
+		}
+	}
 	for _, m := range data.V1 {
 		out.Hierarchy = append(out.Hierarchy, rootfs.Hierarchy{
 			Name: m.Dir, Options: strings.Split(m.Options, ","), Path: m.HostPath, Symlinks: m.Links,
@@ -217,7 +229,7 @@ func (c *cgroup) frozen() (bool, error) {
 
 func writableCgroup(mounts []specs.Mount) bool {
 	for i := range mounts {
-		if t := mounts[i].Type; t == "cgroup" || t == "cgroup2" {
+		if rootfs.IsCgroup(&mounts[i]) {
 			return !slices.Contains(mounts[i].Options, "ro")
 		}
 	}
