@@ -40,6 +40,8 @@ type Layout struct {
 	V1 []Hierarchy
 	// V2 is the v2 tree; its Mountpoint is empty in Legacy mode.
 	V2 Hierarchy
+	// Unmounted names the v1 hierarchies that are active, and mounted nowhere that teu can reach.
+	Unmounted []string
 
 	from source
 }
@@ -103,6 +105,8 @@ func (l *Layout) settle() error {
 	for _, h := range l.V1 {
 		if h.Mountpoint != "" {
 			mounted = append(mounted, h)
+		} else {
+			l.Unmounted = append(l.Unmounted, h.Name)
 		}
 	}
 	l.V1 = mounted

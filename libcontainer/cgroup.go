@@ -22,7 +22,8 @@ import (
 // a nil Manager, and nothing to do.
 type cgroup struct {
 	*cgroups.Manager
-	replaced []string // what it had, and where another cgroup is by now, which is left out of the Manager
+	unmounted []string // v1 hierarchies that are active, and mounted nowhere within reach
+	replaced  []string // what it had, and where another cgroup is by now, which is left out of the Manager
 }
 
 // loadCgroup is the cgroup that a container's record names. What lies below its paths gets frozen, killed and removed, so
@@ -47,7 +48,7 @@ func loadCgroup(st *store.State) (*cgroup, error) {
 		return &cgroup{replaced: replaced}, nil
 	}
 	m, err := cgroups.Load(rec)
-	return &cgroup{m, replaced}, err
+	return &cgroup{Manager: m, replaced: replaced}, err
 }
 
 // whole is an error when some of the container's cgroups have been removed and others made in their place: there is nothing

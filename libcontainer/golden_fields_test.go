@@ -135,6 +135,8 @@ var fileFields = []with{
 		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/", Options: []string{"remount", "rrw"}})
 	}},
 	{"cgroup-v1-shared-writable", cgroupMount(rootfs.Cgroups{Hierarchy: v1Hierarchies()}, "rw", "nosuid")},
+	{"cgroup-v1-shared-userns", cgroupsOfHost(rootfs.Cgroups{Hierarchy: v1Hierarchies()})},
+	{"cgroup-v2-shared-userns", cgroupsOfHost(rootfs.Cgroups{Unified: "/sys/fs/cgroup"})},
 	{"cgroup-v1-closed", cgroupMount(rootfs.Cgroups{Hierarchy: v1Hierarchies(), Closed: true}, "rw", "rrw")},
 	{"cgroup-v2-closed", cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup", Closed: true}, "rw", "rrw")},
 	{"cgroup-v2-closed-remount", func(s *specs.Spec, f *initFacts) {
@@ -156,6 +158,17 @@ func cgroupMount(cg rootfs.Cgroups, options ...string) func(*specs.Spec, *initFa
 		f.cgroups = cg
 		if cg.OwnNS {
 			newNamespace(specs.CgroupNamespace)(s, f)
+		}
+	}
+}
+
+// cgroupsOfHost has a user namespace and a mount of the host's cgroups, cg.
+func cgroupsOfHost(cg rootfs.Cgroups) func(*specs.Spec, *initFacts) {
+	return func(s *specs.Spec, f *initFacts) {
+		cgroupMount(cg, "rw")(s, f)
+		newNamespace(specs.UserNamespace)(s, f)
+		for _, src := range cgroupSources(s, parseNamespaces(s), &cg) {
+			f.parentSources = append(f.parentSources, src.name)
 		}
 	}
 }

@@ -59,9 +59,33 @@ func (c *Compiler) shutCgroups() {
 	}
 }
 
-// hostCgroups is a mount of the cgroup at path.
-func (c *Compiler) hostCgroups(path string, o *options) program.Slot {
-	mnt := c.b.OpenTree(program.Host, path, sys.OpenTreeClone)
+// Shared lists the host's directories that m shows, as hierarchies of v1 or, without a name, of v2.
+func (g *Cgroups) Shared(m *specs.Mount) []Hierarchy {
+	o, err := optionsOf(m)
+	switch {
+	case err != nil || !IsCgroup(m) || o.has(bind) || o.has(remount) || g.OwnNS:
+		return nil
+	case m.Type == "cgroup" && len(g.Hierarchy) > 0:
+		return g.Hierarchy
+	case g.Unified != "":
+		return []Hierarchy{{Path: g.Unified}}
+	}
+	return nil
+}
+
+// CgroupSource is the name of the input for the cgroups that entry i of mounts shows of a hierarchy, "" being v2.
+func CgroupSource(i int, hierarchy string) string {
+	return fmt.Sprintf("mounts[%d].cgroup %s", i, hierarchy)
+}
+
+// hostCgroups is a mount of the directory path of a hierarchy, as the host has it.
+func (c *Compiler) hostCgroups(hierarchy, path string, o *options) program.Slot {
+	mnt, given := c.c.Sources[CgroupSource(c.entry, hierarchy)]
+	if given {
+		c.cutOff(mnt)
+	} else {
+		mnt = c.b.OpenTree(program.Host, path, sys.OpenTreeClone)
+	}
 	c.attributes(mnt, c.cgroupOptions(o), true)
 	return mnt
 }
@@ -81,7 +105,7 @@ func (c *Compiler) cgroupV2(where, dest string, m *specs.Mount, o *options) erro
 		if c.c.Cgroups.Unified == "" {
 			return fmt.Errorf("type: cgroup2: no such hierarchy on this host: %w", syscall.ENODEV)
 		}
-		mnt = c.hostCgroups(c.c.Cgroups.Unified, o)
+		mnt = c.hostCgroups("", c.c.Cgroups.Unified, o)
 	}
 	c.attach(mnt, dest, "cgroup2")
 	c.propagate(mnt, o)
@@ -105,7 +129,7 @@ func (c *Compiler) cgroupV1(where, dest string, o *options) {
 			mnt = c.newFilesystem("cgroup", "cgroup", h.Options, o.set)
 			c.attributes(mnt, o, false)
 		} else {
-			mnt = c.hostCgroups(h.Path, o)
+			mnt = c.hostCgroups(h.Name, h.Path, o)
 		}
 		at := filepath.Join(dest, h.Name)
 		dst := b.Target(program.Path{Root: c.root, Name: at, Held: tmpfs, Known: len(dest)}, program.WantDir, program.None)

@@ -24,8 +24,8 @@ type Config struct {
 
 	// UserNS: the container gets a user namespace of its own, where device nodes cannot be made.
 	UserNS bool
-	// Sources holds the inputs for what the parent opened because the container's root may not reach it: "root" and
-	// "mounts[i].source".
+	// Sources holds the inputs for what the parent opened because the container's root may not reach it: "root",
+	// "mounts[i].source" and those that CgroupSource names.
 	Sources map[string]program.Slot
 
 	// Pids is the pid namespace that a procfs is of, program.None for that of the process.
