@@ -40,6 +40,8 @@ type Layout struct {
 	V1 []Hierarchy
 	// V2 is the v2 tree; its Mountpoint is empty in Legacy mode.
 	V2 Hierarchy
+	// Unmounted names the v1 hierarchies that are active, and mounted nowhere that teu can reach.
+	Unmounted []string
 
 	from source
 }
@@ -56,12 +58,14 @@ type source struct {
 // right kind there for the right one (as runc does), so that it need not read mountinfo, which grows with the
 // number of mounts on the host; that is read only for what is not in its usual place.
 func Probe() (*Layout, error) {
-	return probe(source{
-		base:      "/sys/fs/cgroup",
-		cgroup:    "/proc/self/cgroup",
-		mountinfo: "/proc/self/mountinfo",
-		magic:     sys.PathMagic,
-	})
+	return probe(hostSource)
+}
+
+var hostSource = source{
+	base:      "/sys/fs/cgroup",
+	cgroup:    "/proc/self/cgroup",
+	mountinfo: "/proc/self/mountinfo",
+	magic:     sys.PathMagic,
 }
 
 func probe(from source) (*Layout, error) {
@@ -103,6 +107,8 @@ func (l *Layout) settle() error {
 	for _, h := range l.V1 {
 		if h.Mountpoint != "" {
 			mounted = append(mounted, h)
+		} else {
+			l.Unmounted = append(l.Unmounted, h.Name)
 		}
 	}
 	l.V1 = mounted

@@ -100,7 +100,7 @@ func TestProbe(t *testing.T) {
 					"31 20 0:27 / /mnt/my\\040cpu rw - cgroup cgroup rw,cpu,cpuacct\n" +
 					"32 20 0:28 / /tmp rw - tmpfs tmpfs rw\n",
 			},
-			Layout{Mode: Legacy, V1: []Hierarchy{h("cpuacct,cpu", "/mnt/my cpu", "/", "/"), h("pids", usual+"pids", "/", "/p")}},
+			Layout{Mode: Legacy, V1: []Hierarchy{h("cpuacct,cpu", "/mnt/my cpu", "/", "/"), h("pids", usual+"pids", "/", "/p")}, Unmounted: []string{"hugetlb"}},
 		},
 		{
 			"v2 elsewhere, optional fields in the line",

@@ -10,12 +10,10 @@ import (
 // In Unified mode it is one mount at the destination: a new cgroup2 instance when the container has a cgroup
 // namespace of its own, else a bind of Unified. In the other modes the destination is a tmpfs (mode 755) with a
 // directory per entry of V1, each a new instance of type cgroup with the entry's Options, or else a bind of its
-// HostPath; after that the links. When the cgroup namespace is shared the binds are to be read-only
-// (GHSA-m8cg-xc2p-r3fc, CVE-2023-25809).
+// HostPath; after that the links.
 type Mounts struct {
 	Mode Mode
-	// Unified is the container's cgroup in the v2 tree, a host path; empty in Legacy mode. In Hybrid mode runc
-	// shows it to no container.
+	// Unified is where the v2 tree is mounted; empty in Legacy mode. In Hybrid mode runc shows it to no container.
 	Unified string
 	V1      []MountV1
 }
@@ -39,7 +37,7 @@ func (r *Record) Mounts() Mounts {
 	for i := range r.Places {
 		p := &r.Places[i]
 		if p.V2() {
-			out.Unified = p.Dir()
+			out.Unified = p.Mountpoint
 			continue
 		}
 		m := MountV1{Dir: path.Base(p.Mountpoint), Options: p.Name, HostPath: p.Dir()}

@@ -141,7 +141,7 @@ func TestMounts(t *testing.T) {
 		{Name: "net_cls,net_prio", Mountpoint: "/sys/fs/cgroup/net_cls", Path: "/x"},
 		{Name: "name=systemd", Mountpoint: "/sys/fs/cgroup/systemd", Path: "/u/x"},
 	}}
-	want := Mounts{Mode: Hybrid, Unified: "/sys/fs/cgroup/unified/x", V1: []MountV1{
+	want := Mounts{Mode: Hybrid, Unified: "/sys/fs/cgroup/unified", V1: []MountV1{
 		{"memory", "memory", "/sys/fs/cgroup/memory/x", nil},
 		{"cpu,cpuacct", "cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct/x", []string{"cpu", "cpuacct"}},
 		{"net_cls", "net_cls,net_prio", "/sys/fs/cgroup/net_cls/x", []string{"net_prio"}},

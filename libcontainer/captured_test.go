@@ -47,7 +47,7 @@ func TestCaptured(t *testing.T) {
 				t.Fatalf("validate: %v", err)
 			}
 			spec.FillMappings(s, 0, 0)
-			for _, cg := range []rootfs.Cgroups{{Unified: "/sys/fs/cgroup/c"}, {Hierarchy: v1Hierarchies()}} {
+			for _, cg := range []rootfs.Cgroups{{Unified: "/sys/fs/cgroup"}, {Hierarchy: v1Hierarchies()}} {
 				f := factsFor(s)
 				ns := parseNamespaces(s)
 				f.cgroups, f.cgroups.OwnNS = cg, ns.has(sys.CloneNewCgroup)

@@ -13,6 +13,7 @@ import (
 	"teu/cgroups"
 	"teu/internal/log"
 	"teu/internal/sys"
+	"teu/libcontainer/host"
 	"teu/libcontainer/spec/names"
 	"teu/libcontainer/store"
 	"teu/rootfs"
@@ -22,7 +23,9 @@ import (
 // a nil Manager, and nothing to do.
 type cgroup struct {
 	*cgroups.Manager
-	replaced []string // what it had, and where another cgroup is by now, which is left out of the Manager
+	unmounted []string // v1 hierarchies that are active, and mounted nowhere within reach
+	replaced  []string // what it had, and where another cgroup is by now, which is left out of the Manager
+	gone      []string // what it had, and where nothing is any more
 }
 
 // loadCgroup is the cgroup that a container's record names. What lies below its paths gets frozen, killed and removed, so
@@ -35,7 +38,7 @@ func loadCgroup(st *store.State) (*cgroup, error) {
 	if err != nil {
 		return nil, err
 	}
-	replaced, known := rec.Own(st.CgroupIDs)
+	replaced, gone, known := rec.Own(st.CgroupIDs)
 	if !known {
 		// After a boot with other hierarchies there may be something else than cgroups in their place.
 		rec.Places = slices.DeleteFunc(rec.Places, func(p cgroups.Place) bool {
@@ -47,7 +50,7 @@ func loadCgroup(st *store.State) (*cgroup, error) {
 		return &cgroup{replaced: replaced}, nil
 	}
 	m, err := cgroups.Load(rec)
-	return &cgroup{m, replaced}, err
+	return &cgroup{Manager: m, replaced: replaced, gone: gone}, err
 }
 
 // whole is an error when some of the container's cgroups have been removed and others made in their place: there is nothing
@@ -57,6 +60,33 @@ func (c *cgroup) whole() error {
 		return nil
 	}
 	return fmt.Errorf("cgroup %s is another than the container's, which somebody has removed: %w", c.replaced[0], syscall.ESTALE)
+}
+
+// follow goes by where the container's first process is in the hierarchies in which the container's own cgroup is gone, and says where
+// that is.
+func (c *cgroup) follow(st *store.State) (moved []string, err error) {
+	if len(c.gone) == 0 || c.Manager == nil {
+		return nil, nil
+	}
+	pidfd, err := openInit(st)
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(pidfd)
+	t, err := openThread(st.Init.Pid)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	dir := fmt.Sprintf("/proc/%d/%s", st.Init.Pid, t.at)
+	c.Manager, moved, err = c.Follow(dir+"cgroup", func() error {
+		exits, err := host.ThreadExits(dir + "stat")
+		if err == nil && exits {
+			err = fmt.Errorf("%sstat: the thread is ending: %w", dir, syscall.ESRCH)
+		}
+		return errors.Join(err, sys.PidfdSendSignal(pidfd, 0)) // the pid was its own, and may be another's from now on
+	})
+	return moved, err
 }
 
 // ids says which cgroups the container has got.
@@ -164,14 +194,25 @@ func (c *cgroup) below(list []string) (*cgroup, error) {
 	return &cgroup{Manager: m}, nil
 }
 
-// mounts is what a mount of type cgroup shows in the container.
-func (c *cgroup) mounts(ownNS bool) (rootfs.Cgroups, error) {
+// mounts is what the mounts of type cgroup in s show.
+//
+// A runtime that is itself in a user namespace gives nobody else's cgroups away writable, be it asked to: the container's root
+// would be the user who owns those of the runtime (CVE-2023-25809).
+func (c *cgroup) mounts(s *specs.Spec, ownNS bool) (out rootfs.Cgroups, err error) {
+	if !slices.ContainsFunc(s.Mounts, func(m specs.Mount) bool { return rootfs.IsCgroup(&m) }) {
+		return out, nil
+	}
 	rec, err := c.shown()
 	if err != nil {
-		return rootfs.Cgroups{}, err
+		return out, err
 	}
 	data := rec.Mounts()
-	out := rootfs.Cgroups{OwnNS: ownNS, Unified: data.Unified}
+	out.OwnNS, out.Unified = ownNS, data.Unified
+	if !ownNS {
+		if out.Closed, err = host.InUserNamespace(); err != nil {
+			return out, err
+		}
+	}
 	for _, m := range data.V1 {
 		out.Hierarchy = append(out.Hierarchy, rootfs.Hierarchy{
 			Name: m.Dir, Options: strings.Split(m.Options, ","), Path: m.HostPath, Symlinks: m.Links,
@@ -218,7 +259,7 @@ func (c *cgroup) frozen() (bool, error) {
 
 func writableCgroup(mounts []specs.Mount) bool {
 	for i := range mounts {
-		if t := mounts[i].Type; t == "cgroup" || t == "cgroup2" {
+		if rootfs.IsCgroup(&mounts[i]) {
 			return !names.HasOption(&mounts[i], "ro")
 		}
 	}

@@ -42,7 +42,11 @@ func (r *Runtime) planCgroup(id string, s *specs.Spec) (*cgroup, error) {
 	if err != nil {
 		return nil, err
 	}
-	return surveyed(rec)
+	c, err := surveyed(rec)
+	if err == nil {
+		c.unmounted = layout.Unmounted
+	}
+	return c, err
 }
 
 func surveyed(rec cgroups.Record) (*cgroup, error) {
@@ -208,6 +212,7 @@ func (c *cgroup) shown() (cgroups.Record, error) {
 	if err != nil {
 		return cgroups.Record{}, err
 	}
+	c.unmounted = layout.Unmounted
 	return cgroups.Own(layout)
 }
 

@@ -127,7 +127,7 @@ func checkBundle(t *testing.T, text []byte) {
 		}
 		return
 	}
-	for _, cg := range []rootfs.Cgroups{{Unified: "/sys/fs/cgroup/c"}, {Hierarchy: v1Hierarchies()}} {
+	for _, cg := range []rootfs.Cgroups{{Unified: "/sys/fs/cgroup"}, {Hierarchy: v1Hierarchies()}} {
 		facts := factsFor(s)
 		ns := parseNamespaces(s)
 		facts.cgroups, facts.cgroups.OwnNS = cg, ns.has(1<<25)

@@ -132,12 +132,21 @@ var fileFields = []with{
 	}},
 	{"cgroup-v1-shared", cgroupMount(rootfs.Cgroups{Hierarchy: v1Hierarchies()}, "ro", "nosuid")},
 	{"cgroup-v1-own", cgroupMount(rootfs.Cgroups{Hierarchy: v1Hierarchies(), OwnNS: true}, "ro")},
-	{"cgroup-v2-shared", cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup/c"}, "rw")},
+	{"cgroup-v2-shared", cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup"}, "rw")},
 	{"cgroup-v2-shared-remount", func(s *specs.Spec, f *initFacts) {
-		cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup/c"}, "ro")(s, f)
+		cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup"}, "ro")(s, f)
 		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/", Options: []string{"remount", "rrw"}})
 	}},
-	{"cgroup-v2-own", cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup/c", OwnNS: true}, "rw", "nsdelegate")},
+	{"cgroup-v1-shared-writable", cgroupMount(rootfs.Cgroups{Hierarchy: v1Hierarchies()}, "rw", "nosuid")},
+	{"cgroup-v1-shared-userns", cgroupsOfHost(rootfs.Cgroups{Hierarchy: v1Hierarchies()})},
+	{"cgroup-v2-shared-userns", cgroupsOfHost(rootfs.Cgroups{Unified: "/sys/fs/cgroup"})},
+	{"cgroup-v1-closed", cgroupMount(rootfs.Cgroups{Hierarchy: v1Hierarchies(), Closed: true}, "rw", "rrw")},
+	{"cgroup-v2-closed", cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup", Closed: true}, "rw", "rrw")},
+	{"cgroup-v2-closed-remount", func(s *specs.Spec, f *initFacts) {
+		cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup", Closed: true}, "ro")(s, f)
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/", Options: []string{"remount", "rrw"}})
+	}},
+	{"cgroup-v2-own", cgroupMount(rootfs.Cgroups{Unified: "/sys/fs/cgroup", OwnNS: true}, "rw", "nsdelegate")},
 }
 
 func propagation(name string) func(*specs.Spec, *initFacts) {
@@ -152,6 +161,17 @@ func cgroupMount(cg rootfs.Cgroups, options ...string) func(*specs.Spec, *initFa
 		f.cgroups = cg
 		if cg.OwnNS {
 			newNamespace(specs.CgroupNamespace)(s, f)
+		}
+	}
+}
+
+// cgroupsOfHost has a user namespace and a mount of the host's cgroups, cg.
+func cgroupsOfHost(cg rootfs.Cgroups) func(*specs.Spec, *initFacts) {
+	return func(s *specs.Spec, f *initFacts) {
+		cgroupMount(cg, "rw")(s, f)
+		newNamespace(specs.UserNamespace)(s, f)
+		for _, src := range cgroupSources(s, parseNamespaces(s), &cg) {
+			f.parentSources = append(f.parentSources, src.name)
 		}
 	}
 }

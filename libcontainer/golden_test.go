@@ -97,7 +97,7 @@ func bundleFacts(s *specs.Spec, name string) *initFacts {
 	ns := parseNamespaces(s)
 	f.cgroups.OwnNS = ns.has(sys.CloneNewCgroup)
 	if name == "podman" || name == "containerd" {
-		f.cgroups.Unified = "/sys/fs/cgroup/c"
+		f.cgroups.Unified = "/sys/fs/cgroup"
 	} else {
 		f.cgroups.Hierarchy = v1Hierarchies()
 		f.joins = []string{"cpu,cpuacct", "memory", "systemd"}

@@ -255,7 +255,7 @@ func (c *creation) open() error {
 	if err := c.openJoins(c.cgroup); err != nil {
 		return err
 	}
-	if c.facts.cgroups, err = c.cgroup.mounts(c.ns.has(sys.CloneNewCgroup)); err != nil {
+	if c.facts.cgroups, err = c.cgroup.mounts(c.spec, c.ns.has(sys.CloneNewCgroup)); err != nil {
 		return err
 	}
 	return c.openSources()

@@ -19,6 +19,7 @@ What the parent opens on behalf of init, as inputs of its program:
 
 	root.path, sources   in a user namespace, whose root may not reach them; a source that lies in the root is looked up there,
 	                     by init, for earlier mounts may have made it
+	the host's cgroups   there, too, for mounts of type cgroup without a cgroup namespace
 	translated mounts    any mount whose ids are translated (mounts[].uidMappings): bound, or of a new filesystem
 
 Who translates the ids of a mount needs CAP_SYS_ADMIN over its filesystem and over the user namespace that says how
@@ -78,6 +79,32 @@ func compileSources(s *specs.Spec, ns *namespaces, f *initFacts) (list []source,
 	return list, nil
 }
 
+// cgroupSources lists what the parent opens of the host's cgroups, cg, for s.
+func cgroupSources(s *specs.Spec, ns *namespaces, cg *rootfs.Cgroups) (list []source) {
+	if !ns.has(sys.CloneNewNs) || !ns.inUserNS() {
+		return nil
+	}
+	for i := range s.Mounts {
+		for _, h := range cg.Shared(&s.Mounts[i]) {
+			list = append(list, source{
+				name: rootfs.CgroupSource(i, h.Name), dest: s.Mounts[i].Destination, path: h.Path, flags: sys.OpenTreeClone,
+			})
+		}
+	}
+	return list
+}
+
+// cgroupSources is the same of c, and says what the container will not see.
+func (c *creation) cgroupSources() []source {
+	list := cgroupSources(c.spec, c.ns, &c.facts.cgroups)
+	if len(list) > 0 && len(c.facts.cgroups.Hierarchy) > 0 {
+		for _, name := range c.cgroup.unmounted {
+			c.r.Log.Warnf("cgroup v1 %s is mounted nowhere within reach: the hierarchy is left out of %s", name, list[0].dest)
+		}
+	}
+	return list
+}
+
 // translated: the ids of some source are to be translated.
 func translated(list []source) bool {
 	return slices.ContainsFunc(list, func(s source) bool { return s.ids != nil })
@@ -90,6 +117,7 @@ func translated(list []source) bool {
 // the container can undo neither.
 func (c *creation) openSources() error {
 	list, err := compileSources(c.spec, c.ns, &c.facts)
+	list = append(list, c.cgroupSources()...)
 	if err != nil || len(list) == 0 {
 		return err
 	}

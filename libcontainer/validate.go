@@ -113,7 +113,7 @@ func (v *Validation) compile(s *specs.Spec, bundle string, cg *cgroup) {
 	}
 	facts.process = process.Config{Process: s.Process, LastCap: host.LastCap(40)}
 	if cg != nil {
-		facts.cgroups, err = cg.mounts(ns.has(sys.CloneNewCgroup))
+		facts.cgroups, err = cg.mounts(s, ns.has(sys.CloneNewCgroup))
 		v.problem(err)
 	}
 	if l := s.Linux; l != nil && l.Seccomp != nil {

@@ -58,7 +58,7 @@ func (c *Compiler) mount(i int, m *specs.Mount) error {
 		return c.bind(where, m, &o)
 	case m.Type == "cgroup" && len(c.c.Cgroups.Hierarchy) > 0:
 		c.cgroupV1(where, dest, &o)
-	case m.Type == "cgroup" || m.Type == "cgroup2":
+	case IsCgroup(m):
 		return c.cgroupV2(where, dest, m, &o)
 	case m.Type == "" || m.Type == "none":
 		return fmt.Errorf("type: none given, and no bind among the options: %w", syscall.EINVAL)
@@ -67,6 +67,9 @@ func (c *Compiler) mount(i int, m *specs.Mount) error {
 	}
 	return nil
 }
+
+// IsCgroup tells whether m shows cgroups, of either version.
+func IsCgroup(m *specs.Mount) bool { return m.Type == "cgroup" || m.Type == "cgroup2" }
 
 // destination is the clean absolute form of where m goes; a relative one is taken from the root, as runc does.
 func destination(m *specs.Mount) string { return filepath.Clean("/" + m.Destination) }
@@ -292,107 +295,4 @@ func (c *Compiler) attach(mnt program.Slot, dest, fstype string) {
 	dst := c.mountPoint(dest, want, program.None)
 	b.MoveMount(mnt, dst)
 	b.Close(dst)
-}
-
-func (c *Compiler) enterCgroupNS() {
-	if f := c.c.EnterCgroupNS; f != nil {
-		c.c.EnterCgroupNS = nil
-		f()
-	}
-}
-
-// readOnly is o with nothing that would make the mount writable.
-func readOnly(o options) options {
-	o.set |= sys.MountAttrRdonly
-	o.recClr &^= sys.MountAttrRdonly // rrw
-	return o
-}
-
-// cgroupMount is a mount of cgroups; held says whether it is among those that are closed later.
-type cgroupMount struct {
-	mnt  program.Slot
-	held bool
-}
-
-// cgroupPlaced is placed for a mount of cgroups: when it is of the host's, a remount may yet make it writable.
-func (c *Compiler) cgroupPlaced(dest, fstype string, mnt program.Slot) {
-	if !c.remounts || c.c.Cgroups.OwnNS {
-		c.placed(dest, fstype, mnt)
-		return
-	}
-	needed := c.needed[dest] > c.entry
-	if needed {
-		c.hold(dest, held{mnt, c.entry, fstype})
-	}
-	c.cgroups = append(c.cgroups, cgroupMount{mnt, needed})
-}
-
-// shutCgroups makes them read-only again after all remounts: an "rrw" of /sys, or of the root, is for them too.
-func (c *Compiler) shutCgroups() {
-	for _, m := range c.cgroups {
-		c.b.At("mounts", "keep the host's cgroups read-only")
-		c.b.MountSetattr(m.mnt, 0, program.MountAttr{Set: sys.MountAttrRdonly})
-		if !m.held {
-			c.b.Close(m.mnt)
-		}
-	}
-}
-
-// cgroupV2 mounts the unified hierarchy: the namespace's own view of it, or, when the cgroup namespace is the host's,
-// the container's own cgroup read-only: a writable one would give away the host's (CVE-2023-25809).
-func (c *Compiler) cgroupV2(where, dest string, m *specs.Mount, o *options) error {
-	b := c.b
-	c.enterCgroupNS()
-	b.At(where, "mount cgroup2 on "+m.Destination)
-	var mnt program.Slot
-	if c.c.Cgroups.OwnNS {
-		mnt = c.newFilesystem("cgroup2", m.Source, o.data, o.set)
-		c.attributes(mnt, o, false)
-	} else {
-		if c.c.Cgroups.Unified == "" {
-			return fmt.Errorf("type: cgroup2: no such hierarchy on this host: %w", syscall.ENODEV)
-		}
-		mnt = b.OpenTree(program.Host, c.c.Cgroups.Unified, sys.OpenTreeClone)
-		closed := readOnly(*o)
-		c.attributes(mnt, &closed, true)
-	}
-	c.attach(mnt, dest, "cgroup2")
-	c.propagate(mnt, o)
-	c.cgroupPlaced(dest, "cgroup2", mnt)
-	return nil
-}
-
-// cgroupV1 builds what /sys/fs/cgroup looks like on a v1 host: a tmpfs with a mount for each hierarchy.
-func (c *Compiler) cgroupV1(where, dest string, o *options) {
-	b := c.b
-	c.enterCgroupNS()
-	b.At(where, "mount the cgroup v1 hierarchies on "+dest)
-	closed := readOnly(*o)
-	attrs := o.set &^ sys.MountAttrRdonly
-	tmpfs := c.newFilesystem("tmpfs", "tmpfs", []string{"mode=755"}, attrs)
-	c.attach(tmpfs, dest, "tmpfs")
-	for _, h := range c.c.Cgroups.Hierarchy {
-		b.At(where, "mount cgroup v1 "+h.Name)
-		var mnt program.Slot
-		if c.c.Cgroups.OwnNS {
-			mnt = c.newFilesystem("cgroup", "cgroup", h.Options, o.set)
-			c.attributes(mnt, o, false)
-		} else {
-			mnt = b.OpenTree(program.Host, h.Path, sys.OpenTreeClone)
-			c.attributes(mnt, &closed, true)
-		}
-		at := filepath.Join(dest, h.Name)
-		dst := b.Target(program.Path{Root: c.root, Name: at, Held: tmpfs, Known: len(dest)}, program.WantDir|program.OffProc, program.None)
-		b.MoveMount(mnt, dst)
-		b.Close(dst)
-		c.cgroupPlaced(at, "cgroup", mnt)
-		for _, name := range h.Symlinks {
-			b.Symlinkat(h.Name, tmpfs, name)
-		}
-	}
-	if (o.set|o.recSet)&sys.MountAttrRdonly != 0 {
-		b.MountSetattr(tmpfs, 0, program.MountAttr{Set: sys.MountAttrRdonly})
-	}
-	c.propagate(tmpfs, o)
-	c.placed(dest, "tmpfs", tmpfs)
 }

@@ -29,7 +29,7 @@ type Config struct {
 	// UserNS: the container gets a user namespace of its own, where device nodes cannot be made.
 	UserNS bool
 	// Sources holds the inputs for what the parent opened because the container's root may not reach it, or could not translate
-	// its ids: "mounts[i].source".
+	// its ids: "mounts[i].source" and those that CgroupSource names.
 	Sources map[string]program.Slot
 
 	// Pids is the pid namespace that a procfs is of, program.None for that of the process.
@@ -48,8 +48,9 @@ type Config struct {
 
 // Cgroups is the cgroup layout of the host as far as a mount of type cgroup needs it.
 type Cgroups struct {
-	Unified   string // host path of the container's own cgroup in the v2 tree, "" where there is none
+	Unified   string // host path of the v2 tree, "" where there is none
 	OwnNS     bool   // the container has a cgroup namespace of its own
+	Closed    bool   // they are mounted read-only, whatever the options say (docs/decisions/0008-mounts.md)
 	Hierarchy []Hierarchy
 }
 
@@ -79,7 +80,7 @@ type Compiler struct {
 	entry   int                    // of mounts, at hand
 
 	remounts bool                    // whether anything is remounted
-	cgroups  []cgroupMount           // the host's, which are to stay read-only
+	cgroups  []cgroupMount           // those that are to stay read-only
 	early    map[string]program.Slot // bind sources that openSources opened
 }
 

@@ -61,7 +61,7 @@ func (c *checker) userNamespace() {
 	for i := range c.Mounts {
 		m := &c.Mounts[i]
 		if m.Type == "sysfs" && borrowed {
-			if !slices.Contains(m.Options, "ro") && !slices.Contains(m.Options, "rro") {
+			if !names.HasOption(m, "ro", "rro") {
 				c.bad(fmt.Sprintf("mounts[%d]", i), "a new sysfs in a user namespace, and a network namespace of another one",
 					`a network namespace of its own, or "ro" in the options`)
 			}

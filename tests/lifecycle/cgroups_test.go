@@ -174,49 +174,65 @@ func TestCgroupsNested(t *testing.T) {
 	}
 }
 
-// TestCgroupMount: what a mount of type cgroup shows inside, with a cgroup namespace and without.
+// TestCgroupMount: what a mount of type cgroup shows inside, with a cgroup namespace and without, and that it is as writable as its
+// options say: privileged containers of callers have "rw".
 func TestCgroupMount(t *testing.T) {
 	t.Parallel()
-	for _, own := range []bool{true, false} {
-		t.Run(fmt.Sprintf("namespace %v", own), func(t *testing.T) {
-			t.Parallel()
-			b := kit.New(t, privileged, func(s *specs.Spec) {
-				for i := range s.Mounts {
-					if m := &s.Mounts[i]; m.Type == "cgroup" {
-						m.Options = slices.DeleteFunc(m.Options, func(o string) bool { return o == "ro" })
-					}
-				}
-			})
-			if own {
-				b.Edit(namespace(specs.CgroupNamespace, ""))
+	for _, kind := range []string{"cgroup", "cgroup2"} {
+		if kind == "cgroup2" && kit.V2Top() == "" {
+			continue
+		}
+		for _, own := range []bool{true, false} {
+			for _, option := range []string{"rw", "ro"} {
+				t.Run(fmt.Sprintf("%s, namespace %v, %s", kind, own, option), func(t *testing.T) {
+					t.Parallel()
+					cgroupMount(t, kind, own, option)
+				})
 			}
-			inside := b.Inspect()
-			dir := "/sys/fs/cgroup"
-			if !kit.Unified() {
-				dir += "/pids"
-			}
-			m := inside.Mount(dir)
-			if m == nil {
-				t.Fatalf("mounts inside: got %+v, want one on %s", inside.Mountinfo, dir)
-			}
-			// A writable mount of the host's hierarchy would give it away (CVE-2023-25809).
-			if slices.Contains(m.Options, "rw") != own {
-				t.Errorf("mount on %s: got %+v, want rw: %v", dir, m, own)
-			}
-			if out := b.Run(kit.Args("cat", dir+"/cgroup.procs")).Stdout; out != "1\n" {
-				t.Errorf("%s/cgroup.procs inside: got %q, want %q", dir, out, "1\n")
-			}
-			b.Edit(kit.Args("syscall", "mkdirat", "-100", "s:"+dir+"/mine", "0755"))
-			if res := b.Teu("run", b.ID); (res.Code == 0) != own {
-				t.Errorf("mkdir in %s: got %v, want it to succeed: %v", dir, res, own)
-			}
-			if !kit.Unified() {
-				for _, name := range []string{"memory", "devices", "cpu", "systemd"} {
-					if exists(cgroupTop+"/"+name) && inside.Mount("/sys/fs/cgroup/"+name) == nil {
-						t.Errorf("mounts inside: got %+v, want one of the controller %s", inside.Mountinfo, name)
-					}
-				}
-			}
-		})
+		}
+	}
+}
+
+func cgroupMount(t *testing.T, kind string, own bool, option string) {
+	v1 := kind == "cgroup" && !kit.Unified()
+	b := kit.New(t, privileged, func(s *specs.Spec) {
+		s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Type == "cgroup" })
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: kind, Source: "cgroup", Options: []string{"nosuid", option}})
+	})
+	at := "/sys/fs/cgroup" // of the mount
+	dir := at              // of the container's cgroup
+	switch {
+	case v1:
+		at += "/pids"
+		dir = at
+	case !own: // the whole tree, where /proc/PID/cgroup says
+		b.Edit(kit.CgroupsPath("/" + b.ID))
+		dir += "/" + b.ID
+	}
+	if own {
+		b.Edit(namespace(specs.CgroupNamespace, ""))
+	}
+	inside := b.Inspect()
+	m := inside.Mount(at)
+	if m == nil {
+		t.Fatalf("mounts inside: got %+v, want one on %s", inside.Mountinfo, at)
+	}
+	if !slices.Contains(m.Options, option) {
+		t.Errorf("mount on %s: got %+v, want %s", at, m, option)
+	}
+	if out := b.Run(kit.Args("cat", dir+"/cgroup.procs")).Stdout; out != "1\n" {
+		t.Errorf("%s/cgroup.procs inside: got %q, want %q", dir, out, "1\n")
+	}
+	b.Edit(kit.Args("syscall", "mkdirat", "-100", "s:"+dir+"/mine", "0755"))
+	if res := b.Teu("run", b.ID); (res.Code == 0) != (option == "rw") {
+		t.Errorf("mkdir in %s: got %v, want it to succeed: %v", dir, res, option == "rw")
+	}
+	if !v1 {
+		return
+	}
+	for _, name := range []string{"memory", "devices", "cpu", "systemd"} {
+		if m := inside.Mount("/sys/fs/cgroup/" + name); exists(cgroupTop+"/"+name) && (m == nil || !slices.Contains(m.Options, option)) {
+			t.Errorf("mounts inside: got %+v, want one of the controller %s, %s", inside.Mountinfo, name, option)
+		}
 	}
 }
