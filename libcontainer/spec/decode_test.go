@@ -150,7 +150,7 @@ func sameAsJSON(t *testing.T, text []byte) {
 	switch {
 	case err != nil && jsonErr != nil:
 	case err != nil:
-		if !strings.HasSuffix(e.Msg, " given twice") && e.Msg != "NUL character in a string" &&
+		if !strings.HasSuffix(e.Msg, " given twice") && !anotherString(e.Msg) &&
 			strings.TrimSpace(string(text)) != "null" {
 			t.Errorf("decode %q: got error %v, want none as of encoding/json", text, err)
 		}
@@ -170,6 +170,11 @@ func sameAsJSON(t *testing.T, text []byte) {
 	if e != nil && (e.Line < 1 || e.Column < 1 || e.Msg == "") {
 		t.Errorf("decode %q: got error %+v, want a line, a column and a message", text, e)
 	}
+}
+
+// anotherString reports whether msg is about a string that encoding/json would take for another than was written.
+func anotherString(msg string) bool {
+	return msg == "NUL character in a string" || strings.HasSuffix(msg, " is not UTF-8") || strings.HasSuffix(msg, " is half a surrogate pair")
 }
 
 // otherPlatform reports whether text may hold a field that Decode does not look at.

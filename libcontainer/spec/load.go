@@ -19,8 +19,9 @@ const ConfigFile = "config.json"
 const MaxSize = 16 << 20
 
 // Load reads bundle/config.json, or config.json in the working directory where bundle is "". What it accepts is what encoding/json accepts for the same type: names in
-// any case, unknown names, null for nothing, U+FFFD for what is not UTF-8. It differs in that
+// any case, unknown names, null for nothing. It differs in that
 //   - a name given twice in one object is an error: which one counts differs between parsers;
+//   - bytes that are not UTF-8, and half a surrogate pair, are errors: they would become U+FFFD, and a path another path;
 //   - a NUL in a string is an error: it would end the C string that it becomes;
 //   - a file longer than MaxSize is an error;
 //   - sections and fields for other platforms are not looked at (config.md, "Platform-specific

@@ -39,6 +39,10 @@ func TestDecodeErrors(t *testing.T) {
 		{`{"linux":{"devices":[{"major":1.5}]}}`, "c:1:31: linux.devices[0].major: want int64, got 1.5"},
 		{`{"hostname":"é","domainname":"` + "\x01" + `"}`, "c:1:31: domainname: control character in a string"},
 		{`{"hostname":"a\u0000b"}`, "c:1:15: hostname: NUL character in a string"},
+		{"{\n\"root\":{\"path\":\"é\xff\xfe\"}}", "c:2:18: root.path: byte 0xff in a string is not UTF-8"},
+		{"{\"x\":[\"\xe9\"]}", "c:1:8: x[0]: byte 0xe9 in a string is not UTF-8"},
+		{"{\"annotations\":{\"\xe9\":\"\"}}", "c:1:18: annotations: byte 0xe9 in a string is not UTF-8"},
+		{`{"root":{"path":"\ud83d"}}`, `c:1:18: root.path: \ud83d in a string is half a surrogate pair`},
 		{
 			`{"hostname":"a\qb"}`,
 			`c:1:15: hostname: unknown escape in a string, want one of \" \\ \/ \b \f \n \r \t \uXXXX`,

@@ -26,7 +26,7 @@ func TestMember(t *testing.T) {
 
 // TestMemberIsWhatLoadReads: of what is accepted, the part is read as it was in its place.
 func TestMemberIsWhatLoadReads(t *testing.T) {
-	text := []byte("{\"hooks\": {\"poststop\": [{\"path\": \"/\xff\\u0041\", \"args\": [\"<\"], \"timeout\": 3}]}, \"hostname\": \"h\"}")
+	text := []byte("{\"hooks\": {\"poststop\": [{\"path\": \"/é\\u0041\", \"args\": [\"<\"], \"timeout\": 3}]}, \"hostname\": \"h\"}")
 	s, err := Decode("config.json", text)
 	if err != nil {
 		t.Fatalf("decode: %v", err)
