@@ -163,6 +163,12 @@ func (e *execution) find(id string) error {
 		return err
 	}
 	e.st = st
+	if e.x.ProcessFile != "" {
+		// Before anything of the container is held: a pipe takes as long as who writes it.
+		if e.process, err = spec.LoadProcess(e.x.ProcessFile); err != nil {
+			return err
+		}
+	}
 	status, err := e.r.status(st)
 	if err != nil {
 		return err
@@ -223,13 +229,10 @@ func (e *execution) describe() error {
 		return err
 	}
 	e.spec, e.st.Annotations = s, s.Annotations
-	if e.x.ProcessFile != "" {
-		e.process, err = spec.LoadProcess(e.x.ProcessFile)
-	} else {
-		e.process, err = e.overlay(s.Process)
-	}
-	if err != nil {
-		return err
+	if e.process == nil {
+		if e.process, err = e.overlay(s.Process); err != nil {
+			return err
+		}
 	}
 	report := spec.ValidateProcess(e.process, lsmFacts(e.process, ""))
 	where := e.x.ProcessFile

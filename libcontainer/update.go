@@ -64,7 +64,7 @@ func (o *UpdateOptions) change() (*specs.LinuxResources, error) {
 		}
 		return spec.DecodeResources("standard input", text)
 	}
-	return spec.LoadResources(o.File)
+	return spec.LoadGivenResources(o.File)
 }
 
 // updateCgroup records the limits and sets them: on a disk that is full they are not set.

@@ -61,7 +61,7 @@ _teu() {
 			'--tty[give the process a terminal of its own]' \
 			'--user[run as this user, and this group, given as numbers]:UID\[\:GID\]: ' \
 			'--additional-gids[add a supplementary group; repeatable]:GID: ' \
-			'--process[read all about the process from FILE, in the form that process has in config.json; options that describe the process are ignored]:FILE:_files' \
+			'--process[read all about the process from FILE, which may be a pipe, in the form that process has in config.json; options that describe the process are ignored]:FILE:_files' \
 			'--detach[return as soon as the process runs; do not wait for it or relay its signals and terminal]' \
 			'--pid-file[write the pid of the new process, as the host counts it, to FILE]:FILE:_files' \
 			'--process-label[execute under this SELinux label]:LABEL: ' \
@@ -109,7 +109,7 @@ _teu() {
 		state) _arguments \
 			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		update) _arguments \
-			'--resources[read the limits from FILE, or from standard input when it is -]:FILE:_files' \
+			'--resources[read the limits from FILE, which may be a pipe, or from standard input when it is -]:FILE:_files' \
 			'--blkio-weight[set the share of block I/O, from 10 to 1000]:WEIGHT: ' \
 			'--cpu-period[measure --cpu-quota against periods of this length; 0 for the kernel'\''s]:TIME: ' \
 			'--cpu-quota[stop the container for the rest of a period after this much CPU time; -1 for no limit]:TIME: ' \

@@ -57,7 +57,7 @@ func execFlags(o *libcontainer.ExecOptions, tty, noNewPrivs *option) []cli.Flag 
 		tty,
 		text(&o.User, "UID[:GID]", "run as this user, and this group, given as numbers", "user", "u"),
 		numbers(&o.AdditionalGids, "GID", "add a supplementary group; repeatable", "additional-gids", "g"),
-		text(&o.ProcessFile, "FILE", "read all about the process from FILE, in the form that process has in config.json; options that describe the process are ignored", "process", "p"),
+		text(&o.ProcessFile, "FILE", "read all about the process from FILE, which may be a pipe, in the form that process has in config.json; options that describe the process are ignored", "process", "p"),
 		toggle(&o.Detach, detachUsage, "detach", "d"),
 		text(&o.PidFile, "FILE", pidFileUsage, "pid-file"),
 		text(&o.ProcessLabel, "LABEL", "execute under this SELinux label", "process-label"),

@@ -80,9 +80,9 @@ func Read(bundle string) (*Reading, error) {
 }
 
 // LoadProcess reads a file that holds a process object alone, as `exec --process` takes it, by the rules of
-// Load.
+// Load, but for one: see readAny.
 func LoadProcess(name string) (*specs.Process, error) {
-	data, err := readFile(name)
+	data, err := readAny(name)
 	if err != nil {
 		return nil, err
 	}
@@ -110,10 +110,18 @@ func DecodeHooks(name string, data []byte) (*specs.Hooks, error) {
 	return decode(name, data, (*decoder).readHooks)
 }
 
-// LoadResources reads a file that holds a linux.resources object alone, as `update --resources` takes it, by the rules of
-// Load.
+// LoadResources reads a file that holds a linux.resources object alone by the rules of Load.
 func LoadResources(name string) (*specs.LinuxResources, error) {
 	data, err := readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeResources(name, data)
+}
+
+// LoadGivenResources is LoadResources of a file that the caller names, as with `update --resources`: see readAny.
+func LoadGivenResources(name string) (*specs.LinuxResources, error) {
+	data, err := readAny(name)
 	if err != nil {
 		return nil, err
 	}
@@ -160,11 +168,38 @@ func decodeWith[T any](d *decoder, read func(*decoder, *T)) *T {
 
 // readFile reads a regular file of at most MaxSize bytes. Anything else, a FIFO above all, is not waited for.
 func readFile(name string) ([]byte, error) {
-	fd, err := sys.Openat(sys.AtFdcwd, name, sys.ORdonly|sys.ONonblock|sys.ONoctty, 0)
+	return readChecked(name, sys.ONonblock, func(st *sys.Stat) error {
+		if !sys.IsRegular(st) {
+			return fmt.Errorf("not a regular file: %w", syscall.EINVAL)
+		}
+		return nil
+	})
+}
+
+// readAny reads a file of at most MaxSize bytes that may be anything that can be read: a pipe too, as /dev/stdin or the
+// /dev/fd/N of a process substitution, whose writer is waited for. It is for what the caller of teu names, and gives, and is
+// not to be called with a container's lock held.
+func readAny(name string) ([]byte, error) {
+	return readChecked(name, 0, func(*sys.Stat) error { return nil })
+}
+
+// readChecked opens a file with flags beside O_RDONLY and reads it, unless check has something against what it is.
+func readChecked(name string, flags int, check func(*sys.Stat) error) ([]byte, error) {
+	fd, err := sys.Openat(sys.AtFdcwd, name, sys.ORdonly|sys.ONoctty|flags, 0)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	data, err := readRegular(fd)
+	st, err := sys.Fstat(fd)
+	if err == nil && sys.IsDir(&st) {
+		err = syscall.EISDIR
+	}
+	if err == nil {
+		err = check(&st)
+	}
+	var data []byte
+	if err == nil {
+		data, err = readTo(fd, st.Size)
+	}
 	if cerr := sys.Close(fd); err == nil {
 		err = cerr
 	}
@@ -174,20 +209,13 @@ func readFile(name string) ([]byte, error) {
 	return data, nil
 }
 
-func readRegular(fd int) ([]byte, error) {
-	st, err := sys.Fstat(fd)
-	switch {
-	case err != nil:
-		return nil, err
-	case sys.IsDir(&st):
-		return nil, syscall.EISDIR
-	case !sys.IsRegular(&st):
-		return nil, fmt.Errorf("not a regular file: %w", syscall.EINVAL)
-	case st.Size > MaxSize:
+// readTo reads fd to its end, which is expected at size.
+func readTo(fd int, size int64) ([]byte, error) {
+	if size > MaxSize {
 		return nil, syscall.EFBIG
 	}
 	// One byte more than the size, so that the read that finds the end needs no more room.
-	buf := make([]byte, 0, st.Size+1)
+	buf := make([]byte, 0, size+1)
 	for {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]

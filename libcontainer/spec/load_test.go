@@ -187,6 +187,45 @@ func TestLoadProcess(t *testing.T) {
 	}
 }
 
+// TestLoadFromPipe: what the caller names may be anything that can be read, to its end, but not for ever.
+func TestLoadFromPipe(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatalf("make the FIFO %s: %v", fifo, err)
+	}
+	long := strings.Repeat(" ", 100_000) // more than a pipe holds
+	given := func(text string) {
+		go func() {
+			if err := os.WriteFile(fifo, []byte(text), 0); err != nil && !errors.Is(err, syscall.EPIPE) {
+				t.Errorf("write the FIFO: %v", err)
+			}
+		}()
+	}
+	given(`{"args":["a"],` + long + `"cwd":"/"}`)
+	p, err := LoadProcess(fifo)
+	if err != nil || !reflect.DeepEqual(p, &specs.Process{Args: []string{"a"}, Cwd: "/"}) {
+		t.Errorf("load a process from a FIFO: got %+v, %v, want the args [a] and the cwd /", p, err)
+	}
+	given(`{"pids":` + long + `{"limit":7}}`)
+	if r, err := LoadGivenResources(fifo); err != nil || r.Pids == nil || r.Pids.Limit == nil || *r.Pids.Limit != 7 {
+		t.Errorf("load resources from a FIFO: got %+v, %v, want a pids.limit of 7", r, err)
+	}
+	for name, want := range map[string]syscall.Errno{"/dev/zero": syscall.EFBIG, filepath.Dir(fifo): syscall.EISDIR} {
+		if _, err := LoadProcess(name); !errors.Is(err, want) {
+			t.Errorf("load a process from %s: got error %v, want %v", name, err, want)
+		}
+		if _, err := LoadGivenResources(name); !errors.Is(err, want) {
+			t.Errorf("load resources from %s: got error %v, want %v", name, err, want)
+		}
+	}
+	if _, err := LoadProcess("/dev/null"); err == nil || err.Error() != "/dev/null:1:1: the file is empty" {
+		t.Errorf("load a process from /dev/null: got error %v, want that it is empty", err)
+	}
+	if _, err := LoadResources(fifo); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("load resources that teu has recorded from a FIFO: got error %v, want %v at once", err, syscall.EINVAL)
+	}
+}
+
 func BenchmarkDecode(b *testing.B) {
 	text, err := json.MarshalIndent(Example(false), "", "\t")
 	if err != nil {
