@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -54,10 +55,11 @@ func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
 		return -1, err
 	}
 	defer fg.close()
-	if err := e.exec(id, fg); err != nil {
+	err = e.exec(id, fg)
+	e.logInit()
+	if err != nil {
 		err = e.explainDeath(err)
-		e.rollback()
-		return -1, err
+		return -1, errors.Join(append([]error{err}, e.rollback()...)...)
 	}
 	if x.Detach {
 		return 0, nil
@@ -102,7 +104,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err != nil {
 		return err
 	}
-	if err := run(steps.early, e.init.Pid); err != nil {
+	if err := e.apply(steps.early); err != nil {
 		return err
 	}
 	if err := e.fillListener(storedState(e.st, e.status)); err != nil {
@@ -114,7 +116,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.checkJoined(e.at); err != nil {
 		return err
 	}
-	if err := run(steps.late, e.init.Pid); err != nil {
+	if err := e.apply(steps.late); err != nil {
 		return err
 	}
 	if err := e.sendPidfd(e.x.PidfdSocket, console.PidfdOfExec); err != nil {
@@ -235,11 +237,16 @@ func (e *execution) describe() error {
 		}
 	}
 	report := spec.ValidateProcess(e.process, lsmFacts(e.process, ""))
+	if len(report.Warnings) > 0 && s.Process != nil {
+		for _, w := range spec.ValidateProcess(s.Process, lsmFacts(s.Process, "")).Warnings {
+			e.told = append(e.told, w.String())
+		}
+	}
 	where := e.x.ProcessFile
 	if where == "" {
 		where = "exec"
 	}
-	if err := e.r.accept(report, where); err != nil {
+	if err := e.accept(report, where); err != nil {
 		return err
 	}
 	e.at, err = e.cgroup.below(e.x.Cgroups)

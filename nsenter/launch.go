@@ -353,11 +353,19 @@ func (in *Init) Failure() error {
 	if in.prog == nil {
 		return &program.Error{}
 	}
+	return &program.Error{Report: r, Notes: in.Notes()}
+}
+
+// Notes are what the instructions of the program say of themselves; none before Run.
+func (in *Init) Notes() []program.Note {
+	if in.prog == nil {
+		return nil
+	}
 	notes := make([]program.Note, len(in.prog.Insns))
 	for i := range in.prog.Insns {
 		notes[i] = program.NoteOf(&in.prog.Insns[i])
 	}
-	return &program.Error{Report: r, Notes: notes}
+	return notes
 }
 
 // Instructions describes each instruction of the program in a line.

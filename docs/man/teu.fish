@@ -1,6 +1,6 @@
 # fish completion for teu. Made by `make man` from the flags of the command line.
 complete -c teu -n '__fish_use_subcommand' -l debug -d 'log debugging messages too, whatever --log-level says'
-complete -c teu -n '__fish_use_subcommand' -l log -r -d 'append log messages to FILE instead of writing them to standard error'
+complete -c teu -n '__fish_use_subcommand' -l log -r -d 'append log messages to FILE instead of writing them to standard error, which gets none of create, run and exec but their error unless --log-level or --debug is given'
 complete -c teu -n '__fish_use_subcommand' -l log-format -x -a 'text json' -d 'write each log message in this form'
 complete -c teu -n '__fish_use_subcommand' -l log-level -x -a 'debug info warning error' -d 'drop log messages below this level'
 complete -c teu -n '__fish_use_subcommand' -l root -r -d 'keep the records of containers in DIR, which is best on a tmpfs'

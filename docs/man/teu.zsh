@@ -5,7 +5,7 @@ _teu() {
 	local state line
 	_arguments -C \
 			'--debug[log debugging messages too, whatever --log-level says]' \
-			'--log[append log messages to FILE instead of writing them to standard error]:FILE:_files' \
+			'--log[append log messages to FILE instead of writing them to standard error, which gets none of create, run and exec but their error unless --log-level or --debug is given]:FILE:_files' \
 			'--log-format[write each log message in this form]:text|json:(text json)' \
 			'--log-level[drop log messages below this level]:debug|info|warning|error:(debug info warning error)' \
 			'--root[keep the records of containers in DIR, which is best on a tmpfs]:DIR:_files -/' \

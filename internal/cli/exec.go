@@ -28,6 +28,7 @@ COMMAND is missing or could not be executed, 1 for other mistakes in the command
 Execute a program as user 1000, with one more variable:
 
     teu exec --user 1000 --env LANG=C web id -u`,
+	shares: true,
 	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
 		o := new(libcontainer.ExecOptions)
 		noNewPrivs := toggle(&o.NoNewPrivs, "set no_new_privs, so that executing a file grants no privileges; --no-new-privs=false leaves it out", "no-new-privs")

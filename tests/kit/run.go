@@ -118,6 +118,15 @@ func (b *Bundle) Teu(args ...string) Result {
 	return b.Do(b.Command(args...))
 }
 
+// Logged runs a teu command with a log of its own, and returns what it has logged.
+func (b *Bundle) Logged(args ...string) (res Result, log string) {
+	b.T.Helper()
+	file := fmt.Sprintf("%s/log.%d", b.Dir, b.outputs.Add(1))
+	b.check(os.WriteFile(file, nil, 0o644)) // teu may fail before it has made it
+	res = b.Teu(append([]string{"--log", file}, args...)...)
+	return res, b.read(file)
+}
+
 // OK runs a teu command that has to succeed.
 func (b *Bundle) OK(args ...string) Result {
 	b.T.Helper()
