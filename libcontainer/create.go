@@ -154,9 +154,12 @@ func (c *creation) load() error {
 	}
 	c.r.Log.Debugf("make container %q from bundle %s, its record in %s", c.o.ID, bundle, c.r.Root)
 	c.step("load config.json")
-	s, text, err := spec.LoadText(bundle)
+	s, text, ignored, err := spec.LoadText(bundle)
 	if err != nil {
 		return err
+	}
+	for _, w := range ignored {
+		c.warn(w.String())
 	}
 	c.step("validate")
 	report := spec.Validate(s, c.r.hostFacts(s))

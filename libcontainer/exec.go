@@ -3,6 +3,7 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -167,8 +168,12 @@ func (e *execution) find(id string) error {
 	e.st = st
 	if e.x.ProcessFile != "" {
 		// Before anything of the container is held: a pipe takes as long as who writes it.
-		if e.process, err = spec.LoadProcess(e.x.ProcessFile); err != nil {
+		var ignored []spec.Problem
+		if e.process, ignored, err = spec.LoadProcess(e.x.ProcessFile); err != nil {
 			return err
+		}
+		for _, w := range ignored {
+			e.warn(e.x.ProcessFile + ": " + w.String())
 		}
 	}
 	status, err := e.r.status(st)
@@ -290,8 +295,9 @@ func (e *execution) overlay(base *specs.Process) (*specs.Process, error) {
 	return &p, nil
 }
 
-// addCaps adds names to the sets that let a process use them. The inheritable and ambient sets stay as they are:
-// what is executed later is not to inherit them (CVE-2022-29162).
+// addCaps adds names to the sets that let a process use them. The inheritable set stays as it is: what is executed later is
+// not to inherit them (CVE-2022-29162). What is in it already is made ambient, as with runc, so that another user than root
+// has it too.
 func addCaps(c *specs.LinuxCapabilities, names []string) *specs.LinuxCapabilities {
 	var out specs.LinuxCapabilities
 	if c != nil {
@@ -299,6 +305,12 @@ func addCaps(c *specs.LinuxCapabilities, names []string) *specs.LinuxCapabilitie
 	}
 	add := func(list []string) []string { return append(append([]string(nil), list...), names...) }
 	out.Bounding, out.Effective, out.Permitted = add(out.Bounding), add(out.Effective), add(out.Permitted)
+	out.Ambient = slices.Clone(out.Ambient)
+	for _, name := range names {
+		if slices.Contains(out.Inheritable, name) {
+			out.Ambient = append(out.Ambient, name)
+		}
+	}
 	return &out
 }
 

@@ -18,8 +18,9 @@ const ConfigFile = "config.json"
 // 6 MiB (execve(2)), and annotations come from stores with smaller bounds.
 const MaxSize = 16 << 20
 
-// Load reads bundle/config.json, or config.json in the working directory where bundle is "". What it accepts is what encoding/json accepts for the same type: names in
-// any case, unknown names, null for nothing. It differs in that
+// Load reads bundle/config.json, or config.json in the working directory where bundle is "". What it accepts is what encoding/json
+// accepts for the same type: unknown names, null for nothing. It differs in that
+//   - a name in another case is an unknown one (config.md, "Extensibility");
 //   - a name given twice in one object is an error: which one counts differs between parsers;
 //   - bytes that are not UTF-8, and half a surrogate pair, are errors: they would become U+FFFD, and a path another path;
 //   - a NUL in a string is an error: it would end the C string that it becomes;
@@ -30,18 +31,18 @@ const MaxSize = 16 << 20
 // It says nothing about the sense of what it read: see Validate. An error of the file itself is an
 // *fs.PathError, one of its text an *Error.
 func Load(bundle string) (*specs.Spec, error) {
-	s, _, err := LoadText(bundle)
+	s, _, _, err := LoadText(bundle)
 	return s, err
 }
 
-// LoadText is Load, with the text that was read.
-func LoadText(bundle string) (s *specs.Spec, text []byte, err error) {
+// LoadText is Load, with the text that was read, and warnings of names that are ignored though they are known in another case.
+func LoadText(bundle string) (s *specs.Spec, text []byte, ignored []Problem, err error) {
 	name := configPath(bundle)
 	if text, err = readFile(name); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	s, err = Decode(name, text)
-	return s, text, err
+	s, ignored, err = decode(name, text, (*decoder).readVersioned)
+	return s, text, ignored, err
 }
 
 func configPath(bundle string) string {
@@ -73,25 +74,24 @@ func Read(bundle string) (*Reading, error) {
 	if r.Errors = d.errors(name); d.Failed() {
 		r.Spec = nil
 	}
-	for _, at := range d.skipped {
-		r.Ignored = append(r.Ignored, ignored(d.Text, at))
-	}
+	r.Ignored = d.ignored()
 	return r, nil
 }
 
 // LoadProcess reads a file that holds a process object alone, as `exec --process` takes it, by the rules of
-// Load, but for one: see readAny.
-func LoadProcess(name string) (*specs.Process, error) {
+// Load, but for one: see readAny. ignored is as of LoadText.
+func LoadProcess(name string) (p *specs.Process, ignored []Problem, err error) {
 	data, err := readAny(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return DecodeProcess(name, data)
+	return decode(name, data, (*decoder).readProcess)
 }
 
 // Decode reads the text of a config.json by the rules of Load; name is its file in errors.
 func Decode(name string, data []byte) (*specs.Spec, error) {
-	return decode(name, data, (*decoder).readVersioned)
+	s, _, err := decode(name, data, (*decoder).readVersioned)
+	return s, err
 }
 
 // readVersioned is readSpec by the version of the specification that config.json names.
@@ -102,12 +102,14 @@ func (d *decoder) readVersioned(s *specs.Spec) {
 
 // DecodeProcess reads the text of a process object by the rules of Load; name is its file in errors.
 func DecodeProcess(name string, data []byte) (*specs.Process, error) {
-	return decode(name, data, (*decoder).readProcess)
+	p, _, err := decode(name, data, (*decoder).readProcess)
+	return p, err
 }
 
 // DecodeHooks reads the text of a hooks object by the rules of Load; name is its file in errors.
 func DecodeHooks(name string, data []byte) (*specs.Hooks, error) {
-	return decode(name, data, (*decoder).readHooks)
+	h, _, err := decode(name, data, (*decoder).readHooks)
+	return h, err
 }
 
 // LoadResources reads a file that holds a linux.resources object alone by the rules of Load.
@@ -116,36 +118,38 @@ func LoadResources(name string) (*specs.LinuxResources, error) {
 	if err != nil {
 		return nil, err
 	}
-	return DecodeResources(name, data)
+	r, _, err := DecodeResources(name, data)
+	return r, err
 }
 
-// LoadGivenResources is LoadResources of a file that the caller names, as with `update --resources`: see readAny.
-func LoadGivenResources(name string) (*specs.LinuxResources, error) {
+// LoadGivenResources is LoadResources of a file that the caller names, as with `update --resources`: see readAny. ignored is
+// as of LoadText.
+func LoadGivenResources(name string) (r *specs.LinuxResources, ignored []Problem, err error) {
 	data, err := readAny(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return DecodeResources(name, data)
 }
 
 // DecodeResources reads the text of a linux.resources object, as `update --resources` takes it, by the rules
-// of Load; name is its file in errors.
-func DecodeResources(name string, data []byte) (*specs.LinuxResources, error) {
+// of Load; name is its file in errors. ignored is as of LoadText.
+func DecodeResources(name string, data []byte) (r *specs.LinuxResources, ignored []Problem, err error) {
 	return decode(name, data, (*decoder).readLinuxResources)
 }
 
-func decode[T any](name string, data []byte, read func(*decoder, *T)) (*T, error) {
+func decode[T any](name string, data []byte, read func(*decoder, *T)) (v *T, ignored []Problem, err error) {
 	if len(data) > MaxSize {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EFBIG}
+		return nil, nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EFBIG}
 	}
 	d := newDecoder(string(data))
-	v := decodeWith(&d, read)
+	v = decodeWith(&d, read)
 	if d.Failed() || len(d.Notes) > 0 {
 		all := d.errors(name)
 		all[0].More = len(all) - 1
-		return nil, all[0]
+		return nil, nil, all[0]
 	}
-	return v, nil
+	return v, d.ignored(), nil
 }
 
 func decodeWith[T any](d *decoder, read func(*decoder, *T)) *T {

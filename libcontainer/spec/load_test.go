@@ -31,7 +31,7 @@ func TestDecodeErrors(t *testing.T) {
 		{`{"mounts":{}}`, "c:1:11: mounts: want array of objects, got object"},
 		{`{"annotations":{"org.x":5}}`, `c:1:25: annotations["org.x"]: want string, got number`},
 		{`{"annotations":{"x":"1","y":"2","x":"3"}}`, `c:1:33: annotations: "x" given twice`},
-		{`{"root":{"path":"a","Path":"b"}}`, `c:1:21: root: "Path" given twice`},
+		{`{"root":{"path":"a","path":"b"}}`, `c:1:21: root: "path" given twice`},
 		{
 			`{"linux":{"namespaces":[{"type":"pid"},{"type":null,"path":{}}]}}`,
 			"c:1:60: linux.namespaces[1].path: want string, got object",
@@ -178,11 +178,11 @@ func TestLoadProcess(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"args":["a"],"cwd":"/"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, err := LoadProcess(file)
+	p, _, err := LoadProcess(file)
 	if err != nil || !reflect.DeepEqual(p, &specs.Process{Args: []string{"a"}, Cwd: "/"}) {
 		t.Errorf("load a process: got %+v, %v, want the args [a] and the cwd /", p, err)
 	}
-	if _, err := LoadProcess(file + "x"); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := LoadProcess(file + "x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("load a process from a file that is not there: got error %v, want %v", err, fs.ErrNotExist)
 	}
 }
@@ -202,23 +202,23 @@ func TestLoadFromPipe(t *testing.T) {
 		}()
 	}
 	given(`{"args":["a"],` + long + `"cwd":"/"}`)
-	p, err := LoadProcess(fifo)
+	p, _, err := LoadProcess(fifo)
 	if err != nil || !reflect.DeepEqual(p, &specs.Process{Args: []string{"a"}, Cwd: "/"}) {
 		t.Errorf("load a process from a FIFO: got %+v, %v, want the args [a] and the cwd /", p, err)
 	}
 	given(`{"pids":` + long + `{"limit":7}}`)
-	if r, err := LoadGivenResources(fifo); err != nil || r.Pids == nil || r.Pids.Limit == nil || *r.Pids.Limit != 7 {
+	if r, _, err := LoadGivenResources(fifo); err != nil || r.Pids == nil || r.Pids.Limit == nil || *r.Pids.Limit != 7 {
 		t.Errorf("load resources from a FIFO: got %+v, %v, want a pids.limit of 7", r, err)
 	}
 	for name, want := range map[string]syscall.Errno{"/dev/zero": syscall.EFBIG, filepath.Dir(fifo): syscall.EISDIR} {
-		if _, err := LoadProcess(name); !errors.Is(err, want) {
+		if _, _, err := LoadProcess(name); !errors.Is(err, want) {
 			t.Errorf("load a process from %s: got error %v, want %v", name, err, want)
 		}
-		if _, err := LoadGivenResources(name); !errors.Is(err, want) {
+		if _, _, err := LoadGivenResources(name); !errors.Is(err, want) {
 			t.Errorf("load resources from %s: got error %v, want %v", name, err, want)
 		}
 	}
-	if _, err := LoadProcess("/dev/null"); err == nil || err.Error() != "/dev/null:1:1: the file is empty" {
+	if _, _, err := LoadProcess("/dev/null"); err == nil || err.Error() != "/dev/null:1:1: the file is empty" {
 		t.Errorf("load a process from /dev/null: got error %v, want that it is empty", err)
 	}
 	if _, err := LoadResources(fifo); !errors.Is(err, syscall.EINVAL) {

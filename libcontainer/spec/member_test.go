@@ -8,14 +8,14 @@ func TestMember(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"annotations":{"a":"b"}}`: `{"a":"b"}`,
 		"{ \"x\" : [1, {\"annotations\": 2}],\n \"annotations\" :\t{ \"a\" : \"}\" }\n}": `{ "a" : "}" }`,
-		`{"Annotations":{}, "linux": broken`:                                             `{}`,
+		`{"Annotations":{"a":"b"}, "annotations":{}, "linux": broken`:                    `{}`,
 		`{"annot\u0061tions":{"\ud83d\ude00":"\u0000"}}`:                                 `{"\ud83d\ude00":"\u0000"}`,
 		"{\"a\":\"\xff\",\"annotations\":{\"\xff\":\"\xfe\"}}":                           "{\"\xff\":\"\xfe\"}",
-		`{"annotations":null}`:                                                           `null`,
-		`{"linux":{"annotations":{}}}`:                                                   "",
-		`{}`:                                                                             "",
-		``:                                                                               "",
-		`{"annotations":{`:                                                               "",
+		`{"annotations":null}`:         `null`,
+		`{"linux":{"annotations":{}}}`: "",
+		`{}`:                           "",
+		``:                             "",
+		`{"annotations":{`:             "",
 	} {
 		from, to := Member([]byte(text), "annotations")
 		if got := text[from:to]; got != want {

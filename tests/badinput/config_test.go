@@ -100,3 +100,33 @@ func TestVersion(t *testing.T) {
 		r.run(t)
 	}
 }
+
+// TestNamesInAnotherCase: a property that differs from a known one in case only is an unknown one: it is ignored, wherever it is
+// read, with a warning.
+func TestNamesInAnotherCase(t *testing.T) {
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	text, err := os.ReadFile(b.Dir + "/config.json")
+	must(b, err)
+	b.WriteConfig([]byte(strings.Replace(string(text), "{", `{"Process": {"args": 5}, "HOSTNAME": "x", `, 1)))
+	warns := func(res kit.Result, log, want string) {
+		t.Helper()
+		if res.Code != 0 || !strings.Contains(log, "level=warning") || !strings.Contains(strings.ReplaceAll(log, "\\", ""), want) {
+			t.Errorf("%v: logged %q: want exit code 0 and a warning with %q", res, log, want)
+		}
+	}
+	res, log := b.Logged("create", b.ID)
+	warns(res, log, `HOSTNAME: got a name in another case, want "hostname": it is ignored`)
+	warns(res, log, `Process: got a name in another case, want "process": it is ignored`)
+	b.OK("start", b.ID)
+	must(b, os.WriteFile(b.Dir+"/process.json", []byte(`{"args": ["/bin/payload", "env"], "ENV": ["A=1"], "env": ["HOME=/x"], "cwd": "/"}`), 0o644))
+	res, log = b.Logged("exec", "--process", "process.json", b.ID)
+	if warns(res, log, `process.json: ENV: got a name in another case, want "env"`); res.Stdout != "HOME=/x\n" {
+		t.Errorf("%v: want HOME=/x alone in the environment", res)
+	}
+	must(b, os.WriteFile(b.Dir+"/resources.json", []byte(`{"CPU": {"shares": "x"}}`), 0o644))
+	res, log = b.Logged("update", "--resources", "resources.json", b.ID)
+	warns(res, log, `--resources: CPU: got a name in another case, want "cpu"`)
+	if res := b.OK("validate"); !strings.Contains(res.Stdout, `warning: /HOSTNAME: got a name in another case, want "hostname"`) {
+		t.Errorf("%v: want a warning of HOSTNAME", res)
+	}
+}
