@@ -238,8 +238,7 @@ func (c *initCompiler) files() error {
 	fs.Dir("process.cwd", c.s.Process.Cwd)
 	master, slave := program.None, program.None
 	if c.s.Process.Terminal {
-		u := &c.s.Process.User
-		master, slave = fs.Console(process.Winsize(c.s.Process.ConsoleSize), u.UID, u.GID, u.UID != 0, true)
+		master, slave = fs.Console(process.Winsize(c.s.Process.ConsoleSize), c.s.Process.User.UID, true)
 	}
 	c.runtimeHooks()
 	c.containerHooks(fs.Chdir)

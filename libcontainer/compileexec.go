@@ -97,8 +97,7 @@ func (w way) checkRoot(b *program.Builder) { b.CheckRoot(w.root.dev, w.root.ino,
 // execConsole opens a terminal of the container's devpts, passes the master on and returns the slave.
 func execConsole(b *program.Builder, p *specs.Process, sock program.Slot) program.Slot {
 	fs := rootfs.Inside(b)
-	u := &p.User
-	master, slave := fs.Console(process.Winsize(p.ConsoleSize), u.UID, u.GID, u.UID != 0, false)
+	master, slave := fs.Console(process.Winsize(p.ConsoleSize), p.User.UID, false)
 	fs.Close()
 	b.At("process.terminal", "pass the terminal on")
 	b.SendFd(sock, master, "/dev/ptmx")

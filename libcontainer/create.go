@@ -1,6 +1,7 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -14,7 +15,6 @@ import (
 	"teu/libcontainer/intelrdt"
 	"teu/libcontainer/netdev"
 	"teu/libcontainer/spec"
-	"teu/libcontainer/spec/names"
 	"teu/libcontainer/store"
 	"teu/nsenter"
 	"teu/nsenter/program"
@@ -62,28 +62,32 @@ type creation struct {
 	elsewhere func() (int, error)
 	undo      []func() error
 	times     *timeline
+	lost      []error  // what could not be taken back, and is in no record
+	told      []string // exec: warnings that are the container's
 }
 
 // Create makes the container and leaves its first process waiting for Start.
 func (r *Runtime) Create(o CreateOptions) error {
 	c := &creation{r: r, o: o, gate: true, times: newTimeline()}
 	defer c.close()
-	if err := c.create(); err != nil {
+	err := c.create()
+	c.logInit()
+	if err != nil {
 		return c.fail(err)
 	}
 	return nil
 }
 
-// fail takes back what was done. When a hook was what failed, the poststop hooks run as at any end of a container
+// fail takes back what was done; what it cannot take back is part of the error. When a hook was what failed, the poststop hooks run as at any end of a container
 // (runtime.md, "Lifecycle", 3 to 5).
 func (c *creation) fail(err error) error {
 	c.r.Log.Debugf("failed: undo %d steps", len(c.undo))
 	err = c.explainDeath(err) // as long as there is a cgroup to ask
-	c.rollback()
+	lost := c.rollback()
 	if failedHook(err) {
 		c.r.poststop(c.spec.Hooks, &c.state)
 	}
-	return err
+	return errors.Join(append([]error{err}, lost...)...)
 }
 
 func (c *creation) create() error {
@@ -104,23 +108,22 @@ func (c *creation) create() error {
 
 func (c *creation) onUndo(f func() error) { c.undo = append(c.undo, f) }
 
-// rollback takes back what was done, last things first. When something cannot be taken back the record, which names it,
-// stays for delete --force.
-func (c *creation) rollback() {
-	left := false
+// rollback takes back what was done, last things first, and says what it cannot. When something is left the record, which
+// names it, stays for delete --force.
+func (c *creation) rollback() []error {
+	var left []error
 	for i := len(c.undo) - 1; i >= 0; i-- {
 		if err := c.undo[i](); err != nil {
-			c.r.Log.Warnf("%v", err)
-			left = true
+			left = append(left, err)
 		}
 	}
 	c.undo = nil
-	if c.entry == nil || left {
-		return
+	if c.entry != nil && len(left) == 0 {
+		if err := c.entry.Remove(); err != nil {
+			left = append(left, err)
+		}
 	}
-	if err := c.entry.Remove(); err != nil {
-		c.r.Log.Warnf("%v", err)
-	}
+	return append(c.lost, left...)
 }
 
 func (c *creation) close() {
@@ -161,18 +164,21 @@ func (c *creation) load() error {
 	}
 	c.r.Log.Debugf("make container %q from bundle %s, its record in %s", c.o.ID, bundle, c.r.Root)
 	c.step("load config.json")
-	s, text, err := spec.LoadFile(file)
+	s, text, ignored, err := spec.LoadFile(file)
 	if err != nil {
 		return err
+	}
+	for _, w := range ignored {
+		c.warn(w.String())
 	}
 	spec.FillMappings(s, os.Geteuid(), os.Getegid())
 	c.step("validate")
 	report := spec.Validate(s, c.r.hostFacts(s))
-	if err := c.r.accept(report, file); err != nil {
+	if err := c.accept(report, file); err != nil {
 		return err
 	}
 	for _, w := range rootfs.Ignored(s.Mounts) {
-		c.r.Log.Warnf("%s", w)
+		c.warn(w)
 	}
 	c.spec, c.ns, c.text, c.file, c.facts.bundle = s, parseNamespaces(s), text, file, bundle
 	c.facts.gate, c.facts.noPivot = c.gate, c.o.NoPivot
@@ -189,32 +195,11 @@ func (c *creation) load() error {
 }
 
 // accept logs the warnings of validation; its problems are an error. file is where the config came from.
-func (r *Runtime) accept(report spec.Report, file string) error {
+func (c *creation) accept(report spec.Report, file string) error {
 	for _, w := range report.Warnings {
-		r.Log.Warnf("%s", w)
+		c.warn(w.String())
 	}
 	return report.Err(file)
-}
-
-// hostFacts tells validation what it has to know of the machine: which of the joined namespaces are the runtime's own, and
-// the security modules.
-func (r *Runtime) hostFacts(s *specs.Spec) spec.Facts {
-	l := s.Linux
-	if l == nil {
-		l = new(specs.Linux)
-	}
-	f := lsmFacts(s.Process, l.MountLabel)
-	f.Systemd = r.CgroupManager == Systemd
-	f.Own = map[specs.LinuxNamespaceType]bool{}
-	for _, n := range l.Namespaces {
-		if _, name := names.Namespace(n.Type); n.Path != "" && name != "" {
-			// A path that leads nowhere is found out, and reported, when it is opened.
-			if same, err := host.SameNamespace(n.Path, name); err == nil && same {
-				f.Own[n.Type] = true
-			}
-		}
-	}
-	return f
 }
 
 // reserve takes the id and writes the intent record, before the first side effect.
@@ -299,11 +284,11 @@ func (c *creation) outside() error {
 	if err != nil {
 		return err
 	}
-	if err := run(steps.early, c.init.Pid); err != nil {
+	if err := c.apply(steps.early); err != nil {
 		return err
 	}
 	if len(steps.offsets) > 0 {
-		if err := c.sync(program.ByteOffsets, func() error { return run(steps.offsets, c.init.Pid) }); err != nil {
+		if err := c.sync(program.ByteOffsets, func() error { return c.apply(steps.offsets) }); err != nil {
 			return err
 		}
 	}
@@ -334,7 +319,7 @@ func (c *creation) outside() error {
 			return err
 		}
 	}
-	return run(steps.late, c.init.Pid)
+	return c.apply(steps.late)
 }
 
 // handOver makes the cgroup init's: init moves itself into the hierarchies of v1. When the container's root has a cgroup

@@ -1,9 +1,8 @@
 package libcontainer
 
 import (
+	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -54,10 +53,11 @@ func (r *Runtime) Exec(id string, x ExecOptions) (status int, err error) {
 		return -1, err
 	}
 	defer fg.close()
-	if err := e.exec(id, fg); err != nil {
+	err = e.exec(id, fg)
+	e.logInit()
+	if err != nil {
 		err = e.explainDeath(err)
-		e.rollback()
-		return -1, err
+		return -1, errors.Join(append([]error{err}, e.rollback()...)...)
 	}
 	if x.Detach {
 		return 0, nil
@@ -105,7 +105,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err != nil {
 		return err
 	}
-	if err := run(steps.early, e.init.Pid); err != nil {
+	if err := e.apply(steps.early); err != nil {
 		return err
 	}
 	if err := e.fillListener(storedState(e.st, e.status)); err != nil {
@@ -117,7 +117,7 @@ func (e *execution) exec(id string, fg *foreground) error {
 	if err := e.checkJoined(e.at); err != nil {
 		return err
 	}
-	if err := run(steps.late, e.init.Pid); err != nil {
+	if err := e.apply(steps.late); err != nil {
 		return err
 	}
 	if err := e.sendPidfd(e.x.PidfdSocket, console.PidfdOfExec); err != nil {
@@ -166,6 +166,16 @@ func (e *execution) find(id string) error {
 		return err
 	}
 	e.st = st
+	if e.x.ProcessFile != "" {
+		// Before anything of the container is held: a pipe takes as long as who writes it.
+		var ignored []spec.Problem
+		if e.process, ignored, err = spec.LoadProcess(e.x.ProcessFile); err != nil {
+			return err
+		}
+		for _, w := range ignored {
+			e.warn(e.x.ProcessFile + ": " + w.String())
+		}
+	}
 	status, err := e.r.status(st)
 	if err != nil {
 		return err
@@ -233,20 +243,22 @@ func (e *execution) describe() error {
 		return err
 	}
 	e.spec, e.st.Annotations = s, s.Annotations
-	if e.x.ProcessFile != "" {
-		e.process, err = spec.LoadProcess(e.x.ProcessFile)
-	} else {
-		e.process, err = e.overlay(s.Process)
-	}
-	if err != nil {
-		return err
+	if e.process == nil {
+		if e.process, err = e.overlay(s.Process); err != nil {
+			return err
+		}
 	}
 	report := spec.ValidateProcess(e.process, lsmFacts(e.process, ""))
+	if len(report.Warnings) > 0 && s.Process != nil {
+		for _, w := range spec.ValidateProcess(s.Process, lsmFacts(s.Process, "")).Warnings {
+			e.told = append(e.told, w.String())
+		}
+	}
 	where := e.x.ProcessFile
 	if where == "" {
 		where = "exec"
 	}
-	if err := e.r.accept(report, where); err != nil {
+	if err := e.accept(report, where); err != nil {
 		return err
 	}
 	e.at, err = e.cgroup.below(e.x.Cgroups)
@@ -288,35 +300,6 @@ func (e *execution) overlay(base *specs.Process) (*specs.Process, error) {
 		p.User.AdditionalGids = append(p.User.AdditionalGids, uint32(g))
 	}
 	return &p, nil
-}
-
-// addCaps adds names to the sets that let a process use them. The inheritable and ambient sets stay as they are:
-// what is executed later is not to inherit them (CVE-2022-29162).
-func addCaps(c *specs.LinuxCapabilities, names []string) *specs.LinuxCapabilities {
-	var out specs.LinuxCapabilities
-	if c != nil {
-		out = *c
-	}
-	add := func(list []string) []string { return append(append([]string(nil), list...), names...) }
-	out.Bounding, out.Effective, out.Permitted = add(out.Bounding), add(out.Effective), add(out.Permitted)
-	return &out
-}
-
-// parseUser reads "UID[:GID]" into u: decimal digits and nothing else, so that no name can pass for a number
-// (CVE-2016-3697, crun CVE-2026-30892). Groups that are not given stay as they are, as with runc; group 0 would be one that
-// nobody asked for.
-func parseUser(u *specs.User, s string) error {
-	uid, gid, hasGid := strings.Cut(s, ":")
-	id := func(text string, to *uint32) bool {
-		n, err := strconv.ParseUint(text, 10, 32)
-		*to = uint32(n)
-		return err == nil && n != 1<<32-1
-	}
-	u.Username = ""
-	if !id(uid, &u.UID) || hasGid && !id(gid, &u.GID) {
-		return fmt.Errorf("--user %s: want UID[:GID]: %w", s, syscall.EINVAL)
-	}
-	return nil
 }
 
 func (e *execution) launchExec() (err error) {

@@ -2,6 +2,7 @@ package libcontainer
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"teu/internal/sys"
@@ -37,10 +38,11 @@ func (c *creation) home() (string, error) {
 	return host.Home(dir, path, c.spec.Process.User.UID)
 }
 
+// hasHome reports whether the process gets a HOME by its environment, in which the last of two counts.
 func hasHome(env []string) bool {
-	for _, e := range env {
-		if strings.HasPrefix(e, "HOME=") && len(e) > len("HOME=") {
-			return true
+	for _, e := range slices.Backward(env) {
+		if name, value, _ := strings.Cut(e, "="); name == "HOME" {
+			return value != ""
 		}
 	}
 	return false

@@ -8,6 +8,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/cgroups"
+	"teu/internal/log"
 	"teu/internal/sys"
 	"teu/libcontainer/console"
 	"teu/libcontainer/host"
@@ -149,7 +150,7 @@ func (c *creation) send(p *program.Program) error {
 	}
 	c.step("send the program")
 	defer c.letGoOfListener()
-	return c.init.Run(p, c.inputs, program.Options{Stamp: c.times != nil, Fault: fault})
+	return c.init.Run(p, c.inputs, program.Options{Stamp: c.times != nil || c.r.Log.Enabled(log.Debug), Fault: fault})
 }
 
 // awaitInit waits until the process that becomes the workload is there.

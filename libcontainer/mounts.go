@@ -148,7 +148,7 @@ func (m *mounting) checkBinds(file string) error {
 	elsewhere := func(p spec.Problem) bool { return !strings.HasPrefix(p.Path, "mounts[") }
 	report.Problems = slices.DeleteFunc(report.Problems, elsewhere)
 	report.Warnings = slices.DeleteFunc(report.Warnings, elsewhere)
-	if err := m.r.accept(report, file); err != nil {
+	if err := m.accept(report, file); err != nil {
 		return err
 	}
 	for i := range m.list {

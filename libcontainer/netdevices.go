@@ -44,7 +44,7 @@ func (c *creation) inNamespaces(network []step) error {
 	if len(network) > 0 {
 		c.onUndo(c.giveBack)
 	}
-	if err := run(network, c.init.Pid); err != nil {
+	if err := c.apply(network); err != nil {
 		return err
 	}
 	return c.handOver()
@@ -54,7 +54,7 @@ func (c *creation) inNamespaces(network []step) error {
 // record: it goes with the namespace.
 func (c *creation) giveBack() error {
 	if err := c.devices.Back(); err != nil {
-		c.r.Log.Warnf("linux.netDevices: %v", err)
+		c.lost = append(c.lost, fmt.Errorf("linux.netDevices: %w", err))
 	}
 	return nil
 }

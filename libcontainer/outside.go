@@ -65,8 +65,12 @@ func (c *creation) identity(proc *specs.Process, inUserNS bool) error {
 	var warnings []string
 	p.Grantable = grantable
 	p.Caps, warnings = process.ParseCaps(proc.Capabilities, grantable)
+	if own := c.spec.Process; c.entry == nil && own != nil { // exec
+		_, told := process.ParseCaps(own.Capabilities, grantable)
+		c.told = append(c.told, told...)
+	}
 	for _, w := range warnings {
-		c.r.Log.Warnf("%s", w)
+		c.warn(w)
 	}
 	return c.seccomp()
 }

@@ -25,7 +25,9 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 		return -1, err
 	}
 	defer fg.close()
-	if err := c.run(fg); err != nil {
+	err = c.run(fg)
+	c.logInit()
+	if err != nil {
 		return -1, c.fail(err)
 	}
 	c.devices.Close() // its network namespace is to end with the container

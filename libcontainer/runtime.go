@@ -234,10 +234,10 @@ func preserved(n int) (fds []int, listen string, err error) {
 	return fds, listen, nil
 }
 
-// listenFds reads the environment of sd_listen_fds(3). A LISTEN_PID of another process says that LISTEN_FDS is meant for
-// that one, and was left in the environment.
+// listenFds reads the environment of sd_listen_fds(3). Without a LISTEN_PID, or with that of another process, LISTEN_FDS is not
+// meant for this one, and was left in the environment.
 func listenFds(listen, pid string) (text string, n int, err error) {
-	if listen == "" || pid != "" && pid != strconv.Itoa(os.Getpid()) {
+	if listen == "" || pid != strconv.Itoa(os.Getpid()) {
 		return "", 0, nil
 	}
 	n, err = strconv.Atoi(listen)

@@ -1,6 +1,8 @@
 package libcontainer
 
 import (
+	"strings"
+
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/libcontainer/seccomp"
@@ -17,7 +19,11 @@ func (c *creation) seccomp() error {
 	}
 	filter, warnings, err := seccomp.Compile(c.spec.Linux.Seccomp, c.r.Cache)
 	for _, w := range warnings {
-		c.r.Log.Warnf("%v", w)
+		text := w.Error()
+		if c.entry == nil && strings.HasPrefix(text, "linux.seccomp") {
+			continue // exec: the profile is the container's, and create has told
+		}
+		c.warn(text)
 	}
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"teu/internal/log"
 	"teu/internal/sys"
 	"teu/libcontainer/hooks"
 	"teu/libcontainer/host"
@@ -46,7 +47,7 @@ func (r *Runtime) Start(id string) error {
 	if err != nil { // it may have ended just now
 		return oom.explain(fmt.Errorf("start container %q: %w", id, err), func() bool { return gateDied(err, st) })
 	}
-	err = openGate(entry, late, oom)
+	err = r.openGate(entry, late, oom)
 	if err != nil {
 		err = oom.explain(err, func() bool { return gateDied(err, st) })
 		err = fmt.Errorf("start container %q: %w", id, err)
@@ -200,7 +201,7 @@ func (g *gateConn) await(pidfd int) error {
 	return err
 }
 
-func openGate(entry *store.Container, late *specs.Hooks, oom *oomCount) error {
+func (r *Runtime) openGate(entry *store.Container, late *specs.Hooks, oom *oomCount) error {
 	g, err := dialGate(int(entry.Dir().Fd()))
 	if err != nil {
 		return err
@@ -217,6 +218,7 @@ func openGate(entry *store.Container, late *specs.Hooks, oom *oomCount) error {
 	if g.root, err = openRoot(entry.State.Init.Pid); err != nil {
 		return err
 	}
+	opened := sys.Monotonic()
 	output, err := g.open(late, entry.State.Annotations)
 	if err != nil {
 		return fmt.Errorf("open the gate: %w", err)
@@ -229,6 +231,11 @@ func openGate(entry *store.Container, late *specs.Hooks, oom *oomCount) error {
 	}
 	if err != nil && !errors.Is(err, errGone) {
 		return fmt.Errorf("wait for exec: %w", err)
+	}
+	if r.Log.Enabled(log.Debug) {
+		if report, notes, err := g.read(); err == nil {
+			logSteps(r.Log, entry.State.Init.Pid, report.Stamps, notes, opened)
+		}
 	}
 	killed := func() bool { return !executed(entry.State.Init.Pid) && oom.grew() && ended(pidfd) }
 	if err = g.outcome(output, killed); err == nil {
@@ -269,19 +276,7 @@ func (g *gateConn) outcome(output *hooks.Output, killed func() bool) error {
 	if err != nil || status == program.Execing && !killed() {
 		return err
 	}
-	image, err := readAll(g.image)
-	if err != nil {
-		return err
-	}
-	notes, err := program.Notes(image)
-	if err != nil {
-		return err
-	}
-	page := make([]byte, program.ReportLen(len(notes)))
-	if _, err := sys.Pread(g.report, page, 0); err != nil {
-		return err
-	}
-	report, err := program.DecodeReport(page, len(notes))
+	report, notes, err := g.read()
 	if err != nil {
 		return err
 	}
@@ -292,6 +287,23 @@ func (g *gateConn) outcome(output *hooks.Output, killed func() bool) error {
 		}
 	}
 	return explainExec(perr, g.root.dir)
+}
+
+// read reads init's report, and what the instructions of its program say of themselves.
+func (g *gateConn) read() (report program.Report, notes []program.Note, err error) {
+	image, err := readAll(g.image)
+	if err != nil {
+		return report, nil, err
+	}
+	if notes, err = program.Notes(image); err != nil {
+		return report, nil, err
+	}
+	page := make([]byte, program.ReportLen(len(notes)))
+	if _, err = sys.Pread(g.report, page, 0); err != nil {
+		return report, nil, err
+	}
+	report, err = program.DecodeReport(page, len(notes))
+	return report, notes, err
 }
 
 func readAll(fd int) ([]byte, error) {

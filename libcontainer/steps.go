@@ -46,17 +46,6 @@ func (s *step) String() string { return "# " + s.where + ": " + s.what + "\n" }
 // steps is all that is done from outside, by when it is due.
 type steps struct{ early, offsets, network, late []step }
 
-// run does a list of steps to process pid.
-func run(list []step, pid int) error {
-	for i := range list {
-		s := &list[i]
-		if err := s.do(pid); err != nil {
-			return fmt.Errorf("%s: %w", s.where, err)
-		}
-	}
-	return nil
-}
-
 // compileOutside compiles what is done from outside for a container's first process: m moves its network devices, g is its
 // place in resctrl, nil for none.
 func compileOutside(s *specs.Spec, ns *namespaces, m *netdev.Mover, g *intelrdt.Group) (steps, error) {

@@ -28,9 +28,12 @@ type UpdateOptions struct {
 // Update changes the limits of a container that is created, running or paused. What is not named stays as it is; when
 // something is refused, all does.
 func (r *Runtime) Update(id string, o UpdateOptions) error {
-	change, err := o.change()
+	change, ignored, err := o.change()
 	if err != nil {
 		return err
+	}
+	for _, w := range ignored {
+		r.Log.Warnf("--resources: %v", w)
 	}
 	return r.atRest("update", id, func(entry *store.Container, cg *cgroup, status specs.ContainerState) error {
 		switch status {
@@ -52,19 +55,19 @@ func (r *Runtime) Update(id string, o UpdateOptions) error {
 	})
 }
 
-// change is what the options name.
-func (o *UpdateOptions) change() (*specs.LinuxResources, error) {
+// change is what the options name, and what is ignored of a file.
+func (o *UpdateOptions) change() (change *specs.LinuxResources, ignored []spec.Problem, err error) {
 	switch o.File {
 	case "":
-		return &o.Resources, nil
+		return &o.Resources, nil, nil
 	case "-":
 		text, err := io.ReadAll(io.LimitReader(os.Stdin, spec.MaxSize+1))
 		if err != nil {
-			return nil, fmt.Errorf("--resources: %w", err)
+			return nil, nil, fmt.Errorf("--resources: %w", err)
 		}
 		return spec.DecodeResources("standard input", text)
 	}
-	return spec.LoadResources(o.File)
+	return spec.LoadGivenResources(o.File)
 }
 
 // updateCgroup records the limits and sets them: on a disk that is full they are not set.

@@ -15,6 +15,7 @@ import (
 	"teu/libcontainer/process"
 	"teu/libcontainer/seccomp"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 	"teu/rootfs"
 )
@@ -170,4 +171,25 @@ func placed(message string) spec.Problem {
 		return spec.Problem{Found: message}
 	}
 	return spec.Problem{Path: message[:key] + path, Found: rest}
+}
+
+// hostFacts tells validation what it has to know of the machine: which of the joined namespaces are the runtime's own, and
+// the security modules.
+func (r *Runtime) hostFacts(s *specs.Spec) spec.Facts {
+	l := s.Linux
+	if l == nil {
+		l = new(specs.Linux)
+	}
+	f := lsmFacts(s.Process, l.MountLabel)
+	f.Systemd = r.CgroupManager == Systemd
+	f.Own = map[specs.LinuxNamespaceType]bool{}
+	for _, n := range l.Namespaces {
+		if _, name := names.Namespace(n.Type); n.Path != "" && name != "" {
+			// A path that leads nowhere is found out, and reported, when it is opened.
+			if same, err := host.SameNamespace(n.Path, name); err == nil && same {
+				f.Own[n.Type] = true
+			}
+		}
+	}
+	return f
 }

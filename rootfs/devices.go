@@ -191,8 +191,9 @@ func (c *Compiler) links() {
 // ends. The multiplexer is opened as the device it is on the filesystem it should be on, not by whatever name /dev
 // has for it (CVE-2025-52565).
 //
-// bind is false for exec, whose terminal is not the container's console.
-func (c *Compiler) Console(size []byte, uid, gid uint32, chown, bind bool) (master, slave program.Slot) {
+// It becomes uid's; its group is what the devpts gives (gid=5, that of tty). bind is false for exec, whose terminal is not the
+// container's console.
+func (c *Compiler) Console(size []byte, uid uint32, bind bool) (master, slave program.Slot) {
 	b := c.b
 	b.At("process.terminal", "open a pseudo-terminal")
 	// To open some devices is to do something already: what is opened is sure to be the multiplexer, since in a devpts
@@ -208,9 +209,9 @@ func (c *Compiler) Console(size []byte, uid, gid uint32, chown, bind bool) (mast
 		b.At("process.consoleSize", "set the size of the terminal")
 		b.Ioctl(slave, sys.Tiocswinsz, size)
 	}
-	if chown {
+	if uid != 0 {
 		b.At("process.user", "own the terminal")
-		b.FchownFd(slave, uid, gid)
+		b.FchownFd(slave, uid, ^uint32(0))
 	}
 	if !bind {
 		return pts, slave

@@ -55,7 +55,9 @@ const (
 mountOptions are the names of config.md ("Linux mount options"), of mount(8) ("Filesystem-independent mount options") and of
 crun.1, sorted.
 
-The access time options share one field of the kernel's, so each clears the whole of it first (mount_setattr(2)).
+The access time options share one field of the kernel's, so each clears the whole of it first (mount_setattr(2)). norelatime
+takes back a relatime before it and asks for nothing, as with mount(8): a bind mount keeps what its source has, and a new
+filesystem has the kernel's choice.
 
 iversion counts changes of a file for NFS. ext4 before Linux 6.1 does it when told to (i_version); ext4 since (commit
 1ff20307393e), XFS and Btrfs always do, and no other filesystem can. mount(2)'s flag for it is none of fsconfig(2)'s, which
@@ -90,7 +92,7 @@ var mountOptions = [...]option{
 	{"noiversion", superblock, 0, sbIversion},
 	{"nolazytime", superblock, 0, sbLazytime},
 	{"nomand", nothing, 0, 0},
-	{"norelatime", attribute, sys.MountAttrStrictatime, sys.MountAttrAtime},
+	{"norelatime", attribute, 0, 0},
 	{"nostrictatime", attribute, sys.MountAttrRelatime, sys.MountAttrAtime},
 	{"nosuid", attribute, sys.MountAttrNosuid, 0},
 	{"nosymfollow", attribute, sys.MountAttrNosymfollow, 0},
@@ -245,6 +247,10 @@ func (o *options) add(name string) error {
 		o.superClr = o.superClr&^opt.set | opt.clear
 	case opt.effect == propagates:
 		o.propagation = append(o.propagation, propagation{opt.set, rec})
+	case opt.name == "norelatime" && rec:
+		o.recClr = withoutRelatime(o.recSet, o.recClr)
+	case opt.name == "norelatime":
+		o.clear = withoutRelatime(o.set, o.clear)
 	case opt.effect == attribute && rec:
 		o.recSet = o.recSet&^opt.clear | opt.set
 		o.recClr |= opt.clear &^ opt.set
@@ -253,6 +259,14 @@ func (o *options) add(name string) error {
 		o.clear |= opt.clear &^ opt.set
 	}
 	return nil
+}
+
+// withoutRelatime is what is cleared when a relatime, which sets none of its field, has been taken back.
+func withoutRelatime(set, clear uint64) uint64 {
+	if set&sys.MountAttrAtime == 0 {
+		clear &^= sys.MountAttrAtime
+	}
+	return clear
 }
 
 // other is for what is not in the table: options with a value of their own, comments, and those of the filesystem.

@@ -30,7 +30,7 @@ func TestEveryOption(t *testing.T) {
 		"nosymfollow": {nosym, 0}, "symfollow": {0, nosym},
 		"nodiratime": {nodiratime, 0}, "diratime": {0, nodiratime},
 		"noatime": {noatime, atime}, "atime": {0, atime},
-		"relatime": {0, atime}, "norelatime": {strictatime, atime},
+		"relatime": {0, atime}, "norelatime": {},
 		"strictatime": {strictatime, atime}, "nostrictatime": {0, atime},
 	}
 	for name, want := range attributes {
@@ -140,6 +140,11 @@ func TestLastOptionWins(t *testing.T) {
 		"noatime nodiratime":           {noatime | nodiratime, atime &^ noatime},
 		"ro nosuid nodev noexec":       {ro | nosuid | nodev | noexec, 0},
 		"nodev dev nodev":              {nodev, nodev},
+		"relatime norelatime":          {},
+		"relatime norelatime relatime": {0, atime},
+		"nodev norelatime noexec":      {nodev | noexec, 0},
+		"noatime norelatime":           {noatime, atime &^ noatime},
+		"strictatime norelatime":       {strictatime, atime &^ strictatime},
 		"atime noatime nodev diratime": {noatime | nodev, atime | nodiratime},
 	} {
 		o, err := optionsOf(&specs.Mount{Options: strings.Fields(list)})

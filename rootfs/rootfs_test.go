@@ -82,7 +82,7 @@ func TestGoldenPhases(t *testing.T) {
 			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = []string{"/proc/a", "/sys/b"}, []string{"/proc/c"}
 		}), func(fs *Compiler) error { err := fs.Mounts(); fs.Masks(); return err }},
 		"console": {spec(nil), func(fs *Compiler) error {
-			master, slave := fs.Console([]byte{24, 0, 80, 0, 0, 0, 0, 0}, 5, 6, true, true)
+			master, slave := fs.Console([]byte{24, 0, 80, 0, 0, 0, 0, 0}, 5, true)
 			fs.b.Close(master, slave)
 			return nil
 		}},
@@ -109,7 +109,7 @@ func TestGoldenInside(t *testing.T) {
 	b.SigReset()
 	b.Chroot(".")
 	fs := Inside(b)
-	master, slave := fs.Console(nil, 0, 0, false, false)
+	master, slave := fs.Console(nil, 0, false)
 	fs.Close()
 	b.Close(master, slave)
 	b.Chdir("/")

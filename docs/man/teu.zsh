@@ -5,7 +5,7 @@ _teu() {
 	local state line
 	_arguments -C \
 			'--debug[log debugging messages too, whatever --log-level says]' \
-			'--log[append log messages to FILE instead of writing them to standard error]:FILE:_files' \
+			'--log[append log messages to FILE instead of writing them to standard error, which gets none of create, run and exec but their error unless --log-level or --debug is given]:FILE:_files' \
 			'--log-format[write each log message in this form]:text|json:(text json)' \
 			'--log-level[drop log messages below this level]:debug|info|warning|error:(debug info warning error)' \
 			'--root[keep the records of containers in DIR, which is best on a tmpfs]:DIR:_files -/' \
@@ -64,7 +64,7 @@ _teu() {
 			'--tty[give the process a terminal of its own]' \
 			'--user[run as this user, and this group, given as numbers]:UID\[\:GID\]: ' \
 			'--additional-gids[add a supplementary group; repeatable]:GID: ' \
-			'--process[read all about the process from FILE, in the form that process has in config.json; options that describe the process are ignored]:FILE:_files' \
+			'--process[read all about the process from FILE, which may be a pipe, in the form that process has in config.json; options that describe the process are ignored]:FILE:_files' \
 			'--detach[return as soon as the process runs; do not wait for it or relay its signals and terminal]' \
 			'--pid-file[write the pid of the new process, as the host counts it, to FILE]:FILE:_files' \
 			'--process-label[execute under this SELinux label]:LABEL: ' \
@@ -116,7 +116,7 @@ _teu() {
 		state) _arguments \
 			'--help[show this help and exit]' '*:container:_teu_containers' ;;
 		update) _arguments \
-			'--resources[read the limits from FILE, or from standard input when it is -]:FILE:_files' \
+			'--resources[read the limits from FILE, which may be a pipe, or from standard input when it is -]:FILE:_files' \
 			'--blkio-weight[set the share of block I/O, from 10 to 1000]:WEIGHT: ' \
 			'--cpu-period[measure --cpu-quota against periods of this length; 0 for the kernel'\''s]:TIME: ' \
 			'--cpu-quota[stop the container for the rest of a period after this much CPU time; -1 for no limit]:TIME: ' \

@@ -73,7 +73,10 @@ type verb struct {
 	about    string
 	exit     string // exit status, where it is not exitStatus
 	examples string
-	build    func(inv *invocation) ([]cli.Flag, cli.ActionFunc)
+	// shares says that standard error may be that of the process in the container too, which what teu has to say of its own
+	// would get into: without a log, and a level asked for, it says there why it has failed, and nothing else.
+	shares bool
+	build  func(inv *invocation) ([]cli.Flag, cli.ActionFunc)
 }
 
 var verbs = [...]*verb{
@@ -208,6 +211,7 @@ type global struct {
 
 	debug, systemdCgroup bool
 
+	level   *option // --log-level
 	options []cli.Flag
 }
 
@@ -215,11 +219,12 @@ func (g *global) flags() []cli.Flag {
 	g.logFormat, g.logLevel, g.rootless = "text", "info", "auto"
 	root := text(&g.root, "DIR", "keep the records of containers in DIR, which is best on a tmpfs", "root")
 	root.preset = defaultRoot
+	g.level = text(&g.logLevel, "debug|info|warning|error", "drop log messages below this level", "log-level")
 	g.options = []cli.Flag{
 		toggle(&g.debug, "log debugging messages too, whatever --log-level says", "debug"),
-		text(&g.log, "FILE", "append log messages to FILE instead of writing them to standard error", "log"),
+		text(&g.log, "FILE", "append log messages to FILE instead of writing them to standard error, which gets none of create, run and exec but their error unless --log-level or --debug is given", "log"),
 		text(&g.logFormat, "text|json", "write each log message in this form", "log-format"),
-		text(&g.logLevel, "debug|info|warning|error", "drop log messages below this level", "log-level"),
+		g.level,
 		root,
 		toggle(&g.systemdCgroup, "have systemd make the cgroup of each container, as one of its units; linux.cgroupsPath is then SLICE:PREFIX:NAME", "systemd-cgroup"),
 		text(&g.cgroupManager, "cgroupfs|systemd|disabled", "choose who makes the cgroups: teu (the default), systemd, or nobody", "cgroup-manager"),
@@ -231,12 +236,9 @@ func (g *global) flags() []cli.Flag {
 // setup acts on the global flags.
 func (inv *invocation) setup() error {
 	g := &inv.global
-	level, err := log.ParseLevel(g.logLevel)
+	level, err := g.leastLevel(inv.verb)
 	if err != nil {
 		return err
-	}
-	if g.debug {
-		level = log.Debug
 	}
 	inv.log, err = log.New(g.log, g.logFormat, level)
 	if err != nil {
@@ -259,6 +261,18 @@ func (inv *invocation) setup() error {
 	}
 	inv.rt = inv.connect(&libcontainer.Runtime{Root: root, Cache: cacheDir(), Log: inv.log, CgroupManager: manager, Rootless: g.rootless, Debug: g.debug})
 	return nil
+}
+
+// leastLevel is the level below which verb v, nil for none, logs nothing.
+func (g *global) leastLevel(v *verb) (log.Level, error) {
+	level, err := log.ParseLevel(g.logLevel)
+	switch {
+	case g.debug:
+		level = log.Debug
+	case v != nil && v.shares && g.log == "" && !g.level.given:
+		level = log.Silent
+	}
+	return level, err
 }
 
 // manager is what --cgroup-manager, of crun, and --systemd-cgroup, of runc, say together.

@@ -19,6 +19,7 @@ characters _+-. and belongs to one container of a --root at a time.`,
 
     teu create --bundle /srv/web --pid-file /run/web.pid web
     teu start web`,
+	shares: true,
 	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
 		o := new(libcontainer.CreateOptions)
 		// create waits for nothing; crun takes the flag all the same.

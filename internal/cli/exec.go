@@ -28,6 +28,7 @@ COMMAND is missing or could not be executed, 1 for other mistakes in the command
 Execute a program as user 1000, with one more variable:
 
     teu exec --user 1000 --env LANG=C web id -u`,
+	shares: true,
 	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
 		o := new(libcontainer.ExecOptions)
 		noNewPrivs := toggle(&o.NoNewPrivs, "set no_new_privs, so that executing a file grants no privileges; --no-new-privs=false leaves it out", "no-new-privs")
@@ -57,7 +58,7 @@ func execFlags(o *libcontainer.ExecOptions, tty, noNewPrivs *option) []cli.Flag 
 		tty,
 		text(&o.User, "UID[:GID]", "run as this user, and this group, given as numbers", "user", "u"),
 		numbers(&o.AdditionalGids, "GID", "add a supplementary group; repeatable", "additional-gids", "g"),
-		text(&o.ProcessFile, "FILE", "read all about the process from FILE, in the form that process has in config.json; options that describe the process are ignored", "process", "p"),
+		text(&o.ProcessFile, "FILE", "read all about the process from FILE, which may be a pipe, in the form that process has in config.json; options that describe the process are ignored", "process", "p"),
 		toggle(&o.Detach, detachUsage, "detach", "d"),
 		text(&o.PidFile, "FILE", pidFileUsage, "pid-file"),
 		text(&o.ProcessLabel, "LABEL", "execute under this SELinux label", "process-label"),

@@ -16,6 +16,7 @@ CONTAINER becomes the container's ID, for the other commands to name it.`,
 	exit: `The exit status of the container's first process; 128+N when signal N ended it; 0
 with --detach. 1 when the container could not be created or started.`,
 	examples: topExamples,
+	shares:   true,
 	build: func(inv *invocation) ([]cli.Flag, cli.ActionFunc) {
 		o := new(libcontainer.CreateOptions)
 		flags := append(bundleFlags(o),

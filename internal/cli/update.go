@@ -57,7 +57,7 @@ func (u *updateFlags) flags() []cli.Flag {
 	kernelTCP := parsed(&u.memory.KernelTCP, memorySize, "SIZE", kernelMemoryUsage, "kernel-memory-tcp")
 	kernel.hidden, kernelTCP.hidden = true, true
 	return []cli.Flag{
-		text(&u.o.File, "FILE", "read the limits from FILE, or from standard input when it is -", "resources", "r"),
+		text(&u.o.File, "FILE", "read the limits from FILE, which may be a pipe, or from standard input when it is -", "resources", "r"),
 		parsed(&u.blockIO.Weight, unsigned16, "WEIGHT", "set the share of block I/O, from 10 to 1000", "blkio-weight"),
 		parsed(&u.cpu.Period, unsigned, "TIME", "measure --cpu-quota against periods of this length; 0 for the kernel's", "cpu-period"),
 		parsed(&u.cpu.Quota, signed, "TIME", "stop the container for the rest of a period after this much CPU time; -1 for no limit", "cpu-quota"),

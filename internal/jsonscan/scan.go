@@ -16,8 +16,9 @@ type Scanner struct {
 	MaxNotes int
 	// MaxDepth bounds the nesting of arrays and objects.
 	MaxDepth int
-	// KeepBytes leaves strings as they are. Otherwise bytes that are not UTF-8 become U+FFFD, as in encoding/json, and a NUL
-	// is noted: what ends as a C string would be cut short by it.
+	// KeepBytes leaves strings as they are. Otherwise the first thing in a string that would make another of it is noted: a
+	// NUL, by which what ends as a C string would be cut short; bytes that are not UTF-8, and half a surrogate pair, which
+	// become U+FFFD.
 	KeepBytes bool
 
 	Notes []Note // values of the wrong type

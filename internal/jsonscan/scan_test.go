@@ -35,16 +35,37 @@ func TestStr(t *testing.T) {
 		"\"\xc3\xa9 \xe2\x82\"": {"é \ufffd\ufffd", "é \xe2\x82"},
 	} {
 		for i, keep := range []bool{false, true} {
-			s := Scanner{Text: in, KeepBytes: keep}
+			s := Scanner{Text: in, KeepBytes: keep, MaxNotes: 1}
 			if got := s.Str(); got != want[i] || s.Failed() || s.Pos != len(in) {
 				t.Errorf("%q, KeepBytes %v: got %q, %+v at %d, want %q", in, keep, got, s.Stop, s.Pos, want[i])
 			}
 		}
 	}
-	for keep, want := range map[bool]int{false: 1, true: 0} {
-		s := Scanner{Text: `"\u0000"`, KeepBytes: keep, MaxNotes: 1}
-		if got := s.Str(); got != "\x00" || len(s.Notes) != want {
-			t.Errorf("a NUL, KeepBytes %v: got %q, notes %+v, want %d", keep, got, s.Notes, want)
+}
+
+// TestStrNotes: what would make another string of it is noted once, and what a program may well write is not.
+func TestStrNotes(t *testing.T) {
+	for in, want := range map[string]Note{
+		`"a\u0000b\u0000"`:     {2, "NUL character in a string"},
+		"\"ab\xffc\xff\"":      {3, "byte 0xff in a string is not UTF-8"},
+		"\"\xc3\xa9\xe2\x82\"": {3, "byte 0xe2 in a string is not UTF-8"},
+		"\"\xed\xa0\xbd\"":     {1, "byte 0xed in a string is not UTF-8"}, // a surrogate, encoded
+		"\"\xc0\xaf\"":         {1, "byte 0xc0 in a string is not UTF-8"}, // overlong
+		`"é\ud83dx\ud83d"`:     {3, `\ud83d in a string is half a surrogate pair`},
+		`"\uDE00\ud83d"`:       {1, `\uDE00 in a string is half a surrogate pair`},
+		"\"\xef\xbf\xbd\"":     {},
+		`"\ufffd\ud83d\ude00"`: {},
+	} {
+		for _, keep := range []bool{false, true} {
+			s := Scanner{Text: in, KeepBytes: keep, MaxNotes: 9}
+			s.Str()
+			var got Note
+			if len(s.Notes) > 0 {
+				got = s.Notes[0]
+			}
+			if noted := !keep && want != (Note{}); len(s.Notes) > 1 || noted && got != want || !noted && got != (Note{}) || s.Failed() {
+				t.Errorf("%q, KeepBytes %v: got %+v, %+v, want %+v, %v", in, keep, s.Notes, s.Stop, want, noted)
+			}
 		}
 	}
 }

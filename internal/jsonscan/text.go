@@ -1,11 +1,12 @@
 package jsonscan
 
 import (
+	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// Str consumes the string under the cursor and returns its value. Lone surrogates become U+FFFD, as in encoding/json.
+// Str consumes the string under the cursor and returns its value. Half a surrogate pair is U+FFFD in it, as in encoding/json.
 func (s *Scanner) Str() string {
 	start := s.Pos + 1
 	for i := start; i < len(s.Text); i++ {
@@ -25,6 +26,15 @@ func (s *Scanner) Str() string {
 // unescape is Str for a string that starts at start and is plain up to i.
 func (s *Scanner) unescape(start, i int) string {
 	buf := append(make([]byte, 0, 64), s.Text[start:i]...)
+	notes := len(s.Notes)
+	// note is for what the value would not be told from another by; one of a kind that fills a string is enough.
+	note := func(msg string) bool {
+		if s.KeepBytes || len(s.Notes) > notes {
+			return true
+		}
+		s.Note(i, msg)
+		return !s.Failed()
+	}
 	for i < len(s.Text) {
 		switch c := s.Text[i]; {
 		case c == '"':
@@ -36,10 +46,11 @@ func (s *Scanner) unescape(start, i int) string {
 				s.Fail(i, msg)
 				return ""
 			}
-			if r == 0 && !s.KeepBytes {
-				if s.Note(i, "NUL character in a string"); s.Failed() {
-					return ""
-				}
+			switch {
+			case r == 0 && !note("NUL character in a string"):
+				return ""
+			case r == utf8.RuneError && utf16.IsSurrogate(hex4(s.Text[i:])) && !note(s.Text[i:i+6]+" in a string is half a surrogate pair"):
+				return ""
 			}
 			buf = utf8.AppendRune(buf, r)
 			i += n
@@ -51,6 +62,9 @@ func (s *Scanner) unescape(start, i int) string {
 			i++
 		default:
 			r, n := utf8.DecodeRuneInString(s.Text[i:])
+			if r == utf8.RuneError && n == 1 && !note("byte 0x"+strconv.FormatUint(uint64(c), 16)+" in a string is not UTF-8") {
+				return ""
+			}
 			buf = utf8.AppendRune(buf, r)
 			i += n
 		}

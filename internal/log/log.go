@@ -26,6 +26,9 @@ const (
 	Error
 )
 
+// Silent is above every level: of a logger of this level [Logger.Fatal] alone writes.
+const Silent = Error + 1
+
 var names = [...]string{"debug", "info", "warning", "error"}
 
 // String is the name used in log lines; go-runc looks for a literal "error".
@@ -84,6 +87,13 @@ func New(path, format string, level Level) (*Logger, error) {
 // Nothing is formatted when the level is another, so an argument that takes work to put together has a String method.
 func (l *Logger) Debugf(format string, args ...any) { l.logf(Debug, format, args) }
 
+// DebugfAgo is Debugf for what was done some time ago.
+func (l *Logger) DebugfAgo(ago time.Duration, format string, args ...any) {
+	if l.Enabled(Debug) {
+		l.write(Debug, fmt.Sprintf(format, args...), time.Now().Add(-ago))
+	}
+}
+
 // Infof logs a notable event.
 func (l *Logger) Infof(format string, args ...any) { l.logf(Info, format, args) }
 
@@ -103,7 +113,7 @@ func (l *Logger) Fatal(err error) {
 		return
 	}
 	msg := strings.ReplaceAll(err.Error(), "\n", "; ") // joined errors, what programs have written
-	l.write(Error, msg)
+	l.write(Error, msg, time.Now())
 	if !l.stderr {
 		os.Stderr.WriteString(strings.Map(visible, msg) + "\n")
 	}
@@ -127,14 +137,14 @@ func (l *Logger) Close() error {
 
 func (l *Logger) logf(level Level, format string, args []any) {
 	if l.Enabled(level) {
-		l.write(level, fmt.Sprintf(format, args...))
+		l.write(level, fmt.Sprintf(format, args...), time.Now())
 	}
 }
 
 // write leaves a failing log alone: there is nowhere to report it, and a full
 // disk under the log must not stop a container.
-func (l *Logger) write(level Level, msg string) {
-	now := time.Now().UTC()
+func (l *Logger) write(level Level, msg string, now time.Time) {
+	now = now.UTC()
 	b := make([]byte, 0, 128+len(msg))
 	if l.json {
 		b = append(b, `{"level":"`...)

@@ -87,6 +87,25 @@ func TestLevels(t *testing.T) {
 	}
 }
 
+// TestSilent: the error that ends a verb is written all the same.
+func TestSilent(t *testing.T) {
+	l, read := newTest(t, "", Silent)
+	l.Errorf("x")
+	if l.Enabled(Error) {
+		t.Error("level error of a silent logger: got enabled, want not")
+	}
+	old := os.Stderr
+	os.Stderr = nil
+	l.Fatal(errors.New("end"))
+	os.Stderr = old
+	if got := read(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `level=error msg="end"`) {
+		t.Errorf("a silent log: got %q, want the fatal error alone", got)
+	}
+	if _, err := ParseLevel("silent"); err == nil {
+		t.Error("level silent: got no error, want one: nobody may ask for it")
+	}
+}
+
 func TestAppendsWithRuncsMode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	for range 2 {
@@ -157,9 +176,15 @@ func TestDebugLinesSayWhoAndWhen(t *testing.T) {
 			t.Errorf("%s: got %q, want %s", format, got, want)
 		}
 	}
+	ago, read := newTest(t, "text", Debug)
+	ago.DebugfAgo(time.Hour, "an hour ago")
+	if got := read(); !strings.Contains(got, ` msg="an hour ago"`) || !strings.Contains(got, " elapsed=-3") {
+		t.Errorf("what was done before the logger was made: got %q, want it with -3600000 ms or little more", got)
+	}
 	l, read := newTest(t, "text", Info)
 	asked := 0
 	l.Debugf("%v", counted{&asked})
+	l.DebugfAgo(time.Second, "%v", counted{&asked})
 	if got := read(); got != "" || asked != 0 {
 		t.Errorf("below the level: got %q, and String was called %d times, want nothing of either", got, asked)
 	}

@@ -18,7 +18,8 @@ type Caps struct {
 
 // ParseCaps reads process.capabilities. Names nobody knows are left out, of which validation warns, and so are
 // capabilities that are not in grantable, which are returned as warnings: config.md says the runtime SHOULD NOT fail for
-// either.
+// either. Those that cannot be made ambient are another warning: it takes the permitted and the inheritable set
+// (capabilities(7)).
 func ParseCaps(spec *specs.LinuxCapabilities, grantable uint64) (c Caps, warnings []string) {
 	if spec == nil {
 		return Caps{}, nil
@@ -39,6 +40,9 @@ func ParseCaps(spec *specs.LinuxCapabilities, grantable uint64) (c Caps, warning
 	}
 	if ungranted != 0 {
 		warnings = append(warnings, "process.capabilities: not granted to the runtime itself: "+capList(ungranted))
+	}
+	if lost := c.Ambient &^ (c.Permitted & c.Inheritable); lost != 0 {
+		warnings = append(warnings, "process.capabilities.ambient: not permitted and inheritable, so not made ambient: "+capList(lost))
 	}
 	return c, warnings
 }

@@ -22,7 +22,11 @@ func TestParseCaps(t *testing.T) {
 		{"each set by itself", &specs.LinuxCapabilities{
 			Bounding: list("CAP_CHOWN", "CAP_KILL", "CAP_SYS_ADMIN"), Effective: list("CAP_CHOWN"), Permitted: list("CAP_KILL"),
 			Inheritable: list("CAP_SYS_ADMIN"), Ambient: list("CAP_KILL", "CAP_KILL"),
-		}, all, Caps{chown | kill | admin, chown, kill, admin, kill}, nil},
+		}, all, Caps{chown | kill | admin, chown, kill, admin, kill},
+			list("process.capabilities.ambient: not permitted and inheritable, so not made ambient: CAP_KILL")},
+		{"ambient", &specs.LinuxCapabilities{
+			Permitted: list("CAP_CHOWN", "CAP_KILL"), Inheritable: list("CAP_KILL", "CAP_SYS_ADMIN"), Ambient: list("CAP_KILL"),
+		}, all, Caps{Permitted: chown | kill, Inheritable: kill | admin, Ambient: kill}, nil},
 		{"unknown", &specs.LinuxCapabilities{
 			Bounding: list("CAP_NEW", "CAP_KILL", "kill"), Effective: list("CAP_NEW"),
 		}, all, Caps{Bounding: kill}, nil},

@@ -31,7 +31,7 @@ func TestDecodeErrors(t *testing.T) {
 		{`{"mounts":{}}`, "c:1:11: mounts: want array of objects, got object"},
 		{`{"annotations":{"org.x":5}}`, `c:1:25: annotations["org.x"]: want string, got number`},
 		{`{"annotations":{"x":"1","y":"2","x":"3"}}`, `c:1:33: annotations: "x" given twice`},
-		{`{"root":{"path":"a","Path":"b"}}`, `c:1:21: root: "Path" given twice`},
+		{`{"root":{"path":"a","path":"b"}}`, `c:1:21: root: "path" given twice`},
 		{
 			`{"linux":{"namespaces":[{"type":"pid"},{"type":null,"path":{}}]}}`,
 			"c:1:60: linux.namespaces[1].path: want string, got object",
@@ -39,6 +39,10 @@ func TestDecodeErrors(t *testing.T) {
 		{`{"linux":{"devices":[{"major":1.5}]}}`, "c:1:31: linux.devices[0].major: want int64, got 1.5"},
 		{`{"hostname":"é","domainname":"` + "\x01" + `"}`, "c:1:31: domainname: control character in a string"},
 		{`{"hostname":"a\u0000b"}`, "c:1:15: hostname: NUL character in a string"},
+		{"{\n\"root\":{\"path\":\"é\xff\xfe\"}}", "c:2:18: root.path: byte 0xff in a string is not UTF-8"},
+		{"{\"x\":[\"\xe9\"]}", "c:1:8: x[0]: byte 0xe9 in a string is not UTF-8"},
+		{"{\"annotations\":{\"\xe9\":\"\"}}", "c:1:18: annotations: byte 0xe9 in a string is not UTF-8"},
+		{`{"root":{"path":"\ud83d"}}`, `c:1:18: root.path: \ud83d in a string is half a surrogate pair`},
 		{
 			`{"hostname":"a\qb"}`,
 			`c:1:15: hostname: unknown escape in a string, want one of \" \\ \/ \b \f \n \r \t \uXXXX`,
@@ -174,12 +178,51 @@ func TestLoadProcess(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"args":["a"],"cwd":"/"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, err := LoadProcess(file)
+	p, _, err := LoadProcess(file)
 	if err != nil || !reflect.DeepEqual(p, &specs.Process{Args: []string{"a"}, Cwd: "/"}) {
 		t.Errorf("load a process: got %+v, %v, want the args [a] and the cwd /", p, err)
 	}
-	if _, err := LoadProcess(file + "x"); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := LoadProcess(file + "x"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("load a process from a file that is not there: got error %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+// TestLoadFromPipe: what the caller names may be anything that can be read, to its end, but not for ever.
+func TestLoadFromPipe(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatalf("make the FIFO %s: %v", fifo, err)
+	}
+	long := strings.Repeat(" ", 100_000) // more than a pipe holds
+	given := func(text string) {
+		go func() {
+			if err := os.WriteFile(fifo, []byte(text), 0); err != nil && !errors.Is(err, syscall.EPIPE) {
+				t.Errorf("write the FIFO: %v", err)
+			}
+		}()
+	}
+	given(`{"args":["a"],` + long + `"cwd":"/"}`)
+	p, _, err := LoadProcess(fifo)
+	if err != nil || !reflect.DeepEqual(p, &specs.Process{Args: []string{"a"}, Cwd: "/"}) {
+		t.Errorf("load a process from a FIFO: got %+v, %v, want the args [a] and the cwd /", p, err)
+	}
+	given(`{"pids":` + long + `{"limit":7}}`)
+	if r, _, err := LoadGivenResources(fifo); err != nil || r.Pids == nil || r.Pids.Limit == nil || *r.Pids.Limit != 7 {
+		t.Errorf("load resources from a FIFO: got %+v, %v, want a pids.limit of 7", r, err)
+	}
+	for name, want := range map[string]syscall.Errno{"/dev/zero": syscall.EFBIG, filepath.Dir(fifo): syscall.EISDIR} {
+		if _, _, err := LoadProcess(name); !errors.Is(err, want) {
+			t.Errorf("load a process from %s: got error %v, want %v", name, err, want)
+		}
+		if _, _, err := LoadGivenResources(name); !errors.Is(err, want) {
+			t.Errorf("load resources from %s: got error %v, want %v", name, err, want)
+		}
+	}
+	if _, _, err := LoadProcess("/dev/null"); err == nil || err.Error() != "/dev/null:1:1: the file is empty" {
+		t.Errorf("load a process from /dev/null: got error %v, want that it is empty", err)
+	}
+	if _, err := LoadResources(fifo); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("load resources that teu has recorded from a FIFO: got error %v, want %v at once", err, syscall.EINVAL)
 	}
 }
 

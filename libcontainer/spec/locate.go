@@ -41,12 +41,23 @@ func (d *decoder) errors(file string) (list []*Error) {
 	return list
 }
 
-// ignored is the warning about the name at offset at of text.
-func ignored(text string, at int) Problem {
-	d := jsonscan.Scanner{Text: text, Pos: at}
+// ignored are the warnings about the names that were skipped.
+func (d *decoder) ignored() []Problem {
+	var list []Problem
+	for _, s := range d.skipped {
+		list = append(list, s.ignored(d.Text))
+	}
+	return list
+}
+
+func (s *skippedName) ignored(text string) Problem {
+	d := jsonscan.Scanner{Text: text, Pos: s.at}
 	name := d.Str()
-	object := pathAt(text[:at])
+	object := pathAt(text[:s.at])
 	path := object + member(object == "", name)
+	if s.known != "" {
+		return Problem{path, "a name in another case", quote(s.known) + ": it is ignored"}
+	}
 	if platform := platformOf(object, name); platform != "" {
 		return Problem{path, "what is for " + platform, "nothing: it is without effect on Linux"}
 	}

@@ -1,10 +1,6 @@
 package spec
 
-import (
-	"strings"
-
-	"teu/internal/jsonscan"
-)
+import "teu/internal/jsonscan"
 
 // Member is where the value of a member of the outermost object stands in the text of a config.json that Load has read: the
 // offset of its first byte and of the one behind its last. Both are 0 when there is none. What comes behind it is not looked
@@ -21,7 +17,7 @@ func Member(text []byte, name string) (from, to int) {
 		if s.Skip(); s.Failed() {
 			return 0, 0
 		}
-		if key == name || strings.EqualFold(key, name) { // as find has it; a name given twice has been refused
+		if key == name { // one given twice has been refused
 			return from, s.Pos
 		}
 	}

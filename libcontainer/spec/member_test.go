@@ -8,14 +8,14 @@ func TestMember(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"annotations":{"a":"b"}}`: `{"a":"b"}`,
 		"{ \"x\" : [1, {\"annotations\": 2}],\n \"annotations\" :\t{ \"a\" : \"}\" }\n}": `{ "a" : "}" }`,
-		`{"Annotations":{}, "linux": broken`:                                             `{}`,
+		`{"Annotations":{"a":"b"}, "annotations":{}, "linux": broken`:                    `{}`,
 		`{"annot\u0061tions":{"\ud83d\ude00":"\u0000"}}`:                                 `{"\ud83d\ude00":"\u0000"}`,
 		"{\"a\":\"\xff\",\"annotations\":{\"\xff\":\"\xfe\"}}":                           "{\"\xff\":\"\xfe\"}",
-		`{"annotations":null}`:                                                           `null`,
-		`{"linux":{"annotations":{}}}`:                                                   "",
-		`{}`:                                                                             "",
-		``:                                                                               "",
-		`{"annotations":{`:                                                               "",
+		`{"annotations":null}`:         `null`,
+		`{"linux":{"annotations":{}}}`: "",
+		`{}`:                           "",
+		``:                             "",
+		`{"annotations":{`:             "",
 	} {
 		from, to := Member([]byte(text), "annotations")
 		if got := text[from:to]; got != want {
@@ -26,7 +26,7 @@ func TestMember(t *testing.T) {
 
 // TestMemberIsWhatLoadReads: of what is accepted, the part is read as it was in its place.
 func TestMemberIsWhatLoadReads(t *testing.T) {
-	text := []byte("{\"hooks\": {\"poststop\": [{\"path\": \"/\xff\\u0041\", \"args\": [\"<\"], \"timeout\": 3}]}, \"hostname\": \"h\"}")
+	text := []byte("{\"hooks\": {\"poststop\": [{\"path\": \"/é\\u0041\", \"args\": [\"<\"], \"timeout\": 3}]}, \"hostname\": \"h\"}")
 	s, err := Decode("config.json", text)
 	if err != nil {
 		t.Fatalf("decode: %v", err)

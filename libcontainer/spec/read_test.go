@@ -83,6 +83,7 @@ func TestReadTellsWhatIsIgnored(t *testing.T) {
 		"vm: got what is for virtual machines, want nothing: it is without effect on Linux",
 		"zos: got what is for z/OS, want nothing: it is without effect on Linux",
 		"freebsd: got what is for FreeBSD, want nothing: it is without effect on Linux",
+		`Hostname: got a name in another case, want "hostname": it is ignored`,
 		`["vm "]: got a name that nobody knows, want one of the specification: it is ignored`,
 		"process.commandLine: got what is for Windows, want nothing: it is without effect on Linux",
 		"process.user.username: got what is for Windows, want nothing: it is without effect on Linux",

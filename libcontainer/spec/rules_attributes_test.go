@@ -177,7 +177,13 @@ func attributeRules() []rule {
 				`linux.memoryPolicy.flags[0]: got "Y", want one of MPOL_F_NUMA_BALANCING, MPOL_F_RELATIVE_NODES, MPOL_F_STATIC_NODES`,
 				`linux.memoryPolicy.nodes: got "a", want a list as "0-3,7", of numbers below 1024`,
 			},
-			good: memoryPolicy(specs.LinuxMemoryPolicy{}),
+			good: memoryPolicy(specs.LinuxMemoryPolicy{Mode: specs.MpolDefault}),
+		},
+		{
+			name: "memory policy without a mode",
+			bad:  memoryPolicy(specs.LinuxMemoryPolicy{}),
+			want: []string{`linux.memoryPolicy.mode: got nothing, want one of MPOL_BIND, MPOL_DEFAULT, MPOL_INTERLEAVE, MPOL_LOCAL, MPOL_PREFERRED, MPOL_PREFERRED_MANY, MPOL_WEIGHTED_INTERLEAVE`},
+			good: memoryPolicy(specs.LinuxMemoryPolicy{Mode: specs.MpolLocal}),
 		},
 		{
 			name: "memory policy with nodes it cannot have",

@@ -12,7 +12,13 @@ type decoder struct {
 	jsonscan.Scanner
 
 	keepSkipped bool
-	skipped     []int // with keepSkipped: offsets of the names that the types do not know
+	skipped     []skippedName // names that the types do not know: all with keepSkipped, else those that are known in another case
+}
+
+// skippedName is a name that the types do not know.
+type skippedName struct {
+	at    int    // its offset
+	known string // the name that it would be in another case, "" for none
 }
 
 // maxNotes bounds what is told of one file.
@@ -54,14 +60,15 @@ func (d *decoder) next(f *fields) bool {
 			f.seen |= 1 << f.at
 			return true
 		}
-		if d.keepSkipped && d.Peek() != 'n' && len(d.skipped) < maxNotes { // null is nothing
-			d.skipped = append(d.skipped, at)
+		known := f.inAnotherCase(name)
+		if (d.keepSkipped || known != "") && d.Peek() != 'n' && len(d.skipped) < maxNotes { // null is nothing
+			d.skipped = append(d.skipped, skippedName{at, known})
 		}
 		d.Skip()
 	}
 }
 
-// find looks name up, as written first, then in any case, as encoding/json does.
+// find looks name up. Case counts (RFC 8259, 8.3), unlike with encoding/json: beside "cpu" "CPU" is an unknown property.
 func (f *fields) find(name string) bool {
 	for n, i := 0, f.hint; n < len(f.names); n, i = n+1, i+1 {
 		if i >= len(f.names) {
@@ -72,11 +79,15 @@ func (f *fields) find(name string) bool {
 			return true
 		}
 	}
-	for i, s := range f.names {
+	return false
+}
+
+// inAnotherCase is the known name that differs from name in case only, "" for none.
+func (f *fields) inAnotherCase(name string) string {
+	for _, s := range f.names {
 		if strings.EqualFold(s, name) {
-			f.at, f.hint = i, i+1
-			return true
+			return s
 		}
 	}
-	return false
+	return ""
 }

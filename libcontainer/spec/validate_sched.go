@@ -147,10 +147,10 @@ func (c *checker) personality() {
 // memoryPolicy: config-linux.md, "Memory policy", and what the kernel's mpol_new refuses.
 func (c *checker) memoryPolicy() {
 	p := c.Linux.MemoryPolicy
-	if p == nil || p.Mode == "" && p.Nodes == "" && len(p.Flags) == 0 {
+	if p == nil {
 		return
 	}
-	if !names.Has(names.MemoryModes, p.Mode) {
+	if !names.Has(names.MemoryModes, p.Mode) { // nothing, too: it is REQUIRED
 		c.bad("linux.memoryPolicy.mode", quote(string(p.Mode)), "one of "+list(names.Sorted(names.MemoryModes)))
 	}
 	for i, f := range p.Flags {

@@ -34,6 +34,7 @@ func TestAttributes(t *testing.T) {
 		{name: "a personality flag", spec: linux(func(l *specs.Linux) {
 			l.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux, Flags: []specs.LinuxPersonalityFlag{"x"}}
 		}), want: []string{`linux.personality.flags: got "x", want none`}},
+		{name: "a memory policy without a mode", spec: linux(func(l *specs.Linux) { l.MemoryPolicy = &specs.LinuxMemoryPolicy{} }), want: []string{`linux.memoryPolicy.mode: got nothing, want one of MPOL_BIND`}},
 		{name: "an unknown memory mode", spec: linux(func(l *specs.Linux) { l.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: "BIND"} }), want: []string{`linux.memoryPolicy.mode: got "BIND"`}},
 		{name: "memory nodes that are absent", spec: linux(func(l *specs.Linux) {
 			l.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolBind, Nodes: "1023"}

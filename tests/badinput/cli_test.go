@@ -28,7 +28,7 @@ func TestCommandLine(t *testing.T) {
 		{name: "a number that is none", args: []string{"create", "--preserve-fds", "many", "$ID"}, want: []string{"create: --preserve-fds many: want a number, 0 or more"}, usage: createUsage},
 		{name: "a negative number of descriptors", args: []string{"create", "--preserve-fds", "-1", "$ID"}, want: []string{"create: --preserve-fds -1: want a number, 0 or more"}, usage: createUsage},
 		{name: "descriptors that are not open", args: []string{"create", "--preserve-fds", "3", "$ID"}, want: []string{"--preserve-fds 3", "bad file descriptor"}},
-		{name: "LISTEN_FDS that is no number", as: func(p *process) { p.c.Env = append(p.c.Env, "LISTEN_FDS=two") }, want: []string{"LISTEN_FDS=two: want a number"}},
+		{name: "LISTEN_FDS that is no number", as: func(p *process) { kit.Activated(p.c, "two") }, want: []string{"LISTEN_FDS=two: want a number"}},
 		{name: "create without an id", args: []string{"create"}, want: []string{"create: want one argument CONTAINER"}, usage: createUsage},
 		{name: "create with two", args: []string{"create", "$ID", "$ID"}, want: []string{"create: want one argument CONTAINER, got 2"}, usage: createUsage},
 		{name: "run with two", args: []string{"run", "$ID", "sh"}, want: []string{"run: want one argument CONTAINER, got 2"}, usage: "teu run [OPTION...] CONTAINER"},

@@ -56,6 +56,10 @@ func TestJSON(t *testing.T) {
 		{name: "torn", text: head + `"process":{"cwd":"/","ar`, want: []string{"$BUNDLE/config.json:1:", "unexpected end"}},
 		{name: "torn in a string", text: head + `"hostname":"a`, want: []string{"hostname", "end"}},
 		{name: "torn between lines", text: "{\n\"ociVersion\":\n", want: []string{"config.json:3:1: ociVersion", "unexpected end"}},
+		{name: "a byte that is not UTF-8", text: head + "\n\"hostname\":\"a\xff\"," + rest + "}",
+			want: []string{"$BUNDLE/config.json:2:14: hostname: byte 0xff in a string is not UTF-8"}},
+		{name: "half a surrogate pair", text: head + "\n\"hostname\":\"a\\udc00\"," + rest + "}",
+			want: []string{`$BUNDLE/config.json:2:14: hostname: \udc00 in a string is half a surrogate pair`}},
 		{name: "an array", text: `[]`, want: []string{"want object, got array"}},
 		{name: "null", text: `null`, want: []string{"want object, got null"}},
 		{name: "no JSON", text: `<config/>`, want: []string{"config.json:1:1", `'<'`}},
@@ -94,5 +98,35 @@ func TestVersion(t *testing.T) {
 		{name: "of the past", spec: version("0.2.0"), want: []string{`ociVersion: got "0.2.0", want a 1.x version`}},
 	} {
 		r.run(t)
+	}
+}
+
+// TestNamesInAnotherCase: a property that differs from a known one in case only is an unknown one: it is ignored, wherever it is
+// read, with a warning.
+func TestNamesInAnotherCase(t *testing.T) {
+	b := kit.New(t, kit.Args("sleep", "forever"))
+	text, err := os.ReadFile(b.Dir + "/config.json")
+	must(b, err)
+	b.WriteConfig([]byte(strings.Replace(string(text), "{", `{"Process": {"args": 5}, "HOSTNAME": "x", `, 1)))
+	warns := func(res kit.Result, log, want string) {
+		t.Helper()
+		if res.Code != 0 || !strings.Contains(log, "level=warning") || !strings.Contains(strings.ReplaceAll(log, "\\", ""), want) {
+			t.Errorf("%v: logged %q: want exit code 0 and a warning with %q", res, log, want)
+		}
+	}
+	res, log := b.Logged("create", b.ID)
+	warns(res, log, `HOSTNAME: got a name in another case, want "hostname": it is ignored`)
+	warns(res, log, `Process: got a name in another case, want "process": it is ignored`)
+	b.OK("start", b.ID)
+	must(b, os.WriteFile(b.Dir+"/process.json", []byte(`{"args": ["/bin/payload", "env"], "ENV": ["A=1"], "env": ["HOME=/x"], "cwd": "/"}`), 0o644))
+	res, log = b.Logged("exec", "--process", "process.json", b.ID)
+	if warns(res, log, `process.json: ENV: got a name in another case, want "env"`); res.Stdout != "HOME=/x\n" {
+		t.Errorf("%v: want HOME=/x alone in the environment", res)
+	}
+	must(b, os.WriteFile(b.Dir+"/resources.json", []byte(`{"CPU": {"shares": "x"}}`), 0o644))
+	res, log = b.Logged("update", "--resources", "resources.json", b.ID)
+	warns(res, log, `--resources: CPU: got a name in another case, want "cpu"`)
+	if res := b.OK("validate"); !strings.Contains(res.Stdout, `warning: /HOSTNAME: got a name in another case, want "hostname"`) {
+		t.Errorf("%v: want a warning of HOSTNAME", res)
 	}
 }

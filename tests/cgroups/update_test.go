@@ -145,6 +145,21 @@ func TestUpdateFile(t *testing.T) {
 	// An exec afterwards does not undo it.
 	b.OK("exec", b.ID, kit.PayloadPath, "true")
 	(&step{"", "", "pids/pids.max 55", "pids/pids.max 55"}).take(t, b, p)
+	// A pipe does as well; what is not there yet is waited for without the lock.
+	r, w, err := os.Pipe()
+	check(t, err)
+	c := b.Command("update", "--resources", "/dev/stdin", b.ID)
+	c.Stdin = r
+	check(t, c.Start())
+	check(t, r.Close())
+	b.OK("update", "--pids-limit", "56", b.ID)
+	_, err = w.WriteString(`{"pids":{"limit":57}}`)
+	check(t, err)
+	check(t, w.Close())
+	if res := b.Wait(c); res.Code != 0 {
+		t.Fatalf("%v: want exit code 0", res)
+	}
+	(&step{"", "", "pids/pids.max 57", "pids/pids.max 57"}).take(t, b, p)
 }
 
 // TestUpdateStates: created and paused containers can be updated, and stay so; a stopped one cannot.

@@ -17,9 +17,9 @@ func TestAnnotations(t *testing.T) {
 	b := kit.New(t, kit.Args("sleep", "forever"), func(s *specs.Spec) {
 		s.Annotations = map[string]string{"org.example.a": "", "with a / and a \"": "é", "org.systemd.property.TimeoutStopSec": "inactive"}
 	})
-	res := b.Start()
-	if !strings.Contains(res.Stderr, "org.systemd.property.TimeoutStopSec") || !strings.Contains(res.Stderr, "level=warning") {
-		t.Errorf("%v: want a warning of TimeoutStopSec", res)
+	res, log := b.Logged("create", b.ID)
+	if res.Code != 0 || !strings.Contains(log, "org.systemd.property.TimeoutStopSec") || !strings.Contains(log, "level=warning") {
+		t.Fatalf("%v: logged %q: want exit code 0 and a warning of TimeoutStopSec", res, log)
 	}
 	a := b.State().Annotations
 	if v, ok := a["org.example.a"]; !ok || v != "" || a["with a / and a \""] != "é" || len(a) != 3 {
@@ -43,12 +43,12 @@ func TestVersions(t *testing.T) {
 	kit.Covers(t, "ociVersion")
 	for version, warned := range map[string]bool{"1.0.0": false, "1.0.2-dev": false, "1.3.0": false, "1.99.0": true} {
 		b := kit.New(t, kit.Args("sleep", "forever"), func(s *specs.Spec) { s.Version = version })
-		res := b.Start()
+		res, log := b.Logged("create", b.ID)
 		if v := b.State().Version; v != version {
 			t.Errorf("ociVersion in the state: got %s, want %s", v, version)
 		}
-		if got := strings.Contains(res.Stderr, "ociVersion"); got != warned {
-			t.Errorf("ociVersion %s: %v: got a warning: %v, want %v", version, res, got, warned)
+		if got := strings.Contains(log, "ociVersion"); got != warned {
+			t.Errorf("ociVersion %s: %v: logged %q: got a warning: %v, want %v", version, res, log, got, warned)
 		}
 	}
 }

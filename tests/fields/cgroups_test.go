@@ -78,13 +78,17 @@ func (c *asked) ask(t *testing.T, top string, want []string) {
 		refused(b, want[0][1:])
 		return
 	}
-	res := b.Start()
+	res, log := b.Logged("create", b.ID)
+	if res.Code != 0 {
+		t.Fatal(res)
+	}
+	b.OK("start", b.ID)
 	dir := filepath.Join(top, b.ID)
 	for _, w := range want {
 		if warning, ok := strings.CutPrefix(w, "?"); !ok {
 			holds(t, dir, w)
-		} else if !strings.Contains(res.Stderr, warning) {
-			t.Errorf("%v: want a warning with %q", res, warning)
+		} else if !strings.Contains(log, warning) {
+			t.Errorf("%v: logged %q: want a warning with %q", res, log, warning)
 		}
 	}
 	b.OK("delete", "--force", b.ID)

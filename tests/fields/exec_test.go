@@ -3,6 +3,7 @@ package fields
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -44,6 +45,38 @@ func TestExecTakesFromContainer(t *testing.T) {
 	if s := insideProcess(b, plain).Sched; s.Policy != 0 || s.Nice != 0 || s.IOPriority == 5 || s.MemoryMode != interleave {
 		t.Errorf("scheduling of exec --process: got %+v, want policy 0, nice 0, I/O priority other than 5, memory mode %d", s, interleave)
 	}
+}
+
+// TestExecProcessFromPipe: --process takes what can be read, standard input and the descriptor of a process substitution too. What
+// is not there yet is waited for without the lock, and without anything of the container.
+func TestExecProcessFromPipe(t *testing.T) {
+	t.Parallel()
+	b := kit.New(t)
+	b.Start("sleep", "forever")
+	text, err := os.ReadFile(processFile(b, func(p *specs.Process) { p.Env = append(p.Env, "GIVEN=1") }))
+	check(t, err)
+	for _, name := range []string{"/dev/stdin", "/dev/fd/3"} {
+		r, w, err := os.Pipe()
+		check(t, err)
+		c := b.Command("exec", "--process", name, b.ID)
+		c.Stdin = r
+		if name != "/dev/stdin" {
+			c.Stdin, c.ExtraFiles = nil, []*os.File{r}
+		}
+		check(t, c.Start())
+		check(t, r.Close())
+		b.OK("pause", b.ID)
+		b.OK("resume", b.ID)
+		_, err = w.Write(text)
+		check(t, err)
+		check(t, w.Close())
+		res := b.Wait(c)
+		if res.Code != 0 || !strings.Contains(res.Stdout, `"GIVEN=1"`) || res.Stderr != "" {
+			t.Errorf("%v: want exit code 0, GIVEN=1 among what the process has, and nothing on stderr", res)
+		}
+	}
+	b.Fails([]string{"exec", "--process", "/dev/zero", b.ID}, "/dev/zero: file too large")
+	b.Fails([]string{"update", "--resources", "/dev/zero", b.ID}, "/dev/zero: file too large")
 }
 
 // memoryPolicy is one on node 0, where the kernel has policies.

@@ -227,13 +227,13 @@ func TestSeccompConflicts(t *testing.T) {
 	t.Parallel()
 	kit.Covers(t, "linux.seccomp.syscalls[].action", "linux.seccomp.syscalls[].names[]")
 	b := kit.New(t, kit.Args("syscall", fmt.Sprint(syscall.SYS_UMASK), "0"), filter(specs.ActAllow, rule(specs.ActErrno, "umask"), rule(specs.ActKillProcess, "mkdirat", "umask", "wonder")))
-	res := b.Teu("run", b.ID)
+	res, log := b.Logged("run", b.ID)
 	for _, want := range []string{
 		"linux.seccomp.syscalls[1].names[1]: umask: SCMP_ACT_KILL_PROCESS without effect, as linux.seccomp.syscalls[0].names[0] has SCMP_ACT_ERRNO",
 		"linux.seccomp.syscalls[1].names[2]: wonder: not known, so not restricted",
 	} {
-		if res.Stdout != "EPERM\n" || !strings.Contains(res.Stderr, want) {
-			t.Errorf(`%v: want stdout "EPERM\n" and a warning with %q`, res, want)
+		if res.Stdout != "EPERM\n" || !strings.Contains(log, want) {
+			t.Errorf(`%v: logged %q: want stdout "EPERM\n" and a warning with %q`, res, log, want)
 		}
 	}
 }

@@ -58,8 +58,8 @@ func Grantable(limits []specs.POSIXRlimit) {
 	}
 }
 
-// New makes a bundle of what `teu spec` prints, without a terminal, running `payload true`, after the edits. When the
-// test ends its containers are deleted by force, and what is left of them is an error. The test needs root.
+// New makes a bundle of what `teu spec` prints, without a terminal and ambient capabilities, of which, as of those of runc's
+// example, nothing can come but a warning, running `payload true`, after the edits. When the test ends its containers are deleted by force, and what is left of them is an error. The test needs root.
 func New(t testing.TB, edits ...func(*specs.Spec)) *Bundle {
 	t.Helper()
 	Rooted(t)
@@ -76,6 +76,7 @@ func New(t testing.TB, edits ...func(*specs.Spec)) *Bundle {
 	b.check(err)
 	b.check(json.Unmarshal(text, b.Spec))
 	b.Spec.Process.Terminal = false
+	b.Spec.Process.Capabilities.Ambient = nil
 	Grantable(b.Spec.Process.Rlimits)
 	b.Spec.Process.Env = append(b.Spec.Process.Env, "TEU_TEST="+id)
 	b.Edit(append([]func(*specs.Spec){Args("true")}, edits...)...)

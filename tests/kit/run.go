@@ -70,6 +70,14 @@ func (b *Bundle) Command(args ...string) *exec.Cmd {
 	return c
 }
 
+// Activated has a command be told of n sockets, which it gets as its descriptors from 3 on, as systemd tells of them
+// (sd_listen_fds(3)): LISTEN_PID is the command's own.
+func Activated(c *exec.Cmd, n string) {
+	c.Args = append([]string{"/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, c.Path}, c.Args[1:]...)
+	c.Path = "/bin/sh"
+	c.Env = append(c.Env, "LISTEN_FDS="+n)
+}
+
 // Do runs a command that Command made, within the time limit.
 func (b *Bundle) Do(c *exec.Cmd) Result {
 	b.T.Helper()
@@ -116,6 +124,15 @@ func (b *Bundle) read(path string) string {
 func (b *Bundle) Teu(args ...string) Result {
 	b.T.Helper()
 	return b.Do(b.Command(args...))
+}
+
+// Logged runs a teu command with a log of its own, and returns what it has logged.
+func (b *Bundle) Logged(args ...string) (res Result, log string) {
+	b.T.Helper()
+	file := fmt.Sprintf("%s/log.%d", b.Dir, b.outputs.Add(1))
+	b.check(os.WriteFile(file, nil, 0o644)) // teu may fail before it has made it
+	res = b.Teu(append([]string{"--log", file}, args...)...)
+	return res, b.read(file)
 }
 
 // OK runs a teu command that has to succeed.

@@ -54,10 +54,13 @@ var debugLines = map[string][]string{
 	"create": {
 		`^make container ".+" from bundle /.+, its record in /`, "^validate$", "^planned cgroup( of .+)? /sys/fs/cgroup/", "^compile$", `^the program has \d+ instructions$`,
 		"^spawned process %d$", "^process %d waits for its cgroup$", "^process %d is ready$", "^created$",
+		"^process.rlimits\\[0\\]: RLIMIT_NOFILE ", "^process %d: root.path: mount /", `^process %d: mounts\[0\]: mount proc on /proc$`,
 	},
-	"state":  {`^container ".+": created, recorded as created with process %d$`},
-	"start":  {`^start container ".+": created, process %d, cgroup( of .+)? /`, "^process %d has executed its program$"},
-	"exec":   {`^exec in container ".+": running, process %d, cgroup( of .+)? /`, `^spawned process \d+$`, `^process \d+ has ended with status 0$`},
+	"state": {`^container ".+": created, recorded as created with process %d$`},
+	"start": {
+		`^start container ".+": created, process %d, cgroup( of .+)? /`, `^process %d: process.args: exec "/bin/payload"$`, "^process %d has executed its program$",
+	},
+	"exec":   {`^exec in container ".+": running, process %d, cgroup( of .+)? /`, `^spawned process \d+$`, `^process \d+: join the container's namespaces$`, `^process \d+: process.args: exec "/bin/payload"$`, `^process \d+ has ended with status 0$`},
 	"pause":  {`^pause container ".+": running, process %d, cgroup( of .+)? /`, `^pause container ".+": done$`},
 	"resume": {`^resume container ".+": paused, process %d, cgroup( of .+)? /`, `^resume container ".+": done$`},
 	"ps":     {`^processes of container ".+": first %d, cgroup( of .+)? /`},
@@ -66,7 +69,7 @@ var debugLines = map[string][]string{
 	"list":   {`^1 records in /`},
 	"kill":   {`^kill container ".+": running, process %d, signal 9$`},
 	"delete": {`^delete container ".+": kill process %d, if it is there$`, "^remove cgroup( of .+)? /", `^remove the record of container ".+" in /`},
-	"run":    {`^make container ".+" from bundle /`, `^process \d+ has executed its program$`, `^process \d+ has ended with status 0$`, "^remove cgroup( of .+)? /"},
+	"run":    {`^make container ".+" from bundle /`, `^process \d+: process.args: exec "/bin/payload"$`, `^process \d+ has executed its program$`, `^process \d+ has ended with status 0$`, "^remove cgroup( of .+)? /"},
 }
 
 // TestDebug: with --debug each verb tells its steps, in both formats, and nothing that config.json or the command line may

@@ -86,6 +86,14 @@ func TestExecFlags(t *testing.T) {
 			t.Errorf("environment: got %q, want A=1,2, B= and TERM=dumb in it, and no TERM=xterm", env)
 		}
 	})
+	t.Run("home", func(t *testing.T) {
+		b.File("/etc/passwd", "user:x:1000:1000::/home/user:\n", 0o644)
+		for want, env := range map[string][]string{"HOME=/home/user": {"-e", "HOME=/x", "-e", "HOME="}, "HOME=/x": {"-e", "HOME=", "-e", "HOME=/x"}} {
+			if got := inside(b, append(env, "--user", "1000")...).Env; !slices.Contains(got, want) {
+				t.Errorf("environment of exec %q: got %q, want %s in it", env, got, want)
+			}
+		}
+	})
 	t.Run("cwd", func(t *testing.T) {
 		if r := inside(b, "--cwd", "/dev/shm"); r.Cwd != "/dev/shm" {
 			t.Errorf("cwd: got %s, want /dev/shm", r.Cwd)
@@ -99,8 +107,22 @@ func TestExecFlags(t *testing.T) {
 		if before["CapBnd"] == after["CapBnd"] || !strings.HasSuffix(after["CapBnd"], "1") || !strings.HasSuffix(after["CapEff"], "1") {
 			t.Errorf("capabilities with CAP_CHOWN: got %v, want bit 0 in CapBnd and CapEff, and another CapBnd than in %v", after, before)
 		}
-		if res := b.OK("exec", "--cap", "CAP_WONDER", b.ID, kit.PayloadPath, "true"); !strings.Contains(res.Stderr, "CAP_WONDER") {
-			t.Errorf("%v, want a warning of CAP_WONDER", res)
+		if res, log := b.Logged("exec", "--cap", "CAP_WONDER", b.ID, kit.PayloadPath, "true"); res.Code != 0 || !strings.Contains(log, "CAP_WONDER") {
+			t.Errorf("%v: logged %q, want exit code 0 and a warning of CAP_WONDER", res, log)
+		}
+	})
+	// As runc has it: what is inheritable becomes ambient, and so stays with another user.
+	t.Run("cap of another user", func(t *testing.T) {
+		chown := []string{"CAP_CHOWN"}
+		other := running(t, process(func(p *specs.Process) {
+			p.Capabilities = &specs.LinuxCapabilities{Bounding: chown, Permitted: chown, Inheritable: chown}
+		}))
+		const with, without = "0000000000000001", "0000000000000000"
+		if s := inside(other, "--user", "1000", "--cap", "CAP_CHOWN").Status; s["CapAmb"] != with || s["CapEff"] != with || s["CapPrm"] != with {
+			t.Errorf("an inheritable capability: got %v, want bit 0 in CapAmb, CapEff and CapPrm", s)
+		}
+		if s := inside(other, "--user", "1000", "--cap", "CAP_KILL").Status; s["CapAmb"] != without || s["CapEff"] != without || s["CapBnd"] != "0000000000000021" {
+			t.Errorf("another capability: got %v, want it in CapBnd alone", s)
 		}
 	})
 	t.Run("no-new-privs", func(t *testing.T) {

@@ -164,7 +164,8 @@ func TestListenFDs(t *testing.T) {
 	}{{"0", 1}, {"1", 2}} {
 		cmd := b.Command("run", "--preserve-fds", c.preserve, b.ID)
 		cmd.ExtraFiles = []*os.File{f, extra}
-		cmd.Env = append(cmd.Env, "LISTEN_FDS=1", "LISTEN_FDNAMES=web")
+		cmd.Env = append(cmd.Env, "LISTEN_FDNAMES=web")
+		kit.Activated(cmd, "1")
 		res := b.Do(cmd)
 		if res.Code != 0 {
 			t.Fatalf("%v, want exit code 0", res)

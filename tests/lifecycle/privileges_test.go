@@ -73,11 +73,15 @@ func TestCapabilitiesWarn(t *testing.T) {
 	b := kit.New(t, kit.Args("all"), process(func(p *specs.Process) {
 		p.Capabilities = &specs.LinuxCapabilities{Bounding: caps, Effective: caps, Permitted: caps, Ambient: caps, Inheritable: caps}
 	}))
-	res := b.Run()
+	res, log := b.Logged("run", b.ID)
 	for _, w := range want {
-		if !strings.Contains(res.Stderr, "level=warning") || !strings.Contains(res.Stderr, w) {
-			t.Errorf("%v, want a warning of %s", res, w)
+		if !strings.Contains(log, "level=warning") || !strings.Contains(log, w) {
+			t.Errorf("%v: logged %q, want a warning of %s", res, log, w)
 		}
+	}
+	b.Edit(process(func(p *specs.Process) { p.Capabilities.Inheritable = nil }))
+	if res, log := b.Logged("run", b.ID); res.Code != 0 || !strings.Contains(log, "process.capabilities.ambient: not permitted and inheritable, so not made ambient: CAP_KILL") {
+		t.Errorf("%v: logged %q, want exit code 0 and a warning of what cannot be ambient", res, log)
 	}
 	if got := kit.JSON[*kit.Report](b, res.Stdout).Status["CapBnd"]; got != fmt.Sprintf("%016x", capKill) {
 		t.Errorf("CapBnd: got %s, want %016x", got, capKill)

@@ -72,6 +72,8 @@ func TestEnv(t *testing.T) {
 		{"values may hold anything", []string{"A==", "B=", "HOME=/h"}, 0, "A== B= HOME=/h"},
 		{"HOME of the user", nil, 1000, "HOME=/home/user"},
 		{"HOME that is empty", []string{"HOME="}, 1000, "HOME=/home/user"},
+		{"HOME that is empty in the end", []string{"HOME=/x", "HOME="}, 1000, "HOME=/home/user"},
+		{"HOME that is not in the end", []string{"HOME=", "HOME=/x"}, 1000, "HOME=/x"},
 		{"HOME of nobody", nil, 77, "HOME=/"},
 		{"HOME that is relative", nil, 1001, "HOME=/"},
 	} {

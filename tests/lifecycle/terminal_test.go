@@ -116,16 +116,16 @@ func TestConsoleSocket(t *testing.T) {
 	}
 }
 
-// TestConsole: /dev/console is the terminal, which belongs to the user.
+// TestConsole: /dev/console is the terminal, which belongs to the user and the group that devpts names, tty.
 func TestConsole(t *testing.T) {
 	t.Parallel()
-	b := kit.New(t, withTerminal, kit.Args("stat", "/dev/console", "/dev/pts/0"), process(func(p *specs.Process) { p.User.UID = 1000 }))
+	b := kit.New(t, withTerminal, kit.Args("stat", "/dev/console", "/dev/pts/0"), process(func(p *specs.Process) { p.User.UID, p.User.GID = 1000, 1000 }))
 	socket := receiver(t, b, "console")
 	b.OK("run", "--detach", "--console-socket", socket.path, b.ID)
 	master, _ := socket.received()
 	for _, f := range kit.JSON[[]kit.File](b, screen(t, master, "")) {
-		if f.Type != "char" || f.Rdev != "136:0" || f.UID != 1000 {
-			t.Errorf("stat of the terminal: got %+v, want a char device 136:0 of uid 1000", f)
+		if f.Type != "char" || f.Rdev != "136:0" || f.UID != 1000 || f.GID != 5 {
+			t.Errorf("stat of the terminal: got %+v, want a char device 136:0 of uid 1000 and gid 5", f)
 		}
 	}
 }

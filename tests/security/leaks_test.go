@@ -164,22 +164,27 @@ func TestOnlyInheritedDescriptorsArePassedOn(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		env   []string
+		own   bool // LISTEN_FDS=2 with its own LISTEN_PID
 		flags []string
 		fds   int // passed
 		code  int
 		want  string
 	}{
-		{"none came", nil, []string{"--preserve-fds", "3"}, 0, 1, "--preserve-fds 3: descriptor 3 was not passed"},
-		{"one came", nil, []string{"--preserve-fds", "3"}, 1, 1, "--preserve-fds 3: descriptor 4 was not passed"},
-		{"all came", nil, []string{"--preserve-fds", "3"}, 3, 0, ""},
-		{"socket activation, none came", []string{"LISTEN_FDS=2"}, nil, 0, 1, "LISTEN_FDS=2: descriptor 3 was not passed"},
-		{"socket activation of another process", []string{"LISTEN_FDS=2", "LISTEN_PID=1"}, nil, 0, 0, ""},
-		{"socket activation", []string{"LISTEN_FDS=2"}, nil, 2, 0, ""},
-		{"both, one short", []string{"LISTEN_FDS=2"}, []string{"--preserve-fds", "1"}, 2, 1, "--preserve-fds 1: descriptor 5 was not passed"},
+		{"none came", nil, false, []string{"--preserve-fds", "3"}, 0, 1, "--preserve-fds 3: descriptor 3 was not passed"},
+		{"one came", nil, false, []string{"--preserve-fds", "3"}, 1, 1, "--preserve-fds 3: descriptor 4 was not passed"},
+		{"all came", nil, false, []string{"--preserve-fds", "3"}, 3, 0, ""},
+		{"socket activation, none came", nil, true, nil, 0, 1, "LISTEN_FDS=2: descriptor 3 was not passed"},
+		{"socket activation of another process", []string{"LISTEN_FDS=2", "LISTEN_PID=1"}, false, nil, 0, 0, ""},
+		{"socket activation of nobody", []string{"LISTEN_FDS=2"}, false, nil, 0, 0, ""},
+		{"socket activation", nil, true, nil, 2, 0, ""},
+		{"both, one short", nil, true, []string{"--preserve-fds", "1"}, 2, 1, "--preserve-fds 1: descriptor 5 was not passed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			run := b.Command(append(append([]string{"--log", b.Dir + "/log", "run"}, c.flags...), b.ID)...)
 			run.Env = append(run.Env, c.env...)
+			if c.own {
+				kit.Activated(run, "2")
+			}
 			file, err := os.Open("/dev/zero")
 			check(t, err)
 			defer file.Close()

@@ -19,6 +19,10 @@ const (
 	Resized = `trap '[ "$(stty size)" != "44 111" ] || { stty size; exit 5; }' WINCH; echo ready; while :; do sleep 0.05; done`
 )
 
+// Twice is a profile in which one call has two actions, as setns in those of Podman, Buildah and CRI-O: the second has no effect.
+const Twice = `{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+	{"names": ["setns"], "action": "SCMP_ACT_ERRNO"}, {"names": ["setns"], "action": "SCMP_ACT_KILL_PROCESS"}]}`
+
 // Engine is a program with docker's command line, in a check.
 type Engine struct {
 	*T
@@ -39,17 +43,24 @@ func (e Engine) OK(args ...string) string {
 	return strings.TrimSuffix(o.Out, "\n")
 }
 
-// Want runs a command that has to end with a code and to write a text, last newline aside.
+// Want runs a command that has to end with a code and to write a text, last newline aside, and nothing on standard error.
 func (e Engine) Want(code int, out string, args ...string) {
-	if o := e.Try(args...); o.Code != code || strings.TrimSuffix(o.Out, "\n") != out {
-		e.Errorf("%v: want exit code %d and stdout %q", o, code, out)
+	if o := e.Try(args...); o.Code != code || strings.TrimSuffix(o.Out, "\n") != out || o.Err != "" {
+		e.Errorf("%v: want exit code %d, stdout %q and nothing on stderr", o, code, out)
 	}
 }
 
-// Fails runs a command that has to end with a code and to say something in its error.
+// Fails runs a command that has to end with a code and to say something on standard error.
 func (e Engine) Fails(code int, text string, args ...string) {
-	if o := e.Try(args...); o.Code != code || !strings.Contains(o.Err+o.Out, text) {
-		e.Errorf("%v: want exit code %d and %q in the output", o, code, text)
+	if o := e.Try(args...); o.Code != code || !strings.Contains(o.Err, text) {
+		e.Errorf("%v: want exit code %d and %q on stderr", o, code, text)
+	}
+}
+
+// Says runs a command that has to succeed and to have a text in what it writes.
+func (e Engine) Says(text string, args ...string) {
+	if out := e.OK(args...); !strings.Contains(out, text) {
+		e.Errorf("%s: got stdout %q, want %q in it", strings.Join(args, " "), brief(out), text)
 	}
 }
 

@@ -37,6 +37,20 @@ var runChecks = []Check[Engine]{
 			e.Errorf("log: got %d bytes, want %d", len(text), 1<<20)
 		}
 	}},
+	{Name: "standard error", Do: func(e Engine) {
+		const script = "echo out; echo err >&2"
+		profile := "seccomp=" + e.File("twice.json", Twice, 0o644)
+		apart := func(o Outcome) {
+			if o.Code != 0 || o.Out != "out\n" || o.Err != "err\n" {
+				e.Errorf("%v: want exit code 0, stdout %q and stderr %q", o, "out\n", "err\n")
+			}
+		}
+		apart(e.Try(e.Container("--rm", "--security-opt", profile, Image, "sh", "-c", script)...))
+		id := e.Up(script+"; "+Sleeper, "--security-opt", profile)
+		apart(e.Try("exec", id, "sh", "-c", script))
+		e.Logged(id, "out")
+		apart(e.Try("logs", id))
+	}},
 	{Name: "terminal", Do: func(e Engine) {
 		term := e.OnTerminal(e.T, e.Container("--rm", "-it", Image, "sh", "-c", "tty; "+Sized+"; "+Resized)...)
 		term.Expect("/dev/pts/0\nsized\nready")

@@ -113,10 +113,10 @@ func (c ctr) ok(args ...string) string {
 	return strings.TrimSuffix(o.Out, "\n")
 }
 
-// want runs a ctr command that has to end with a code and to write a text, last newline aside.
+// want runs a ctr command that has to end with a code and to write a text, last newline aside, and nothing on standard error.
 func (c ctr) want(code int, out string, args ...string) {
-	if o := c.do(args...); o.Code != code || strings.TrimSuffix(o.Out, "\n") != out {
-		c.Errorf("%v: want exit code %d and stdout %q", o, code, out)
+	if o := c.do(args...); o.Code != code || strings.TrimSuffix(o.Out, "\n") != out || o.Err != "" {
+		c.Errorf("%v: want exit code %d, stdout %q and nothing on stderr", o, code, out)
 	}
 }
 

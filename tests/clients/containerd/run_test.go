@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +30,7 @@ func TestContainerd(t *testing.T) { compare(t, all()) }
 
 // TestSmoke makes a few of the checks: those that call each verb once.
 func TestSmoke(t *testing.T) {
-	names := []string{"run", "exit codes", "terminal", "detach, kill, delete", "pause and resume", "exec", "metrics", "container network"}
+	names := []string{"run", "standard error", "exit codes", "terminal", "detach, kill, delete", "pause and resume", "exec", "metrics", "container network"}
 	list := slices.DeleteFunc(all(), func(c caller.Check[ctr]) bool { return !slices.Contains(names, c.Name) })
 	if len(list) != len(names) {
 		t.Fatalf("checks: got %d, want %q", len(list), names)
@@ -45,6 +46,18 @@ var runChecks = checks{
 		}
 		c.want(0, "", c.args([]string{"--rm", "--null-io"}, c.id(), "echo", "out")...)
 		c.run("out", "echo out", "--annotation", "a.b=c", "--label", "x=y")
+	}},
+	{Name: "standard error", Do: func(c ctr) {
+		const script = "echo out; echo err >&2"
+		profile := c.Dir + "/twice.json"
+		c.Check(os.WriteFile(profile, []byte(caller.Twice), 0o644))
+		flags := []string{"--seccomp", "--seccomp-profile", profile}
+		id := c.up(caller.Sleeper, flags...)
+		for _, args := range [][]string{c.shell(script, flags...), c.exec(id, nil, "sh", "-c", script)} {
+			if o := c.do(args...); o.Code != 0 || o.Out != "out\n" || o.Err != "err\n" {
+				c.Errorf("%v: want exit code 0, stdout %q and stderr %q", o, "out\n", "err\n")
+			}
+		}
 	}},
 	{Name: "run --rm leaves nothing", Do: func(c ctr) {
 		id := c.id()

@@ -107,8 +107,8 @@ func (c cri) server(p pod) container {
 func (c cri) run(p pod, out, script string, edits ...ofContainer) {
 	ct := c.up(p, script, edits...)
 	status := c.ended(ct)
-	if text := strings.TrimSuffix(c.said(ct, "stdout"), "\n"); status.ExitCode != 0 || text != out {
-		c.Errorf("%s: got exit code %d, output %q, errors %q; want 0, %q", script, status.ExitCode, text, c.said(ct, "stderr"), out)
+	if text, errs := strings.TrimSuffix(c.said(ct, "stdout"), "\n"), c.said(ct, "stderr"); status.ExitCode != 0 || text != out || errs != "" {
+		c.Errorf("%s: got exit code %d, output %q, errors %q; want 0, %q and none", script, status.ExitCode, text, errs, out)
 	}
 }
 
@@ -141,8 +141,8 @@ func (c cri) exec(ct container, command ...string) *v1.ExecSyncResponse {
 // inside runs a script in a running container, which has to end well and to write a text, last newline aside.
 func (c cri) inside(ct container, out, script string) {
 	o := c.exec(ct, "sh", "-c", script)
-	if o.ExitCode != 0 || strings.TrimSuffix(string(o.Stdout), "\n") != out {
-		c.Errorf("%s: got exit code %d, output %q, errors %q; want 0, %q", script, o.ExitCode, o.Stdout, o.Stderr, out)
+	if o.ExitCode != 0 || strings.TrimSuffix(string(o.Stdout), "\n") != out || len(o.Stderr) > 0 {
+		c.Errorf("%s: got exit code %d, output %q, errors %q; want 0, %q and none", script, o.ExitCode, o.Stdout, o.Stderr, out)
 	}
 }
 

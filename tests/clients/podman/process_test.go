@@ -17,7 +17,7 @@ var processChecks = checks{
 	}},
 	{Name: "privileged", Do: func(p podman) {
 		p.Run("mounted\nrw\nSeccomp:\t0\nnull", "mount -t tmpfs t /mnt && echo mounted; grep ' /sys ' /proc/mounts | grep -o rw; grep Seccomp: /proc/self/status; ls /dev | grep '^null$'", "--privileged")
-		p.Run("written", "echo 1000 >/proc/sys/net/ipv4/neigh/default/gc_thresh1 2>/dev/null || echo 0 >/proc/sys/net/ipv4/ip_forward && echo written", "--privileged")
+		p.Run("written", "{ echo 1000 >/proc/sys/net/ipv4/neigh/default/gc_thresh1; } 2>/dev/null || echo 0 >/proc/sys/net/ipv4/ip_forward && echo written", "--privileged")
 	}},
 	{Name: "seccomp", Do: func(p podman) {
 		p.Run("Seccomp:\t2", "grep Seccomp: /proc/self/status")

@@ -30,7 +30,7 @@ func (p podman) ends(code int, text string, args ...string) {
 
 var runChecks = checks{
 	{Name: "run", Do: func(p podman) {
-		p.Run("out\n0\n/\nimage\npodman", "echo out; echo err >&2; id -u; pwd; echo $FROM; echo $container")
+		p.Run("out\n0\n/\nimage\npodman", "echo out; id -u; pwd; echo $FROM; echo $container")
 		o := p.Try(p.Container("--rm", "bb", "sh", "-c", "echo out; echo err >&2; exit 3")...)
 		if o.Out != "out\n" || o.Err != "err\n" || o.Code != 3 {
 			p.Errorf("%v: want exit code 3, stdout %q, stderr %q", o, "out\n", "err\n")
