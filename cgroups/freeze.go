@@ -21,16 +21,19 @@ const v1Interval = time.Millisecond
 // Freeze stops (true) or continues (false) all processes of the container, and waits until that is so. A freeze
 // that does not succeed in time is undone.
 //
-// In hybrid mode it is the v1 freezer that is used, by runc too: a process that some runtime inside the container
+// In hybrid mode it is the v1 freezer that is used, unless the container's cgroup there is gone, by runc too: a process that some runtime inside the container
 // has frozen by v1 never becomes frozen for v2, while v1 takes one that is frozen by v2 for frozen.
 func (m *Manager) Freeze(freeze bool) error {
 	if !freeze {
 		return m.thaw()
 	}
-	if p := m.v1("freezer"); p != nil {
-		return freezeV1(p.Dir())
-	}
 	p := m.unified()
+	if f := m.v1("freezer"); f != nil {
+		err := freezeV1(f.Dir())
+		if p == nil || !absent(err) {
+			return err
+		}
+	}
 	if p == nil {
 		return errors.New("freeze: no freezer cgroup controller")
 	}

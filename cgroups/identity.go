@@ -32,16 +32,19 @@ func (m *Manager) IDs() string {
 
 // Own takes the places out of the record where another cgroup is by now than the one that ids, from [Manager.IDs], is about,
 // and returns the directories that are there. When there are such, the unit may be another's as well, and is taken out, too.
-// known is false, and nothing is changed, when ids says nothing of this record's places, as in the records of older versions.
-func (r *Record) Own(ids string) (replaced []string, known bool) {
+// gone are the directories where there is nothing any more. known is false, and nothing is changed, when ids says nothing of this
+// record's places, as in the records of older versions.
+func (r *Record) Own(ids string) (replaced, gone []string, known bool) {
 	list := strings.Fields(ids)
 	if len(list) == 0 || len(list) != len(r.Places) || r.check() != nil { // which Load tells
-		return nil, false
+		return nil, nil, false
 	}
 	places := make([]Place, 0, len(r.Places))
 	for i, p := range r.Places {
 		st, err := sys.Lstatat(sys.AtFdcwd, p.Dir())
-		// What is not there is not another's.
+		if absent(err) { // what is not there is not another's
+			gone = append(gone, p.Dir())
+		}
 		if err == nil && list[i] != "0" && strconv.FormatUint(st.Ino, 10) != list[i] {
 			replaced = append(replaced, p.Dir())
 			continue
@@ -51,5 +54,5 @@ func (r *Record) Own(ids string) (replaced []string, known bool) {
 	if r.Places = places; len(replaced) > 0 {
 		r.Unit = nil
 	}
-	return replaced, true
+	return replaced, gone, true
 }

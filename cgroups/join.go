@@ -79,7 +79,7 @@ func checkJoined(text, file string, places []Place) error {
 // sameEnd reports whether one of the paths is the end of the other: the mount may show less of the tree than the cgroup
 // namespace, or more.
 func sameEnd(a, b string) bool {
-	return a != "/" && (strings.HasSuffix(a, b) || strings.HasSuffix(b, a))
+	return a == b || a != "/" && (strings.HasSuffix(a, b) || strings.HasSuffix(b, a))
 }
 
 // At returns a Manager for cgroups below the container's, for Join and Dir only: those of exec --cgroup. Keys of

@@ -58,12 +58,14 @@ type source struct {
 // right kind there for the right one (as runc does), so that it need not read mountinfo, which grows with the
 // number of mounts on the host; that is read only for what is not in its usual place.
 func Probe() (*Layout, error) {
-	return probe(source{
-		base:      "/sys/fs/cgroup",
-		cgroup:    "/proc/self/cgroup",
-		mountinfo: "/proc/self/mountinfo",
-		magic:     sys.PathMagic,
-	})
+	return probe(hostSource)
+}
+
+var hostSource = source{
+	base:      "/sys/fs/cgroup",
+	cgroup:    "/proc/self/cgroup",
+	mountinfo: "/proc/self/mountinfo",
+	magic:     sys.PathMagic,
 }
 
 func probe(from source) (*Layout, error) {

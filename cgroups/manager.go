@@ -108,17 +108,19 @@ func (m *Manager) v1(controller string) *Place {
 }
 
 // tracker is the v1 place to list the container's processes by: one that payloads are unlikely to move processes
-// about in. It is nil on pure v2.
-func (m *Manager) tracker() *Place {
+// about in, and that is not gone when there is another. It is nil on pure v2.
+func (m *Manager) tracker() (t *Place) {
 	for _, c := range [...]string{"freezer", "devices", "pids", "memory"} {
 		if p := m.v1(c); p != nil {
-			return p
+			if t = p; sys.Exists(p.Dir()) == nil {
+				return t
+			}
 		}
 	}
 	for i := range m.rec.Places {
-		if p := &m.rec.Places[i]; !p.V2() {
+		if p := &m.rec.Places[i]; !p.V2() && (t == nil || sys.Exists(p.Dir()) == nil) {
 			return p
 		}
 	}
-	return nil
+	return t
 }

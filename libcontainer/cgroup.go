@@ -24,6 +24,7 @@ type cgroup struct {
 	*cgroups.Manager
 	unmounted []string // v1 hierarchies that are active, and mounted nowhere within reach
 	replaced  []string // what it had, and where another cgroup is by now, which is left out of the Manager
+	gone      []string // what it had, and where nothing is any more
 }
 
 // loadCgroup is the cgroup that a container's record names. What lies below its paths gets frozen, killed and removed, so
@@ -36,7 +37,7 @@ func loadCgroup(st *store.State) (*cgroup, error) {
 	if err != nil {
 		return nil, err
 	}
-	replaced, known := rec.Own(st.CgroupIDs)
+	replaced, gone, known := rec.Own(st.CgroupIDs)
 	if !known {
 		// After a boot with other hierarchies there may be something else than cgroups in their place.
 		rec.Places = slices.DeleteFunc(rec.Places, func(p cgroups.Place) bool {
@@ -48,7 +49,7 @@ func loadCgroup(st *store.State) (*cgroup, error) {
 		return &cgroup{replaced: replaced}, nil
 	}
 	m, err := cgroups.Load(rec)
-	return &cgroup{Manager: m, replaced: replaced}, err
+	return &cgroup{Manager: m, replaced: replaced, gone: gone}, err
 }
 
 // whole is an error when some of the container's cgroups have been removed and others made in their place: there is nothing
@@ -58,6 +59,33 @@ func (c *cgroup) whole() error {
 		return nil
 	}
 	return fmt.Errorf("cgroup %s is another than the container's, which somebody has removed: %w", c.replaced[0], syscall.ESTALE)
+}
+
+// follow goes by where the container's first process is in the hierarchies in which the container's own cgroup is gone, and says where
+// that is.
+func (c *cgroup) follow(st *store.State) (moved []string, err error) {
+	if len(c.gone) == 0 || c.Manager == nil {
+		return nil, nil
+	}
+	pidfd, err := openInit(st)
+	if err != nil {
+		return nil, err
+	}
+	defer sys.Close(pidfd)
+	t, err := openThread(st.Init.Pid)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	dir := fmt.Sprintf("/proc/%d/%s", st.Init.Pid, t.at)
+	c.Manager, moved, err = c.Follow(dir+"cgroup", func() error {
+		exits, err := host.ThreadExits(dir + "stat")
+		if err == nil && exits {
+			err = fmt.Errorf("%sstat: the thread is ending: %w", dir, syscall.ESRCH)
+		}
+		return errors.Join(err, sys.PidfdSendSignal(pidfd, 0)) // the pid was its own, and may be another's from now on
+	})
+	return moved, err
 }
 
 // ids says which cgroups the container has got.

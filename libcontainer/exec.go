@@ -178,6 +178,13 @@ func (e *execution) find(id string) error {
 	if err := e.cgroup.whole(); err != nil {
 		return fmt.Errorf("exec in container %q: %w", id, err)
 	}
+	moved, err := e.cgroup.follow(st)
+	if err != nil {
+		return fmt.Errorf("exec in container %q: %w", id, err)
+	}
+	for _, m := range moved {
+		e.r.Log.Warnf("exec in container %q: cgroup %s is joined, where its first process is", id, m)
+	}
 	frozen, err := e.cgroup.frozen()
 	if err != nil {
 		return err

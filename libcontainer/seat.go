@@ -114,7 +114,8 @@ func rootOf(fd int) (id rootID, err error) {
 
 // thread is what /proc has of a thread of a process: the first or, when that has ended and others live on, one of those.
 type thread struct {
-	process int // /proc/PID
+	at      string // in /proc/PID, with a slash behind it, or ""
+	process int    // /proc/PID
 	ns      int // ns of the thread
 	root    int
 }
@@ -129,7 +130,7 @@ func (t *thread) close() {
 
 // openThread opens a thread of process pid, or ESRCH when none lives.
 func openThread(pid int) (_ *thread, err error) {
-	t := &thread{-1, -1, -1}
+	t := &thread{process: -1, ns: -1, root: -1}
 	defer func() {
 		if err != nil {
 			t.close()
@@ -172,6 +173,7 @@ func (t *thread) open(at string) (err error) {
 		sys.Close(t.root)
 		t.root = -1
 	}
+	t.at = at
 	return err
 }
 

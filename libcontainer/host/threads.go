@@ -78,6 +78,13 @@ func allThreads(pid int, is func(*stat) bool) (bool, error) {
 	return true, nil
 }
 
+// ThreadExits reports whether the thread whose stat file is at path has begun to end: from then on it is in no namespace and no cgroup
+// that tells anything of its process.
+func ThreadExits(path string) (bool, error) {
+	st, err := readStatAt(path)
+	return st.exits(), err
+}
+
 // threads are the names in the directory of the threads of a process, in the order in which they were started.
 func threads(dir string) ([]string, error) {
 	f, err := os.Open(dir)

@@ -155,3 +155,41 @@ func TestOwnCgroupIsTheTop(t *testing.T) {
 		}
 	}
 }
+
+// Class E: a first thread that has ended shows as in the root of each v1 hierarchy. When the container's cgroup there is gone, and exec goes to
+// where the first process is, that is not it: a payload would have led it out of its limits.
+func TestExecIsNotLedToTheTop(t *testing.T) {
+	kit.Cgroupfs(t, "systemd would make its cgroups anew")
+	const h = kit.CgroupTop + "/pids"
+	if _, err := os.Stat(h + "/cgroup.procs"); err != nil || kit.Unified() {
+		t.Skip("no cgroup v1 pids hierarchy is mounted")
+	}
+	b := kit.New(t, process("/bin/attacker", "orphan", "30"))
+	b.Edit(kit.CgroupsPath("/" + b.ID + "/c"))
+	attacker(b)
+	parent := h + "/" + b.ID
+	check(t, os.MkdirAll(parent+"/moved", 0o755))
+	t.Cleanup(func() {
+		for _, dir := range []string{parent + "/moved", parent} {
+			if err := syscall.Rmdir(dir); err != nil {
+				t.Errorf("remove the cgroup %s: %v", dir, err)
+			}
+		}
+	})
+	out := b.OK("create", b.ID)
+	pid := strconv.Itoa(b.State().Pid)
+	check(t, os.WriteFile(parent+"/moved/cgroup.procs", []byte(pid), 0))
+	check(t, syscall.Rmdir(parent+"/c"))
+	b.OK("start", b.ID)
+	out.Output("ready\n")
+	b.Until("the first thread shows as in the top", func() bool {
+		text, err := os.ReadFile("/proc/" + pid + "/cgroup")
+		check(t, err)
+		return strings.Contains(string(text), ":pids:/\n")
+	})
+	res := b.OK("exec", b.ID, kit.PayloadPath, "cat", "/proc/self/cgroup")
+	if want := ":pids:/" + b.ID + "/moved\n"; !strings.Contains(res.Stdout, want) {
+		t.Errorf("cgroups of exec: got %q, want %q", res.Stdout, want)
+	}
+	b.OK("delete", "--force", b.ID)
+}
