@@ -57,6 +57,7 @@ func inCgroup(t testing.TB, text, h string) string {
 func TestGone(t *testing.T) {
 	t.Parallel()
 	kit.Cgroupfs(t, "systemd would make its cgroups anew")
+	kit.NeedsController(t, "pids")
 	all := hierarchies()
 	lists := [][]string{all}
 	for _, h := range all {
