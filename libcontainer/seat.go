@@ -116,7 +116,7 @@ func rootOf(fd int) (id rootID, err error) {
 type thread struct {
 	at      string // in /proc/PID, with a slash behind it, or ""
 	process int    // /proc/PID
-	ns      int // ns of the thread
+	ns      int    // ns of the thread
 	root    int
 }
 
