@@ -21,8 +21,9 @@ const v1Interval = time.Millisecond
 // Freeze stops (true) or continues (false) all processes of the container, and waits until that is so. A freeze
 // that does not succeed in time is undone.
 //
-// In hybrid mode it is the v1 freezer that is used, unless the container's cgroup there is gone, by runc too: a process that some runtime inside the container
-// has frozen by v1 never becomes frozen for v2, while v1 takes one that is frozen by v2 for frozen.
+// In hybrid mode it is the v1 freezer that is used, as by runc: a process that some runtime inside the container has frozen
+// by v1 never becomes frozen for v2, while v1 takes one that is frozen by v2 for frozen. The v2 tree is for a container whose
+// cgroup of the v1 freezer is gone.
 func (m *Manager) Freeze(freeze bool) error {
 	if !freeze {
 		return m.thaw()

@@ -196,8 +196,8 @@ func (c *cgroup) below(list []string) (*cgroup, error) {
 
 // mounts is what the mounts of type cgroup in s show.
 //
-// A runtime that is itself in a user namespace gives nobody else's cgroups away writable, be it asked to: the container's root
-// would be the user who owns those of the runtime (CVE-2023-25809).
+// A runtime that is itself in a user namespace shows the cgroups of its own namespace read-only, even when asked for a writable
+// mount: the container's root would be the user who owns those of the runtime (CVE-2023-25809).
 func (c *cgroup) mounts(s *specs.Spec, ownNS bool) (out rootfs.Cgroups, err error) {
 	if !slices.ContainsFunc(s.Mounts, func(m specs.Mount) bool { return rootfs.IsCgroup(&m) }) {
 		return out, nil

@@ -138,7 +138,7 @@ func (c *initCompiler) inputs() {
 	}
 }
 
-// begin comes by the namespaces.
+// begin joins and makes the namespaces.
 func (c *initCompiler) begin() {
 	b := c.b
 	process.Begin(b)

@@ -34,8 +34,8 @@ func (c *initCompiler) containerHooks(chdir func()) {
 	}
 }
 
-// hook runs h, with the environment env unless it has one of its own, be that empty: as crun, and but for createContainer hooks, which
-// there have the process's, as runc.
+// hook runs h, with the environment env unless it has one of its own, which may be empty. crun has it so, and runc but for
+// createContainer hooks, which it gives the process's.
 func (c *initCompiler) hook(where string, h *specs.Hook, env []string, state, out program.Slot) {
 	if h.Env != nil {
 		env = h.Env

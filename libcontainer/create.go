@@ -78,8 +78,8 @@ func (r *Runtime) Create(o CreateOptions) error {
 	return nil
 }
 
-// fail takes back what was done; what it cannot take back is part of the error. When a hook was what failed, the poststop hooks run as at any end of a container
-// (runtime.md, "Lifecycle", 3 to 5).
+// fail takes back what was done; what it cannot take back is part of the error. When a hook was what failed, the poststop
+// hooks run as at any end of a container (runtime.md, "Lifecycle", 3 to 5).
 func (c *creation) fail(err error) error {
 	c.r.Log.Debugf("failed: undo %d steps", len(c.undo))
 	err = c.explainDeath(err) // as long as there is a cgroup to ask

@@ -37,7 +37,7 @@ type mounting struct {
 
 // AddMounts attaches the bind mounts that a file lists, as config.json does, to a container that is created or running. Those before one
 // that fails stay.
-func (r *Runtime) AddMounts(id, file string) (err error) {
+func (r *Runtime) AddMounts(id, file string) error {
 	m, err := r.openMounting(id, file)
 	defer m.closeAll()
 	if err == nil {
@@ -46,11 +46,10 @@ func (r *Runtime) AddMounts(id, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer m.rollback() // ends the process, whose work is done
-	if err := m.attach(); err != nil {
-		return m.explainDeath(err)
+	if err = m.attach(); err != nil {
+		err = m.explainDeath(err)
 	}
-	return nil
+	return errors.Join(append([]error{err}, m.rollback()...)...) // ends the process, whose work is done
 }
 
 // RemoveMounts takes off, last first, the mounts on the destinations that a file lists, as config.json does; what else it says of them

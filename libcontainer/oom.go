@@ -256,7 +256,7 @@ func executed(pid int) bool {
 func (c *creation) warnOOM(status int) {
 	c.r.Log.Debugf("process %d has ended with status %d", c.init.Pid, status)
 	if status == 128+int(syscall.SIGKILL) && c.oom.grew() {
-		heedNoReader()
+		surviveSIGPIPE()
 		c.r.Log.Warnf("killed: the kernel has killed processes of the container: %s", c.oom.cause())
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"teu/libcontainer/preflight"
 	"teu/libcontainer/process"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 	"teu/nsenter/program"
 )
 
@@ -56,7 +57,7 @@ func (c *creation) identity(proc *specs.Process, inUserNS bool) error {
 		unconfined := *proc
 		unconfined.ApparmorProfile, p.Process = "", &unconfined
 	}
-	p.NoSetgroups = spec.Annotated(c.spec.Annotations, spec.KeepGroups)
+	p.NoSetgroups = spec.Annotated(c.spec.Annotations, names.KeepGroups)
 	p.LastCap = host.LastCap(40)
 	grantable, err := host.Grantable(p.LastCap, inUserNS)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 /*
-How init comes by the directory that root.path leads to, in the mount namespace that it builds the container in:
+How init gets the directory that root.path leads to, in the mount namespace that it builds the container in:
 
 	by its path    without a user namespace: nothing is out of its reach
 	as an input    in the mount namespace that init is born with, its own or the host's, in a user namespace: the parent opens it there

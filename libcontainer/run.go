@@ -239,16 +239,16 @@ func (fg *foreground) wait(in *nsenter.Init) (status int, err error) {
 		relay := fg.relay
 		fg.relay = nil
 		if err := relay.Close(); err != nil {
-			heedNoReader()
+			surviveSIGPIPE()
 			fg.log.Warnf("%v", err)
 		}
 	}
 	return exitStatus(ws), nil
 }
 
-// heedNoReader keeps a warning on a standard error that nobody reads from being the end of teu (os/signal, "SIGPIPE"): the status of
+// surviveSIGPIPE keeps a warning on a standard error that nobody reads from ending teu (os/signal, "SIGPIPE"): the status of
 // the process is to come through. It takes 0.15 ms, so it comes with the warning.
-func heedNoReader() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+func surviveSIGPIPE() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // pass passes on the signals that came.
 func (fg *foreground) pass(pidfd int) error {

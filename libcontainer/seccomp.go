@@ -7,6 +7,7 @@ import (
 
 	"teu/libcontainer/seccomp"
 	"teu/libcontainer/spec"
+	"teu/libcontainer/spec/names"
 )
 
 // seccomp compiles linux.seccomp.
@@ -40,7 +41,7 @@ func (c *creation) seccomp() error {
 
 // knownNames refuses a name of linux.seccomp that libseccomp does not know, where an annotation asks for that.
 func knownNames(s *specs.Spec) error {
-	if !spec.Annotated(s.Annotations, spec.FailUnknownSyscall) {
+	if !spec.Annotated(s.Annotations, names.FailUnknownSyscall) {
 		return nil
 	}
 	return seccomp.CheckNames(s.Linux.Seccomp)

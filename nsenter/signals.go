@@ -54,8 +54,8 @@ func forwarded() []byte {
 	return list
 }
 
-// heed looks at the signals that have come.
-func (in *Init) heed() error {
+// readSignals reads the signals that have come: one that ends teu is an error (EINTR), the others are held.
+func (in *Init) readSignals() error {
 	var buf [64]byte
 	n, err := sys.Read(in.Signals, buf[:])
 	if err != nil && !errors.Is(err, syscall.EAGAIN) {

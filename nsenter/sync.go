@@ -31,7 +31,7 @@ func (in *Init) await() (said bool, err error) {
 		if err != nil || ready[0] || ready[1] {
 			return err == nil && ready[0], err
 		}
-		if err := in.heed(); err != nil {
+		if err := in.readSignals(); err != nil {
 			return false, err
 		}
 	}

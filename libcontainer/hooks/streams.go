@@ -5,12 +5,7 @@ import (
 	"os"
 
 	"teu/internal/sys"
-)
-
-// The annotations of crun's for files that hooks' output goes to.
-const (
-	stdoutKey = "run.oci.hooks.stdout"
-	stderrKey = "run.oci.hooks.stderr"
+	"teu/libcontainer/spec/names"
 )
 
 // Streams are the files that hooks write to as their annotations say; nil where output is only kept for an error.
@@ -18,10 +13,10 @@ type Streams struct{ Out, Err *os.File }
 
 // OpenStreams opens the files that annotations name, to append to, and makes those that are missing, for their owner alone.
 func OpenStreams(annotations map[string]string) (s Streams, err error) {
-	if s.Out, err = openStream(annotations, stdoutKey); err != nil {
+	if s.Out, err = openStream(annotations, names.HooksStdout); err != nil {
 		return s, err
 	}
-	if s.Err, err = openStream(annotations, stderrKey); err != nil {
+	if s.Err, err = openStream(annotations, names.HooksStderr); err != nil {
 		s.Close()
 		return Streams{}, err
 	}

@@ -10,20 +10,21 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"teu/internal/sys"
+	"teu/libcontainer/spec/names"
 )
 
 func TestOutputGoesToFiles(t *testing.T) {
 	before := openFDs()
 	st := state(t)
 	list := []specs.Hook{sh("echo out >&1; echo err >&2"), sh("echo more")}
-	st.Annotations = map[string]string{stderrKey: st.Bundle + "/err"}
+	st.Annotations = map[string]string{names.HooksStderr: st.Bundle + "/err"}
 	if err := Run("hooks.prestart", list, st); err != nil {
 		t.Fatalf("run: %v", err)
 	}
 	if got := read(t, st.Bundle+"/err"); got != "err\n" {
 		t.Errorf("file for standard error: got %q, want %q", got, "err\n")
 	}
-	st.Annotations[stdoutKey] = st.Bundle + "/err" // one for both
+	st.Annotations[names.HooksStdout] = st.Bundle + "/err" // one for both
 	if err := Run("hooks.prestart", list, st); err != nil {
 		t.Fatalf("run: %v", err)
 	}
@@ -31,7 +32,7 @@ func TestOutputGoesToFiles(t *testing.T) {
 		t.Errorf("file for both: got %q, want it appended to", got)
 	}
 	// A hook that fails says why all the same, where its standard error is not somebody else's.
-	delete(st.Annotations, stderrKey)
+	delete(st.Annotations, names.HooksStderr)
 	if err := Run("hooks.prestart", []specs.Hook{sh("echo why >&2; exit 3")}, st); err == nil || !strings.HasSuffix(err.Error(), "exit status 3: why") {
 		t.Errorf("hook that fails: got error %v, want what it said", err)
 	}
@@ -44,7 +45,7 @@ func TestAFileThatCannotBeOpened(t *testing.T) {
 	before := openFDs()
 	st := state(t)
 	ran := []specs.Hook{sh("echo x >>ran")}
-	st.Annotations = map[string]string{stdoutKey: st.Bundle + "/out", stderrKey: st.Bundle + "/none/err"}
+	st.Annotations = map[string]string{names.HooksStdout: st.Bundle + "/out", names.HooksStderr: st.Bundle + "/none/err"}
 	want := `annotations["run.oci.hooks.stderr"]: open ` + st.Bundle + "/none/err: no such file or directory"
 	if err := Run("hooks.prestart", ran, st); err == nil || err.Error() != want || !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("run: got error %v, want %s", err, want)
@@ -66,7 +67,7 @@ func TestAFileThatCannotBeOpened(t *testing.T) {
 // What comes through a pipe is in the file when the reader is ended, and more than the pipe holds is no less.
 func TestPipeGoesToAFile(t *testing.T) {
 	path := t.TempDir() + "/out"
-	s, err := OpenStreams(map[string]string{stdoutKey: path, stderrKey: path + "2"})
+	s, err := OpenStreams(map[string]string{names.HooksStdout: path, names.HooksStderr: path + "2"})
 	if err != nil {
 		t.Fatal(err)
 	}

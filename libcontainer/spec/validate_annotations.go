@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"teu/libcontainer/spec/names"
 )
 
 // systemdPrefix begins the annotations that set properties of the container's systemd unit, as runc and crun have them:
@@ -18,7 +20,7 @@ const systemdPrefix = "org.systemd.property."
 // UnsafeAnnotations are those that change what is done with a container, or keep it from being made; one that ends with a
 // dot stands for all that begin so (features.md, "Unsafe annotations in config.json").
 func UnsafeAnnotations() []string {
-	return []string{systemdPrefix, HooksStdout, HooksStderr, KeepGroups, FailUnknownSyscall}
+	return []string{systemdPrefix, names.HooksStdout, names.HooksStderr, names.KeepGroups, names.FailUnknownSyscall}
 }
 
 // SystemdProperty is a property of the container's systemd unit.

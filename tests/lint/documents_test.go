@@ -14,11 +14,14 @@ var (
 	link = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
 	// step is a row of the table in CONTRIBUTING.md: what, file, what is found in it.
 	step = regexp.MustCompile("(?m)^\\| .+ \\| `([^`]+)` \\| `(.+)` \\|$")
+
+	testName = regexp.MustCompile(`\bTest[A-Z]\w*`)
+	testFunc = regexp.MustCompile(`(?m)^func (Test[A-Z]\w*)\(`)
 )
 
-// TestLinksLead holds that every relative link of a page leads to a file.
-func TestLinksLead(t *testing.T) {
-	pages, links := 0, 0
+// each calls do with the files of the tree with the extension ext, and returns how many there are.
+func each(t *testing.T, ext string, do func(path string, text []byte)) (n int) {
+	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -26,14 +29,26 @@ func TestLinksLead(t *testing.T) {
 		if d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || d.Name() == "build") {
 			return fs.SkipDir
 		}
-		if filepath.Ext(path) != ".md" {
+		if filepath.Ext(path) != ext {
 			return nil
 		}
-		pages++
+		n++
 		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
+		if err == nil {
+			do(path, text)
 		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestLinksLead holds that every relative link of a page leads to a file.
+func TestLinksLead(t *testing.T) {
+	links := 0
+	pages := each(t, ".md", func(path string, text []byte) {
 		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
 			if strings.Contains(m[1], "://") {
 				continue
@@ -43,13 +58,31 @@ func TestLinksLead(t *testing.T) {
 				t.Errorf("%s: got a link to %s: %v, want one to a file", path, m[1], err)
 			}
 		}
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if pages < 20 || links < 20 {
 		t.Fatalf("got %d pages with %d links, want 20 or more: the walk does not see the tree", pages, links)
+	}
+}
+
+// TestTestsOfPages holds that the tests that a page names are there.
+func TestTestsOfPages(t *testing.T) {
+	there := map[string]bool{}
+	each(t, ".go", func(path string, text []byte) {
+		for _, m := range testFunc.FindAllSubmatch(text, -1) {
+			there[string(m[1])] = true
+		}
+	})
+	named := 0
+	each(t, ".md", func(path string, text []byte) {
+		for _, name := range testName.FindAllString(string(text), -1) {
+			named++
+			if !there[name] {
+				t.Errorf("%s: got the test %s, want one that there is", path, name)
+			}
+		}
+	})
+	if len(there) < 500 || named < 100 {
+		t.Fatalf("got %d tests, %d of them named, want 500 and 100 or more: the walk does not see the tree", len(there), named)
 	}
 }
 
