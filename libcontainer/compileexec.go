@@ -23,16 +23,7 @@ type way struct {
 func compileExec(p *specs.Process, f *initFacts, w way) *program.Program {
 	b := program.New()
 	control := b.Stream(nsenter.InputControl)
-	slots := map[uint64]program.Slot{}
-	for _, flag := range joinOrder {
-		if w.joined&flag != 0 {
-			slots[flag] = b.Input(inputName(flag))
-		}
-	}
-	root := program.None
-	if w.held {
-		root = b.Input(inputRoot)
-	}
+	slots, root := w.inputs(b)
 	consoleSock := program.None
 	if p.Terminal {
 		consoleSock = b.Stream(inputConsole)
@@ -66,6 +57,20 @@ func compileExec(p *specs.Process, f *initFacts, w way) *program.Program {
 	b.Sync(control, program.ByteReady, program.ByteReady)
 	f.process.Exec(b)
 	return b.Program()
+}
+
+// inputs declares the namespaces to join and, where the way holds it, the container's root.
+func (w way) inputs(b *program.Builder) (slots map[uint64]program.Slot, root program.Slot) {
+	slots, root = map[uint64]program.Slot{}, program.None
+	for _, flag := range joinOrder {
+		if w.joined&flag != 0 {
+			slots[flag] = b.Input(inputName(flag))
+		}
+	}
+	if w.held {
+		root = b.Input(inputRoot)
+	}
+	return slots, root
 }
 
 // toRoot goes to the container's root and makes sure to be there. setns(2) leads to the root of the mount namespace, which is that of

@@ -18,16 +18,7 @@ func compileMounts(list []specs.Mount, u *specs.User, f *initFacts, w way) (*pro
 	b := program.New()
 	control := b.Stream(nsenter.InputControl)
 	w.joined &= sys.CloneNewNs | sys.CloneNewUser
-	slots := map[uint64]program.Slot{}
-	for _, flag := range joinOrder {
-		if w.joined&flag != 0 {
-			slots[flag] = b.Input(inputName(flag))
-		}
-	}
-	root := program.None
-	if w.held {
-		root = b.Input(inputRoot)
-	}
+	slots, root := w.inputs(b)
 	sources := map[string]program.Slot{}
 	for _, name := range f.parentSources {
 		sources[name] = b.Input(name)
