@@ -12,9 +12,9 @@ import (
 	"teu/rootfs"
 )
 
-// compileMounts compiles the program that attaches bind mounts in the root of a container. It joins no pid namespace, so that nothing
+// compileMounts compiles the program that attaches the bind mounts of s in the root of a container. It joins no pid namespace, so that nothing
 // in the container can stop or trace it, and is ended by its parent when all is attached: it is to become nothing.
-func compileMounts(list []specs.Mount, u *specs.User, f *initFacts, w way) (*program.Program, error) {
+func compileMounts(s *specs.Spec, f *initFacts, w way) (*program.Program, error) {
 	b := program.New()
 	control := b.Stream(nsenter.InputControl)
 	w.joined &= sys.CloneNewNs | sys.CloneNewUser
@@ -26,10 +26,12 @@ func compileMounts(list []specs.Mount, u *specs.User, f *initFacts, w way) (*pro
 	process.Begin(b)
 	f.joinNamespaces(b, slots, 0, func(uint64) { b.At("", "join the container's namespaces") })
 	if w.joined&sys.CloneNewUser != 0 {
-		becomeRoot(b, "", u)
+		becomeRoot(b, "", &s.Process.User)
 	}
 	w.toRoot(b, root)
-	fs := rootfs.Attaching(b, &rootfs.Config{Spec: &specs.Spec{Mounts: list}, Bundle: f.bundle, Sources: sources})
+	fs := rootfs.Attaching(b, &rootfs.Config{
+		Spec: &specs.Spec{Root: s.Root, Mounts: s.Mounts}, Bundle: f.bundle, Root: f.root, Sources: sources,
+	})
 	if err := fs.Mounts(); err != nil {
 		return nil, err
 	}

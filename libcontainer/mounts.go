@@ -3,7 +3,6 @@ package libcontainer
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -52,36 +51,6 @@ func (r *Runtime) AddMounts(id, file string) error {
 	return errors.Join(append([]error{err}, m.rollback()...)...) // ends the process, whose work is done
 }
 
-// RemoveMounts takes off, last first, the mounts on the destinations that a file lists, as config.json does; what else it says of them
-// is not looked at.
-func (r *Runtime) RemoveMounts(id, file string) error {
-	m, err := r.openMounting(id, file)
-	defer m.closeAll()
-	if err != nil {
-		return err
-	}
-	// Of the host's procfs: a path through a descriptor is all that umount2(2) takes for a mount that was looked at.
-	fds, err := sys.Openat(sys.AtFdcwd, "/proc/self/fd", sys.OPath|sys.ODirectory, 0)
-	if err != nil {
-		return fmt.Errorf("open /proc/self/fd: %w", err)
-	}
-	defer sys.Close(fds)
-	ns := fmt.Sprintf("/proc/self/fd/%d", m.pin.fds[sys.CloneNewNs])
-	return sys.InMountNamespace(ns, func() error {
-		root, err := m.pin.rootHere()
-		if err != nil {
-			return err
-		}
-		defer sys.Close(root)
-		for i, mount := range slices.Backward(m.list) {
-			if err := m.detach(fds, root, mount.Destination); err != nil {
-				return fmt.Errorf("mounts[%d]: take off %s: %w", i, mount.Destination, err)
-			}
-		}
-		return nil
-	})
-}
-
 // openMounting opens the container and reads the file. What it returns is to be closed in any case.
 func (r *Runtime) openMounting(id, file string) (m *mounting, err error) {
 	m = &mounting{creation: creation{r: r, inputs: map[string]int{}}}
@@ -102,7 +71,7 @@ func (r *Runtime) openMounting(id, file string) (m *mounting, err error) {
 	if m.spec, err = spec.Load(r.Root + "/" + id); err != nil {
 		return m, err
 	}
-	m.facts.bundle = st.Bundle
+	m.facts.bundle, m.facts.root = st.Bundle, st.Rootfs
 	if m.pin, err = pinInit(st); err == nil && m.pin.joined&sys.CloneNewNs == 0 {
 		err = errors.New("it has no mount namespace of its own")
 	}
@@ -185,7 +154,7 @@ func (m *mounting) attach() error {
 	if err := m.cloneSources(); err != nil {
 		return err
 	}
-	p, err := compileMounts(m.list, &m.spec.Process.User, &m.facts, m.pin.way)
+	p, err := compileMounts(m.spec, &m.facts, m.pin.way)
 	if err != nil {
 		return err
 	}
@@ -198,7 +167,8 @@ func (m *mounting) attach() error {
 	return m.expect(program.ByteAttached)
 }
 
-// cloneSources clones what is to be attached, in the host's mount namespace. For a container in a user namespace that is done in a copy
+// cloneSources clones what is to be attached, in the host's mount namespace, but for what lies in the container's root, where its processes
+// may have put a symlink by now: that is for the program to look up there. For a container in a user namespace that is done in a copy
 // of it, as for create: there the kernel locks what the host's mounts are read-only, nosuid, nodev for.
 func (m *mounting) cloneSources() error {
 	var list []source
@@ -209,10 +179,13 @@ func (m *mounting) cloneSources() error {
 			return fmt.Errorf("mounts[%d].%s: %w", i, p, syscall.EINVAL)
 		}
 		flags, _ := rootfs.BindFlags(mount)
-		list = append(list, source{
+		src := source{
 			name: fmt.Sprintf("mounts[%d].source", i), dest: mount.Destination,
 			path: rootfs.Source(m.facts.bundle, mount), flags: flags, ids: ids,
-		})
+		}
+		if src.lookUpInside(m.spec, &m.facts) {
+			list = append(list, src)
+		}
 	}
 	var maps idMapNamespaces
 	defer maps.close()
@@ -226,82 +199,4 @@ func (m *mounting) cloneSources() error {
 		return sys.InLockedMounts(open)
 	}
 	return open()
-}
-
-// rootHere opens the root of the container, for a thread that is in its mount namespace.
-func (p *pin) rootHere() (int, error) {
-	if p.held {
-		return sys.Dup(p.root)
-	}
-	fd, err := sys.Openat(sys.AtFdcwd, "/", sys.OPath|sys.ODirectory, 0)
-	if err != nil {
-		return -1, fmt.Errorf("open the container's root: %w", err)
-	}
-	id, err := rootOf(fd)
-	if err == nil && id != p.way.root {
-		err = fmt.Errorf("open the container's root: %w: another directory is there", syscall.ESTALE)
-	}
-	if err != nil {
-		sys.Close(fd)
-		return -1, err
-	}
-	return fd, nil
-}
-
-// detach takes off the mount on dest. It is looked up once; what was found is compared with what may not go, and goes.
-func (m *mounting) detach(fds, root int, dest string) error {
-	fd, err := sys.OpenInRoot(root, filepath.Clean("/"+dest), sys.OPath)
-	if err != nil {
-		return err
-	}
-	defer sys.Close(fd)
-	if err := m.mayGo(fds, root, fd); err != nil {
-		return err
-	}
-	err = sys.Detach(fds, fd)
-	if errors.Is(err, syscall.EINVAL) {
-		err = fmt.Errorf("%w: nothing is mounted there that the container's mount namespace may take off", err)
-	}
-	return err
-}
-
-// mayGo refuses to take off the root, /proc, what is mounted there, and what masks a path or makes it read-only; a mount that has
-// such a one below it as well, since it would go too.
-func (m *mounting) mayGo(fds, root, fd int) error {
-	id, err := rootOf(fd)
-	if err != nil {
-		return err
-	}
-	if top, err := rootOf(root); err != nil || id == top {
-		return errors.Join(err, fmt.Errorf("%w: it is the container's root", syscall.EPERM))
-	}
-	at, err := sys.PathOf(fds, fd)
-	if err != nil {
-		return err
-	}
-	kept := []string{"/proc"}
-	if l := m.spec.Linux; l != nil {
-		kept = slices.Concat(kept, l.MaskedPaths, l.ReadonlyPaths)
-	}
-	for i, path := range kept {
-		there, err := sys.OpenInRoot(root, filepath.Clean("/"+path), sys.OPath)
-		if err != nil {
-			continue // the image has it not, so nothing is mounted on it
-		}
-		real, err := sys.PathOf(fds, there)
-		sys.Close(there)
-		if err != nil {
-			return err
-		}
-		if within(at, real) || i == 0 && within(real, at) {
-			return fmt.Errorf("%w: what is mounted on %s is to stay", syscall.EPERM, path)
-		}
-	}
-	return nil
-}
-
-// within reports whether the clean path p is dir, or below it.
-func within(dir, p string) bool {
-	rest, ok := strings.CutPrefix(p, dir)
-	return ok && (rest == "" || rest[0] == '/')
 }

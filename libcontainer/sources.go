@@ -34,9 +34,20 @@ type source struct {
 	dest  string // where it goes in the container
 	path  string // what is cloned, or where the new filesystem comes from
 	dir   bool   // it is a directory that is opened, and not cloned
+	root  string // the root that path is looked up in, "" for that of the host
 	flags uint   // of open_tree(2)
 	fs    *rootfs.Filesystem
 	ids   *spec.MountIDs
+}
+
+// lookUpInside has a bind mount's source that lies in the container's root looked up there, for symlinks in it are the image's. It
+// reports whether that is for the parent to do, which has to where the ids of the mount are translated.
+func (s *source) lookUpInside(container *specs.Spec, f *initFacts) (byParent bool) {
+	path, inside := rootfs.InRoot(container, f.bundle, f.root, s.path)
+	if inside && s.ids != nil {
+		s.root, s.path = f.root, path
+	}
+	return !inside || s.ids != nil
 }
 
 // compileSources lists what the parent opens for s.
@@ -66,7 +77,7 @@ func compileSources(s *specs.Spec, ns *namespaces, f *initFacts) (list []source,
 		src := source{name: fmt.Sprintf("mounts[%d].source", i), dest: m.Destination, path: m.Source, flags: flags, ids: ids}
 		if bind {
 			src.path = rootfs.Source(f.bundle, m)
-			if _, inside := rootfs.InRoot(s, f.bundle, f.root, src.path); inside && ids == nil {
+			if !src.lookUpInside(s, f) {
 				continue
 			}
 		} else if fs, ok := rootfs.NewFilesystem(s, m); ok {
@@ -177,7 +188,7 @@ func (s *source) open() (int, error) {
 		}
 		return fd, nil
 	}
-	fd, err := sys.OpenTree(s.path, s.flags)
+	fd, err := s.clone()
 	if errors.Is(err, syscall.EINVAL) && s.flags&sys.AtRecursive == 0 {
 		err = fmt.Errorf("%w: a user namespace must not uncover what is mounted below it: want rbind", err)
 	}
@@ -185,6 +196,28 @@ func (s *source) open() (int, error) {
 		return -1, fmt.Errorf("%s: %s: %w", s.name, s.path, err)
 	}
 	return fd, nil
+}
+
+// clone clones what is at the path.
+func (s *source) clone() (int, error) {
+	if s.root == "" {
+		return sys.OpenTree(sys.AtFdcwd, s.path, s.flags)
+	}
+	root, err := openRootDir(s.root)
+	if err != nil {
+		return -1, err
+	}
+	defer sys.Close(root)
+	flags := sys.OPath
+	if s.flags&sys.AtSymlinkNofollow != 0 {
+		flags |= sys.ONofollow
+	}
+	at, err := sys.OpenInRoot(root, s.path, flags)
+	if err != nil {
+		return -1, err
+	}
+	defer sys.Close(at)
+	return sys.OpenTree(at, "", s.flags)
 }
 
 // place is the mount in config.json.

@@ -46,7 +46,7 @@ func (c *creation) stdio() (*[3]int, error) {
 // any device can on such a mount, but its mode, owner and times cannot be changed through it. The mount is one of all /dev,
 // where /dev/null may itself be mounted.
 func privateNull() (int, error) {
-	mnt, err := sys.OpenTree("/dev", sys.OpenTreeClone|sys.AtRecursive)
+	mnt, err := sys.OpenTree(sys.AtFdcwd, "/dev", sys.OpenTreeClone|sys.AtRecursive)
 	if err != nil {
 		return -1, fmt.Errorf("/dev: %w", err)
 	}

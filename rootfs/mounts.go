@@ -82,11 +82,8 @@ func Source(bundle string, m *specs.Mount) string {
 	return filepath.Join(bundle, m.Source)
 }
 
-// inside is source, an absolute path on the host, in the root that it lies in by its text. Attaching has all sources opened.
+// inside is source, an absolute path on the host, in the root that it lies in by its text.
 func (c *Config) inside(source string) (path string, ok bool) {
-	if c.Root == "" {
-		return "", false
-	}
 	return InRoot(c.Spec, c.Bundle, c.Root, source)
 }
 

@@ -9,6 +9,7 @@ import (
 // Mount is a line of mountinfo.
 type Mount struct {
 	ID, Parent  string
+	Dev         string // of the filesystem, "8:1"
 	Root, Point string // what of the filesystem is mounted, and where
 	Options     string // of the mount
 	Type        string
@@ -32,7 +33,7 @@ func Parse(text string, types ...string) (list []Mount) {
 		}
 		// The source may be empty.
 		super := rest[strings.LastIndexByte(rest, ' ')+1:]
-		list = append(list, Mount{ID: f[0], Parent: f[1], Root: unescape(f[3]), Point: unescape(f[4]), Options: f[5], Type: kind, Super: super})
+		list = append(list, Mount{ID: f[0], Parent: f[1], Dev: f[2], Root: unescape(f[3]), Point: unescape(f[4]), Options: f[5], Type: kind, Super: super})
 	}
 	return list
 }

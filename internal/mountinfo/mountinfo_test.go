@@ -19,13 +19,13 @@ garbage
 
 func TestParse(t *testing.T) {
 	want := []Mount{
-		{"22", "27", "/", "/proc", "rw,relatime", "proc", "rw"},
-		{"23", "27", "/", "/sys", "ro,relatime", "sysfs", "rw"},
-		{"27", "1", "/", "/", "rw,relatime", "ext4", "rw,discard"},
-		{"28", "22", "/", "/proc/sys/fs/binfmt_misc", "rw", "binfmt_misc", "ro"},
-		{"30", "27", "/of\tit", `/a dir\040`, "rw", "proc", "rw"},
-		{"32", "27", "/", "/x", "rw", "cgroup2x", "rw"},
-		{"33", "27", "/", `/run/c\x\777`, "rw", "cgroup", "rw,cpu,cpuacct"},
+		{"22", "27", "0:21", "/", "/proc", "rw,relatime", "proc", "rw"},
+		{"23", "27", "0:22", "/", "/sys", "ro,relatime", "sysfs", "rw"},
+		{"27", "1", "254:0", "/", "/", "rw,relatime", "ext4", "rw,discard"},
+		{"28", "22", "0:30", "/", "/proc/sys/fs/binfmt_misc", "rw", "binfmt_misc", "ro"},
+		{"30", "27", "0:21", "/of\tit", `/a dir\040`, "rw", "proc", "rw"},
+		{"32", "27", "0:40", "/", "/x", "rw", "cgroup2x", "rw"},
+		{"33", "27", "0:41", "/", `/run/c\x\777`, "rw", "cgroup", "rw,cpu,cpuacct"},
 	}
 	if got := Parse(text); !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)

@@ -74,6 +74,13 @@ func Directory(fd int) (dev, ino, mount uint64, err error) {
 	return uint64(st.Dev_major)<<32 | uint64(st.Dev_minor), st.Ino, st.Mnt_id, nil
 }
 
+// IsMountRoot reports whether fd is the root of a mount (statx(2), Linux 5.8).
+func IsMountRoot(fd int) (bool, error) {
+	var st unix.Statx_t
+	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, 0, &st)
+	return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, os.NewSyscallError("statx", err)
+}
+
 // Mkdirat is mkdirat(2).
 func Mkdirat(dirfd int, path string, mode uint32) error {
 	return unix.Mkdirat(dirfd, path, mode)

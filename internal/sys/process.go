@@ -221,9 +221,12 @@ func IsNoexec(path string) (bool, error) {
 	return st.Flags&unix.ST_NOEXEC != 0, os.NewSyscallError("statfs", err)
 }
 
-// OpenTree is open_tree(2) on an absolute path.
-func OpenTree(path string, flags uint) (int, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, path, flags|unix.OPEN_TREE_CLOEXEC)
+// OpenTree is open_tree(2) on an absolute path or, without one, on the descriptor dirfd.
+func OpenTree(dirfd int, path string, flags uint) (int, error) {
+	if path == "" {
+		flags |= unix.AT_EMPTY_PATH
+	}
+	fd, err := unix.OpenTree(dirfd, path, flags|unix.OPEN_TREE_CLOEXEC)
 	return fd, os.NewSyscallError("open_tree", err)
 }
 

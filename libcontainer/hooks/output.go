@@ -15,7 +15,7 @@ const keep = 4096
 // pipeSize is how much a pipe holds, by default (pipe(7)).
 const pipeSize = 64 << 10
 
-// Output keeps the end of what hooks write to a pipe. Writers never wait.
+// Output keeps the end of what hooks write to a pipe. Writers never wait for long: see teeWait.
 type Output struct {
 	r    *os.File
 	fd   int // of r
@@ -28,7 +28,10 @@ type Output struct {
 // NewOutput returns the reader and the descriptor to write to, which is the caller's to close. All that is written goes to a file of
 // s too, which is the reader's from here on: hooks in the container get a pipe, as a file of the host's is nothing to hand to them.
 func NewOutput(s Streams) (*Output, int, error) {
-	to := s.one()
+	to, err := s.one()
+	if err != nil {
+		return nil, -1, err
+	}
 	o, w, err := newPipe(to)
 	if err != nil && to != nil {
 		to.Close()

@@ -3,6 +3,7 @@ package hooks
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"teu/internal/sys"
 	"teu/libcontainer/spec/names"
@@ -51,22 +52,37 @@ func (s Streams) Close() {
 	}
 }
 
-// one is the file for what does not tell its two streams apart; the other is closed.
-func (s Streams) one() *os.File {
-	if s.Out == nil {
-		return s.Err
+// one is the file for what does not tell its two streams apart, to write to within a bound; nil without one. Both of s are closed.
+func (s Streams) one() (*os.File, error) {
+	defer s.Close()
+	f := s.Out
+	if f == nil {
+		f = s.Err
 	}
-	if s.Err != nil {
-		s.Err.Close()
+	if f == nil {
+		return nil, nil
 	}
-	return s.Out
+	fd, err := sys.Dup(int(f.Fd()))
+	if err == nil {
+		if err = sys.SetNonblock(fd, true); err != nil {
+			sys.Close(fd)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("output of hooks to %s: %w", f.Name(), err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// tee writes text to the file, if there is one. What cannot be written is lost.
+// teeWait bounds a write to a pipe or a terminal, whose reader may never come: the container's lock is held meanwhile.
+const teeWait = time.Second
+
+// tee writes text to the file, if there is one. What cannot be written is lost, and what comes after it.
 func (o *Output) tee(text []byte) {
 	if o.to == nil || len(text) == 0 {
 		return
 	}
+	_ = o.to.SetWriteDeadline(time.Now().Add(teeWait)) // a plain file has none
 	if _, err := o.to.Write(text); err != nil {
 		o.to.Close()
 		o.to = nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -83,5 +84,41 @@ func TestPipeGoesToAFile(t *testing.T) {
 	o.End()
 	if got := read(t, path); got != text {
 		t.Errorf("file: got %d bytes, want %d", len(got), len(text))
+	}
+}
+
+// A pipe that nobody reads, be it full, is given up: neither the writer nor the end of the reading waits for it.
+func TestPipeThatNobodyReads(t *testing.T) {
+	path := t.TempDir() + "/fifo"
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	idle, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	s, err := OpenStreams(map[string]string{stdoutKey: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, w, err := NewOutput(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan string, 1)
+	go func() {
+		_ = sys.WriteAll(w, []byte(strings.Repeat("a line\n", 4*pipeSize/len("a line\n"))))
+		sys.Close(w)
+		line, _ := o.End()
+		ended <- line
+	}()
+	select {
+	case line := <-ended:
+		if !strings.HasSuffix(line, "a line") {
+			t.Errorf("end of the output: got %.20q, want what was written", line)
+		}
+	case <-time.After(10 * teeWait):
+		t.Fatalf("the end of the output: got none after %v, want it", 10*teeWait)
 	}
 }

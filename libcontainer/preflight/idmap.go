@@ -50,7 +50,7 @@ func (c *checker) idMaps() {
 // tryIdMap returns the type of the filesystem at path, and what the kernel says to a translation of its ids. That there is
 // nothing at path is another check's.
 func tryIdMap(path string, flags uint, userns int, recursive bool) (fs string, err error) {
-	fd, err := sys.OpenTree(path, flags)
+	fd, err := sys.OpenTree(sys.AtFdcwd, path, flags)
 	if err != nil {
 		return "", nil
 	}

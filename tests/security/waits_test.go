@@ -157,6 +157,32 @@ func stoppedExec(b *kit.Bundle) (*exec.Cmd, int) {
 	return nil, 0
 }
 
+// What hooks write goes to a pipe that an annotation names, and that nobody reads: whoever may read it may be in the container.
+func TestOutputOfHooksThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	hook := func(args ...string) []specs.Hook {
+		return []specs.Hook{{Path: kit.PayloadPath, Args: append([]string{"payload"}, args...)}}
+	}
+	b := kit.New(t, func(s *specs.Spec) {
+		s.Hooks = &specs.Hooks{StartContainer: append(hook("bigout", "300000"), hook("sleep", "forever")...)}
+	})
+	fifo := b.Dir + "/fifo"
+	check(t, syscall.Mkfifo(fifo, 0o600))
+	idle, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	check(t, err)
+	defer idle.Close()
+	b.Edit(func(s *specs.Spec) { s.Annotations = map[string]string{"run.oci.hooks.stdout": fifo} })
+	b.OK("create", b.ID)
+	h := hold(b, plain, nil, "start", b.ID)
+	b.Until("the pipe is full", func() bool {
+		fds := []sys.PollFD{{Fd: int32(idle.Fd()), Events: sys.PollOut}}
+		_, err := sys.Poll(fds, 0)
+		check(t, err)
+		return fds[0].Revents == 0
+	})
+	h.deleted("start container")
+}
+
 // A process of a shared pid namespace traces the container's threads, which so stay when they have ended.
 func TestPodMateHoldsThreads(t *testing.T) {
 	t.Parallel()
