@@ -118,7 +118,7 @@ func TestUpdate(t *testing.T) {
 		{"--cpu-idle 1 --cpu-shares 300", "", "cpu/cpu.idle 1", "cpu/cpu.idle 1"},
 		{"--cpu-idle 0", "", "cpu/cpu.idle 0, cpu/cpu.shares 300", "cpu/cpu.idle 0, cpu/cpu.weight 39"},
 		{"--cpu-period 100", "", "!linux.resources.cpu.period: write ", "!linux.resources.cpu.period: write "},
-		{"-r -", `{"memory":{"limit":33554432,"reservation":25165824},"CPU":{"Shares":100,"quota":500000,"period":1000000,"cpus":"0"},"pids":{"limit":20}}`,
+		{"-r -", `{"memory":{"limit":33554432,"reservation":25165824},"cpu":{"shares":100,"quota":500000,"period":1000000,"cpus":"0"},"pids":{"limit":20}}`,
 			"memory/memory.limit_in_bytes 33554432, memory/memory.soft_limit_in_bytes 25165824, cpu/cpu.shares 100, cpu/cpu.cfs_quota_us 500000, cpu/cpu.cfs_period_us 1000000, pids/pids.max 20, cpuset/cpuset.mems 0",
 			"memory/memory.max 33554432, memory/memory.low 25165824, cpu/cpu.weight 17, cpu/cpu.max 500000 1000000, pids/pids.max 20, cpuset/cpuset.mems 0"},
 		{"--resources=- --pids-limit 7", `{"cpu":{"shares":0,"quota":0,"period":0,"cpus":"","mems":""},"memory":{"limit":0,"swap":0,"kernel":0},"blockIO":{"weight":0}}`, // as Docker

@@ -139,7 +139,7 @@ func TestPreserveFDsWithHoles(t *testing.T) {
 		}
 	}
 	cmd := command("exec", "--preserve-fds", "1", b.ID, kit.PayloadPath, "fds")
-	cmd.Env = append(cmd.Env, "LISTEN_FDS=3")
+	kit.Activated(cmd, "3")
 	if res := b.Do(cmd); res.Code != 255 || !strings.Contains(res.Stderr, "LISTEN_FDS=3: descriptor 3 was not passed") {
 		t.Errorf("%v, want exit code 255 and a word of descriptor 3 of LISTEN_FDS", res)
 	}

@@ -17,7 +17,7 @@ import (
 func TestHugeRecord(t *testing.T) {
 	const many = 3 << 20
 	for name, config := range map[string]func(*specs.Spec){
-		"no UTF-8":   func(s *specs.Spec) { s.Annotations = map[string]string{"x": strings.Repeat("!", 2*many)} },
+		"markup":     func(s *specs.Spec) { s.Annotations = map[string]string{"x": strings.Repeat("!", 2*many)} },
 		"characters": func(s *specs.Spec) { s.Annotations = map[string]string{"x": strings.Repeat("\n\t", many)} },
 		"hooks": func(s *specs.Spec) {
 			s.Hooks = &specs.Hooks{Poststop: []specs.Hook{{Path: "/bin/true", Env: []string{"A=" + strings.Repeat("?", many)}}}}
@@ -27,8 +27,7 @@ func TestHugeRecord(t *testing.T) {
 		text, err := os.ReadFile(b.Dir + "/config.json")
 		check(t, err)
 		// Which encoding/json would write otherwise.
-		s := strings.ReplaceAll(string(text), "!!!!", "\xff\xff\xff\xff")
-		s = strings.ReplaceAll(s, "????", "<<<<")
+		s := strings.NewReplacer("!!!!", "<<<<", "????", "<<<<").Replace(string(text))
 		check(t, os.WriteFile(b.Dir+"/config.json", []byte(s), 0o644))
 		b.OK("create", b.ID)
 		b.OK("start", b.ID)
