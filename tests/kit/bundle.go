@@ -58,8 +58,9 @@ func Grantable(limits []specs.POSIXRlimit) {
 	}
 }
 
-// New makes a bundle of what `teu spec` prints, without a terminal and ambient capabilities, of which, as of those of runc's
-// example, nothing can come but a warning, running `payload true`, after the edits. When the test ends its containers are deleted by force, and what is left of them is an error. The test needs root.
+// New makes a bundle of what `teu spec` prints, after the edits, running `payload true`. It has no terminal, and no ambient
+// capabilities: as in runc's example they are not inheritable, so that nothing would come of them but a warning. When the test
+// ends its containers are deleted by force, and what is left of them is an error. The test needs root.
 func New(t testing.TB, edits ...func(*specs.Spec)) *Bundle {
 	t.Helper()
 	Rooted(t)
