@@ -98,7 +98,7 @@ func TestPipeThatNobodyReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer idle.Close()
-	s, err := OpenStreams(map[string]string{stdoutKey: path})
+	s, err := OpenStreams(map[string]string{names.HooksStdout: path})
 	if err != nil {
 		t.Fatal(err)
 	}
