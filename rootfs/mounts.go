@@ -195,6 +195,9 @@ func (c *Compiler) bindOn(src program.Slot, dest string, o *options) {
 	if o.has(destNofollow) {
 		want |= program.Nofollow
 	}
+	if dest == names.Proc {
+		want |= program.NoSymlinks // as a new one goes there: see attach
+	}
 	dst := c.mountPoint(dest, want, src)
 	b.MoveMount(src, dst)
 	b.Close(dst)

@@ -36,6 +36,9 @@ func TestMounts(t *testing.T) {
 			want: []string{"mounts[0]: mount proc on /link: a symlink is in the way: too many levels of symbolic links"}},
 		{name: "/proc a symlink", set: func(b *kit.Bundle) { b.Symlink("tmp", "/proc") },
 			want: []string{"mounts[0]: mount proc on /proc: a symlink is in the way: too many levels of symbolic links"}},
+		{name: "/proc a symlink, with the host's bound there", spec: func(s *specs.Spec) { s.Mounts[0] = bind("/proc", "/proc") },
+			set:  func(b *kit.Bundle) { b.Symlink("tmp", "/proc") },
+			want: []string{"mounts[0]: bind /proc on /proc", "a symlink is in the way: too many levels of symbolic links"}},
 		{name: "/sys a symlink", spec: mount(specs.Mount{Destination: "/sys", Type: "sysfs"}), set: func(b *kit.Bundle) { b.Symlink("tmp", "/sys") },
 			want: []string{"mounts[", "]: mount sysfs on /sys: a symlink is in the way: too many levels of symbolic links"}},
 		{name: "a destination of links that never end", spec: mount(specs.Mount{Destination: "/a/x", Type: "tmpfs"}), set: func(b *kit.Bundle) {
