@@ -49,6 +49,14 @@ func (r *Runtime) Run(o CreateOptions) (status int, err error) {
 	return status, err
 }
 
+// EndedBy is the signal that ended Run or Exec before the process had executed its program, if err tells of one.
+func EndedBy(err error) (sig syscall.Signal, ok bool) {
+	if s := (*nsenter.SignalError)(nil); errors.As(err, &s) {
+		return s.Signal, true
+	}
+	return 0, false
+}
+
 // end removes the container after its process has ended, unless somebody else has done so.
 func (c *creation) end() error {
 	err := c.entry.Relock(lockWait)

@@ -54,6 +54,15 @@ func forwarded() []byte {
 	return list
 }
 
+// SignalError says that teu was told to end while it waited for init. It is EINTR.
+type SignalError struct{ Signal syscall.Signal }
+
+// Error names the signal.
+func (e *SignalError) Error() string { return "signal: " + e.Signal.String() + ": " + syscall.EINTR.Error() }
+
+// Unwrap gives EINTR.
+func (e *SignalError) Unwrap() error { return syscall.EINTR }
+
 // readSignals reads the signals that have come: one that ends teu is an error (EINTR), the others are held.
 func (in *Init) readSignals() error {
 	var buf [64]byte
@@ -64,7 +73,7 @@ func (in *Init) readSignals() error {
 	for _, b := range buf[:max(n, 0)] {
 		switch sig := syscall.Signal(b); sig {
 		case syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM:
-			return fmt.Errorf("signal: %v: %w", sig, syscall.EINTR)
+			return &SignalError{sig}
 		}
 		in.Held = append(in.Held, b)
 	}

@@ -94,8 +94,8 @@ type exitError struct {
 func (e exitError) Unwrap() error { return e.error }
 
 // Main runs the command line args, args[0] being the program, and returns the exit
-// code: that of the process for run and exec, 128+n when signal n killed it;
-// 1 for an error, 255 for one of exec.
+// code: that of the process for run and exec, 128+n when signal n killed it, or
+// teu before it was there; 1 for an error, 255 for one of exec.
 func Main(args []string) int {
 	return run(args, func(r *libcontainer.Runtime) containers { return r })
 }
@@ -121,6 +121,9 @@ func run(args []string, connect func(*libcontainer.Runtime) containers) int {
 	inv.log.Fatal(err)
 	if u := (usageError{}); errors.As(err, &u) {
 		os.Stderr.WriteString("usage: " + u.usage + "\n")
+	}
+	if sig, ok := libcontainer.EndedBy(err); ok {
+		return 128 + int(sig)
 	}
 	if e := (exitError{}); errors.As(err, &e) {
 		return e.code

@@ -11,6 +11,9 @@ type Winsize = unix.Winsize
 // VEOF is where Termios.Cc has the character that ends the input (termios(3)).
 const VEOF = unix.VEOF
 
+// ICANON is the flag in Termios.Lflag of a terminal that is read by lines (termios(3)).
+const ICANON = unix.ICANON
+
 // GetTermios is tcgetattr(3). ENOTTY tells that fd is no terminal.
 func GetTermios(fd int) (*Termios, error) { return unix.IoctlGetTermios(fd, unix.TCGETS) }
 

@@ -26,7 +26,8 @@ type pump struct {
 }
 
 // The end of the input is said by a character, which a process may miss: one that has yet to set its terminal raw, or that had
-// read half a line. So it is said again, as by somebody who keeps the key down, first after firstPause, later and later.
+// read half a line. So it is said again, as by somebody who keeps the key down, first after firstPause, later and later. Who reads
+// a raw terminal gets it as a character, which may mean nothing there, a few times only.
 const (
 	firstPause = 50 * time.Millisecond
 	mostPause  = 10 * time.Second
@@ -146,7 +147,8 @@ func (p *pump) ending() bool { return p.eof && len(p.in) == 0 && !p.last && !p.h
 
 // sayEnd writes the character that stands for the end of the input (termios(3), VEOF).
 func (p *pump) sayEnd() {
-	if t, err := sys.GetTermios(p.master); err == nil && t.Cc[sys.VEOF] != 0 {
+	t, err := sys.GetTermios(p.master)
+	if err == nil && t.Cc[sys.VEOF] != 0 && (t.Lflag&sys.ICANON != 0 || p.pause < mostPause) {
 		sys.Write(p.master, t.Cc[sys.VEOF:sys.VEOF+1])
 	}
 	p.again, p.pause = time.Now().Add(p.pause), min(2*p.pause, mostPause)

@@ -116,8 +116,8 @@ func TestRunEndedInStartHook(t *testing.T) {
 		return res.Code == 0 && kit.JSON[specs.State](b, res.Stdout).Status == specs.StateCreated
 	})
 	check(t, cmd.Process.Signal(syscall.SIGTERM))
-	if res := b.Wait(cmd); res.Code != 1 || !strings.Contains(res.Stderr, "terminated") {
-		t.Errorf("%v, want exit code 1 and a word of the signal", res)
+	if res := b.Wait(cmd); res.Code != 128+15 || !strings.Contains(res.Stderr, "terminated") {
+		t.Errorf("%v, want exit code 143 and a word of the signal", res)
 	}
 	b.Fails([]string{"state", b.ID}, "does not exist")
 }
