@@ -37,20 +37,7 @@ var runChecks = []Check[Engine]{
 			e.Errorf("log: got %d bytes, want %d", len(text), 1<<20)
 		}
 	}},
-	{Name: "standard error", Do: func(e Engine) {
-		const script = "echo out; echo err >&2"
-		profile := "seccomp=" + e.File("twice.json", Twice, 0o644)
-		apart := func(o Outcome) {
-			if o.Code != 0 || o.Out != "out\n" || o.Err != "err\n" {
-				e.Errorf("%v: want exit code 0, stdout %q and stderr %q", o, "out\n", "err\n")
-			}
-		}
-		apart(e.Try(e.Container("--rm", "--security-opt", profile, Image, "sh", "-c", script)...))
-		id := e.Up(script+"; "+Sleeper, "--security-opt", profile)
-		apart(e.Try("exec", id, "sh", "-c", script))
-		e.Logged(id, "out")
-		apart(e.Try("logs", id))
-	}},
+	{Name: "standard error", Do: Engine.Apart},
 	{Name: "terminal", Do: func(e Engine) {
 		term := e.OnTerminal(e.T, e.Container("--rm", "-it", Image, "sh", "-c", "tty; "+Sized+"; "+Resized)...)
 		term.Expect("/dev/pts/0\nsized\nready")
@@ -85,4 +72,21 @@ var runChecks = []Check[Engine]{
 	{Name: "ulimit above the hard one", Known: "CAP_SYS_RESOURCE is missing here", Do: func(e Engine) {
 		e.Run("99999999", "ulimit -Hn", "--ulimit", "nofile=99999999:99999999")
 	}},
+}
+
+// Apart wants what a container and an exec in it write to be all that is on their streams, when the runtime has something to warn of.
+func (e Engine) Apart() {
+	const script = "echo out; echo err >&2"
+	profile := "seccomp=" + e.File("twice.json", Twice, 0o644)
+	want := func(o Outcome) {
+		if o.Code != 0 || o.Out != "out\n" || o.Err != "err\n" {
+			e.Errorf("%v: want exit code 0, stdout %q and stderr %q", o, "out\n", "err\n")
+		}
+	}
+	want(e.Try(e.Container("--rm", "--security-opt", profile, Image, "sh", "-c", script)...))
+	id := e.Up(script+"; "+Sleeper, "--security-opt", profile)
+	want(e.Try("exec", id, "sh", "-c", script))
+	e.Logged(id, "out")
+	e.Logged(id, "err")
+	want(e.Try("logs", id))
 }

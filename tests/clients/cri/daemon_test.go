@@ -30,7 +30,8 @@ const (
 	subnet    = "10.213.78.0/24"
 )
 
-// config has a handler for each runtime. Without CAP_SYS_RESOURCE no pod could get the score of -998 that it has by default.
+// config has a handler for each runtime, and [unlogged]. Without CAP_SYS_RESOURCE no pod could get the score of -998 that it has by
+// default.
 const config = `
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "` + pause + `"
@@ -44,6 +45,10 @@ const config = `
   runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.teu.options]
   BinaryName = "%s"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.` + unlogged + `]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.` + unlogged + `.options]
+  BinaryName = "DIR/unlogged"
 `
 
 // bg is what calls go by; each has a time limit of its own.
@@ -68,6 +73,7 @@ func start(t testing.TB, r caller.Runtime) cri {
 	t.Helper()
 	c := cri{T: &caller.T{Runtime: r}, count: new(atomic.Int32)}
 	c.Containerd = caller.StartContainerd(t, r, nil, fmt.Sprintf(config, caller.Runc.Path, kit.Teu()))
+	c.makeUnlogged()
 	c.Network("teu-cri0", subnet, true)
 	t.Cleanup(c.LookAtNetwork)
 	conn, err := grpc.NewClient("unix://"+c.Socket, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(limited))

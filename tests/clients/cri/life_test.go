@@ -16,7 +16,7 @@ type checks = []caller.Check[cri]
 func TestCRI(t *testing.T) {
 	kit.Rooted(t)
 	all := checks{}
-	for _, list := range []checks{podChecks, lifeChecks, endChecks, execChecks, logChecks, limitChecks, securityChecks, namespaceChecks, fileChecks} {
+	for _, list := range []checks{podChecks, lifeChecks, endChecks, execChecks, logChecks, stderrChecks, limitChecks, securityChecks, namespaceChecks, fileChecks} {
 		all = append(all, list...)
 	}
 	caller.Compare(t, "CRI of containerd 1.6", start, all)

@@ -43,10 +43,13 @@ func (c cri) podConfig(edits ...ofPod) *v1.PodSandboxConfig {
 }
 
 // pod starts a pod.
-func (c cri) pod(edits ...ofPod) pod {
+func (c cri) pod(edits ...ofPod) pod { return c.podUnder(c.Runtime.Name, edits...) }
+
+// podUnder starts a pod with a handler.
+func (c cri) podUnder(handler string, edits ...ofPod) pod {
 	config := c.podConfig(edits...)
 	c.Check(os.MkdirAll(config.LogDirectory, 0o755))
-	answer := got(c.runtime.RunPodSandbox(bg, &v1.RunPodSandboxRequest{Config: config, RuntimeHandler: c.Runtime.Name}))(c.T)
+	answer := got(c.runtime.RunPodSandbox(bg, &v1.RunPodSandboxRequest{Config: config, RuntimeHandler: handler}))(c.T)
 	return pod{answer.PodSandboxId, config}
 }
 

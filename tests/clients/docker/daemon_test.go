@@ -46,11 +46,14 @@ func start(t testing.TB, r caller.Runtime, flags ...string) docker {
 			t.Fatalf("unexpected error: %v", err)
 		}
 	}
-	for _, dir := range []string{"", "/bin", "/home"} {
+	for _, dir := range []string{"", "/bin", "/home", "/tmp"} {
 		check(os.Mkdir(d.dir+dir, 0o711))
 	}
 	check(os.Symlink(r.Path, d.dir+"/bin/runc"))
-	d.env = []string{"PATH=" + d.dir + "/bin:" + os.Getenv("PATH"), "HOME=" + d.dir + "/home", "DOCKER_HOST=unix://" + d.dir + "/sock"}
+	d.env = []string{
+		"PATH=" + d.dir + "/bin:" + os.Getenv("PATH"), "HOME=" + d.dir + "/home", "DOCKER_HOST=unix://" + d.dir + "/sock",
+		"TMPDIR=" + d.dir + "/tmp", // for containerd's stacks, which dockerd asks for when it is too slow
+	}
 	d.Program = caller.Program{Args: []string{"/usr/bin/docker"}, Env: d.env}
 	check(syscall.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"))
 	t.Cleanup(func() { check(syscall.Unmount("/run", syscall.MNT_DETACH)) })

@@ -28,6 +28,13 @@ func (p podman) ends(code int, text string, args ...string) {
 	p.Fails(code, text, p.Container(append([]string{"--rm"}, args...)...)...)
 }
 
+// other is Podman that has the runtime by another name, to which it gives no log: what the runtime writes is on the container's
+// standard error.
+func (p podman) other() podman {
+	p.Program.Args = append(p.Args[:len(p.Args)-1:len(p.Args)-1], "other")
+	return p
+}
+
 var runChecks = checks{
 	{Name: "run", Do: func(p podman) {
 		p.Run("out\n0\n/\nimage\npodman", "echo out; id -u; pwd; echo $FROM; echo $container")
@@ -37,8 +44,7 @@ var runChecks = checks{
 		}
 	}},
 	{Name: "runtime by its name", Do: func(p podman) {
-		named := p
-		named.Program.Args = append(p.Args[:len(p.Args)-1:len(p.Args)-1], "other")
+		named := p.other()
 		named.Run("out", "echo out")
 		id := named.Up(caller.Sleeper)
 		if s := named.Inspect(id, ".OCIRuntime"); s != "other" {
@@ -52,6 +58,7 @@ var runChecks = checks{
 			p.Errorf("version in info: got %q, want %q first", s, p.Runtime.Name+" version")
 		}
 	}},
+	{Name: "standard error, without a log", Do: func(p podman) { p.other().Apart() }},
 	{Name: "exit codes", Do: func(p podman) {
 		p.ends(0, "", "bb", "true")
 		p.ends(42, "", "bb", "sh", "-c", "exit 42")
