@@ -154,6 +154,9 @@ func (c *Compiler) bind(where string, m *specs.Mount, o *options) error {
 	if dest == names.Proc {
 		b.At(where, "bind "+source+" on "+m.Destination+", which is for a procfs alone")
 		b.CheckFs(src, sys.ProcSuperMagic)
+		// A part of a procfs would hide the rest as well. This link is nowhere but at the top (proc(5)).
+		b.At(where, "bind "+source+" on "+m.Destination+", which is for the whole of a procfs")
+		b.Close(b.Openat2(src, "thread-self", program.How{Flags: sys.OPath | sys.ONofollow, Resolve: program.Strict}))
 	}
 	if o.has(copySymlink) {
 		// What is at the destination may be a symlink: nothing is looked up through this mount.

@@ -105,21 +105,28 @@ func (c *checker) sources() {
 			}
 		}
 		c.exists(fmt.Sprintf("mounts[%d].source", i), path, "the path of what to bind", nil)
-		if filepath.Clean("/"+m.Destination) == names.Proc && !onProc(path) {
-			c.bad(fmt.Sprintf("mounts[%d].source", i), fmt.Sprintf("%q on /proc", path), "a procfs to bind there")
+		if filepath.Clean("/"+m.Destination) == names.Proc && !wholeProc(path) {
+			c.bad(fmt.Sprintf("mounts[%d].source", i), fmt.Sprintf("%q on /proc", path), "a whole procfs to bind there")
 		}
 	}
 }
 
-// onProc reports whether path is on a procfs, as far as that can be found out.
-func onProc(path string) bool {
+// procRoot is the inode number at the top of a procfs (PROC_ROOT_INO, include/linux/proc_fs.h).
+const procRoot = 1
+
+// wholeProc reports whether path is a whole procfs, as far as that can be found out.
+func wholeProc(path string) bool {
 	fd, err := sys.Openat(sys.AtFdcwd, path, sys.OPath, 0)
 	if err != nil {
 		return true
 	}
 	defer sys.Close(fd)
 	magic, err := sys.Magic(fd)
-	return err != nil || uint64(magic) == sys.ProcSuperMagic
+	if err != nil || uint64(magic) != sys.ProcSuperMagic {
+		return err != nil
+	}
+	st, err := sys.Fstat(fd)
+	return err != nil || st.Ino == procRoot
 }
 
 // filesystems: one that is not in /proc/filesystems may yet come as a module.

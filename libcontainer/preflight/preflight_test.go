@@ -75,9 +75,9 @@ func TestCheck(t *testing.T) {
 		{
 			name: "another filesystem on /proc",
 			edit: func(dir string, s *specs.Spec) {
-				s.Mounts = []specs.Mount{{Destination: "/proc", Source: dir, Type: "bind"}, {Destination: "//proc/.", Source: "/proc/self", Type: "bind"}}
+				s.Mounts = []specs.Mount{{Destination: "/proc", Source: dir, Type: "bind"}, {Destination: "//proc/.", Source: "/proc", Type: "bind"}, {Destination: "/proc", Source: "/proc/tty", Type: "bind"}}
 			},
-			problems: []string{`mounts[0].source: got "DIR" on /proc, want a procfs to bind there`},
+			problems: []string{`mounts[0].source: got "DIR" on /proc, want a whole procfs to bind there`, `mounts[2].source: got "/proc/tty" on /proc, want a whole procfs to bind there`},
 		},
 		{
 			name: "unknown filesystem",

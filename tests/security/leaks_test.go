@@ -31,6 +31,8 @@ func TestNothingOverProc(t *testing.T) {
 		want []string
 	}{
 		{bind(fake, "/proc"), []string{"bind " + fake + " on /proc, which is for a procfs alone: not the type of filesystem"}},
+		{bind("/proc/tty", "/proc"), []string{"bind /proc/tty on /proc, which is for the whole of a procfs: openat2: no such file"}},
+		{bind("/proc/1", "/proc"), []string{"bind /proc/1 on /proc, which is for the whole of a procfs: openat2: no such file"}},
 		{tmpfs("/proc"), []string{"mounts[7].destination", "/proc", "want a procfs"}},
 		{bind(fake+"/sys", "/proc/sys"), []string{"mounts[7].destination", "inside /proc"}},
 		{bind(host.dir+"/file", "/proc/sys/kernel/msgmax"), []string{"mounts[7].destination", "inside /proc"}},
