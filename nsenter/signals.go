@@ -58,7 +58,9 @@ func forwarded() []byte {
 type SignalError struct{ Signal syscall.Signal }
 
 // Error names the signal.
-func (e *SignalError) Error() string { return "signal: " + e.Signal.String() + ": " + syscall.EINTR.Error() }
+func (e *SignalError) Error() string {
+	return "signal: " + e.Signal.String() + ": " + syscall.EINTR.Error()
+}
 
 // Unwrap gives EINTR.
 func (e *SignalError) Unwrap() error { return syscall.EINTR }
