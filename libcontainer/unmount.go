@@ -11,6 +11,7 @@ import (
 
 	"teu/internal/mountinfo"
 	"teu/internal/sys"
+	"teu/libcontainer/spec/names"
 )
 
 // RemoveMounts takes off, last first, the mounts on the destinations that a file lists, as config.json does; what else it says of them
@@ -141,11 +142,11 @@ func (m *mounting) mayGo(host *hostProc, root, fd int) error {
 		if err != nil {
 			return err
 		}
-		if within(at, real) || i == 0 && within(real, at) {
+		if names.Within(at, real) || i == 0 && names.Within(real, at) {
 			return fmt.Errorf("%w: what is mounted on %s is to stay", syscall.EPERM, path)
 		}
 	}
-	// They may have other paths by now: whoever may rename in the container can move the directory that one is in.
+	// They may have other paths by now: a process that may rename in the container can move the directory that one is in.
 	text, err := sys.ReadFileAt(host.proc, "thread-self/mountinfo")
 	if err != nil {
 		return fmt.Errorf("read the container's mountinfo: %w", err)
@@ -154,12 +155,6 @@ func (m *mounting) mayGo(host *hostProc, root, fd int) error {
 		return fmt.Errorf("%w: what is mounted on %s is to stay: it masks, or keeps read-only, what it is on", syscall.EPERM, cover)
 	}
 	return nil
-}
-
-// within reports whether the clean path p is dir, or below it.
-func within(dir, p string) bool {
-	rest, ok := strings.CutPrefix(p, dir)
-	return ok && (rest == "" || rest[0] == '/')
 }
 
 // coverBelow finds among the mount with that id, and all below it, one that masks a path or makes it read-only, and where it is. It goes
@@ -188,13 +183,11 @@ func masks(m *mountinfo.Mount) bool {
 	if filepath.Base(m.Root) == "null" && (m.Type == "devtmpfs" || m.Type == "tmpfs") {
 		return true
 	}
-	return m.Type == "tmpfs" && hasOption(m.Options, "ro") && hasOption(m.Super, "nr_inodes=1")
+	return m.Type == "tmpfs" && mountinfo.HasOption(m.Options, "ro") && mountinfo.HasOption(m.Super, "nr_inodes=1")
 }
 
 // keepsReadonly reports whether m is a read-only mount of something in the mount that it is on, by the same name.
 func keepsReadonly(m, on *mountinfo.Mount) bool {
-	return on != nil && hasOption(m.Options, "ro") && m.Dev == on.Dev && within(strings.TrimSuffix(on.Root, "/"), m.Root) &&
+	return on != nil && mountinfo.HasOption(m.Options, "ro") && m.Dev == on.Dev && names.Within(strings.TrimSuffix(on.Root, "/"), m.Root) &&
 		(m.Root == on.Root || filepath.Base(m.Root) == filepath.Base(m.Point))
 }
-
-func hasOption(list, option string) bool { return slices.Contains(strings.Split(list, ","), option) }

@@ -16,6 +16,9 @@ type Mount struct {
 	Super       string // options of the superblock
 }
 
+// HasOption reports whether option is in a list such as Options and Super.
+func HasOption(list, option string) bool { return slices.Contains(strings.Split(list, ","), option) }
+
 // Parse returns the mounts of the types, all mounts when no type is given, in the order of the text: what covers another mount
 // comes after it. Lines of another form are passed over.
 func Parse(text string, types ...string) (list []Mount) {

@@ -3,7 +3,6 @@ package preflight
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -149,7 +148,7 @@ func tooRevealing(text, fstype string, readonly bool) string {
 		if m.Root != "/" {
 			covered = m.Point + " is only a part of one"
 		}
-		if covered == "" && !readonly && slices.Contains(strings.Split(m.Options, ","), "ro") {
+		if covered == "" && !readonly && mountinfo.HasOption(m.Options, "ro") {
 			covered = m.Point + " is read-only"
 		}
 		for j := range all {

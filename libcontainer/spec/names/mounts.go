@@ -92,8 +92,11 @@ func PlainOption(fstype, opt string) string {
 const Proc = "/proc"
 
 // BelowProc reports whether the clean absolute path is /proc or below it.
-func BelowProc(path string) bool {
-	rest, ok := strings.CutPrefix(path, Proc)
+func BelowProc(path string) bool { return Within(Proc, path) }
+
+// Within reports whether the clean path is dir, or below it.
+func Within(dir, path string) bool {
+	rest, ok := strings.CutPrefix(path, dir)
 	return ok && (rest == "" || rest[0] == '/')
 }
 
